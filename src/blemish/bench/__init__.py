@@ -1,0 +1,1 @@
+"""The tables: ladder and speed."""

@@ -1,0 +1,1 @@
+"""A frozen inspector or generator on disk: card, hashes, OpenVINO."""

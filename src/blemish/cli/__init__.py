@@ -1,0 +1,1 @@
+"""The commands: one file per group. Nothing here imports torch at module level."""

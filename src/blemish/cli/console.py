@@ -1,0 +1,49 @@
+"""What every command shares: one clear line and exit code 2 for bad input, one JSON object on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import typer
+
+from blemish.core.errors import BlemishError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def guarded(command: Callable[P, R]) -> Callable[P, R]:
+    """A command whose own errors end in one line on standard error and exit code 2; Ctrl-C in exit code 130."""
+
+    @wraps(command)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except BlemishError as error:
+            fail(str(error))
+        except KeyboardInterrupt:
+            say("stopped: run the same command with --resume to go on, where it has one")
+            raise typer.Exit(130) from None
+        raise AssertionError("unreachable")
+
+    return inner
+
+
+def fail(message: str) -> None:
+    """One line, exit code 2."""
+    say("error: " + " ".join(message.split("\n")))
+    raise typer.Exit(2) from None
+
+
+def say(message: str) -> None:
+    """A line for people, on standard error."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def show(values: Any, text: str, as_json: bool) -> None:
+    """The result on standard output: one JSON object with --json, else text."""
+    print(json.dumps(values, indent=2, allow_nan=False, default=str) if as_json else text, flush=True)

@@ -1,0 +1,1 @@
+"""The vocabulary of Blemish: taxonomy, label maps, records, protocols, errors, seeds. Only numpy."""

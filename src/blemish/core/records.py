@@ -1,0 +1,143 @@
+"""The records that rooms hand to each other: boxes, tiles, defects, parts and their verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class Origin(StrEnum):
+    """Where the pixels of a tile come from."""
+
+    REAL = "real"
+    SIMULATED = "simulated"
+    SYNTHETIC = "synthetic"
+
+
+class Split(StrEnum):
+    """The side of a split; NONE = not yet drawn."""
+
+    NONE = ""
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+
+
+class Verdict(StrEnum):
+    """What is said of a part. A part that could not be looked at is REVIEW, never OK."""
+
+    OK = "OK"
+    NG = "NG"
+    REVIEW = "REVIEW"
+
+
+@dataclass(frozen=True)
+class Box:
+    """An upright box in pixels of its scan: left, top, width, height."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def longest_px(self) -> int:
+        return max(self.width, self.height)
+
+
+@dataclass(frozen=True)
+class View:
+    """One scan of a part: a face, an edge, a lighting."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Part:
+    """One physical piece with its serial and one or more views; its verdict is over all of them."""
+
+    serial: str
+    views: tuple[View, ...]
+
+
+@dataclass(frozen=True)
+class TileRecord:
+    """One row of a data set's manifest (docs/architecture.md, "A data set on disk").
+
+    Pixel counts cover the whole tile: defect_px (K), background_px (M), ignore_px (255 but not padding), padding_px.
+    """
+
+    id: str  # Folder-like, no extension: "MT_Crack/Imgs/exp1_num_4727-x0-y0"
+    part: str
+    view: str
+    source: str  # The scan it was cut from, as a relative path with forward slashes.
+    box: Box  # Where on the scan, in its pixels; may reach beyond it where the tile was padded.
+    group: str
+    split: Split
+    origin: Origin
+    defect_px: tuple[int, ...]
+    background_px: tuple[int, ...]
+    ignore_px: int = 0
+    padding_px: int = 0
+    sha256: str = ""  # Of the three files' bytes, in the order picture, label, background.
+    generator: str = ""  # Synthetic only: hash of the generator,
+    seed: int = 0  # its seed,
+    preset: str = ""  # and its preset.
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Label values 1..K that the tile shows."""
+        return tuple(i for i, px in enumerate(self.defect_px, start=1) if px > 0)
+
+    @property
+    def is_clean(self) -> bool:
+        """No defect and nothing ignored; padding does not matter."""
+        return not self.classes and self.ignore_px == 0
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One region that the inspector found on a scan, in pixels and millimetres of that scan.
+
+    Millimetres are None where the taxonomy knows no pixel size. Length and width are the sides of the smallest
+    rotated rectangle round the region, in mm with each axis scaled by its own pixel size.
+    """
+
+    code: str
+    name: str
+    score: float  # Mean probability of its class over its pixels, 0 to 1.
+    box: Box
+    outline_xy: tuple[tuple[int, int], ...]
+    area_px: int
+    length_px: float
+    width_px: float
+    centre_xy_px: tuple[float, float]
+    area_mm2: float | None = None
+    length_mm: float | None = None
+    width_mm: float | None = None
+    place_mm_xy: tuple[float, float] | None = None
+    view: str = ""
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """The verdict of one part, with the reasons that a person can read."""
+
+    serial: str
+    verdict: Verdict
+    defects: tuple[Defect, ...] = ()
+    reasons: tuple[str, ...] = ()
+    judged_by: str = ""  # "card of <bundle hash>" or "recipe <name>"
+    seconds: Mapping[str, float] = field(default_factory=dict)  # Time by stage.
+    files: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON lines."""
+        values = asdict(self)
+        values["verdict"] = str(self.verdict)
+        values["seconds"] = {stage: round(s, 4) for stage, s in self.seconds.items()}
+        return values

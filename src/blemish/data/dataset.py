@@ -1,0 +1,258 @@
+"""A data set on disk: tiles, labels and a manifest, immutable, named by the hash of its contents.
+
+dataset.toml             format version, taxonomy, tile size, channels, 16-bit range, hash
+images/<id>.png          8-bit gray or RGB
+labels/<id>.png          palette index of the defect class, 0 none, 255 ignore
+backgrounds/<id>.png     palette index of the background class
+manifest.parquet         one row a tile
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import tomli_w
+
+from blemish.core.arrays import Bool, UInt8
+from blemish.core.errors import DatasetError
+from blemish.core.labels import LabelMap
+from blemish.core.records import Split, TileRecord
+from blemish.core.taxonomy import IGNORE, Taxonomy, rgb
+from blemish.data.manifest import ManifestWriter, manifest_hash, read_manifest
+from blemish.picture.read import read_index, read_picture
+from blemish.picture.write import png_bytes, write_bytes
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One tile in memory: picture uint8 H W or H W 3, its label map, its row."""
+
+    picture: UInt8
+    label_map: LabelMap
+    record: TileRecord
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What `dataset.toml` holds."""
+
+    taxonomy: Taxonomy
+    tile_px: int
+    channels: int  # 1 gray, 3 RGB
+    value_range: tuple[int, int] | None = None  # of 16-bit sources; None = they were 8-bit
+    hash: str = ""
+
+
+class Dataset:
+    """Read a data set. Rows are held (a few hundred bytes each); pictures are read one by one.
+
+    Example:
+        >>> Dataset(Path("cells")).sample(0).picture.shape  # doctest: +SKIP
+        (512, 512)
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.info = _read_info(folder)
+        self.records: list[TileRecord] = list(read_manifest(folder / "manifest.parquet"))
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        return self.info.taxonomy
+
+    @property
+    def channels(self) -> int:
+        return self.info.channels
+
+    @property
+    def hash(self) -> str:
+        return self.info.hash
+
+    def select(self, split: Split) -> list[TileRecord]:
+        """The rows of one split, in order."""
+        return [record for record in self.records if record.split == split]
+
+    def picture(self, record: TileRecord) -> UInt8:
+        """uint8 H W or H W 3."""
+        pixels = read_picture(self.folder / "images" / f"{record.id}.png")
+        if pixels.dtype != np.uint8:
+            raise DatasetError(f"images/{record.id}.png must be 8-bit, got 16-bit: import the data set again")
+        return pixels.astype(np.uint8, copy=False)
+
+    def label_map(self, record: TileRecord) -> LabelMap:
+        return LabelMap(
+            read_index(self.folder / "labels" / f"{record.id}.png"),
+            read_index(self.folder / "backgrounds" / f"{record.id}.png"),
+        )
+
+    def sample(self, which: int | TileRecord) -> Sample:
+        """One tile by its place or its row."""
+        record = self.records[which] if isinstance(which, int) else which
+        return Sample(self.picture(record), self.label_map(record), record)
+
+    def samples(self) -> Iterator[Sample]:
+        """All tiles, one in memory at a time."""
+        return (self.sample(record) for record in self.records)
+
+
+class DatasetWriter:
+    """Write a data set tile by tile; the folder appears whole when the block ends well, else not at all.
+
+    Raises:
+        DatasetError: the folder is there already, an id is used twice or would leave the folder, no tile was added, a
+            synthetic tile would enter val or test, or a group crosses a split.
+
+    Example:
+        >>> with DatasetWriter(Path("out"), info) as writer:  # doctest: +SKIP
+        ...     writer.add(sample)
+    """
+
+    def __init__(self, folder: Path, info: DatasetInfo) -> None:
+        if folder.exists():
+            raise DatasetError(f"{folder} is there already and a data set is never changed: choose another --out")
+        self.folder = folder
+        self.info = info
+        self.counted = 0
+        self._work = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
+        self._ids: set[str] = set()
+        self._sides: dict[str, Split] = {}
+        self._manifest: ManifestWriter | None = None
+
+    def __enter__(self) -> Self:
+        shutil.rmtree(self._work, ignore_errors=True)
+        self._work.mkdir(parents=True)
+        self._manifest = ManifestWriter(self._work / "manifest.parquet")
+        return self
+
+    def add(self, sample: Sample, padding: Bool | None = None) -> TileRecord:
+        """Write one tile; its pixel counts and hash are filled in, and the finished row is returned.
+
+        Args:
+            padding: True where the tile reaches beyond its scan (those pixels must be 255); None = nowhere.
+        """
+        if self._manifest is None:
+            raise DatasetError("a DatasetWriter is used in a with block")
+        record = sample.record
+        self._refuse(record)
+        sample.label_map.check(self.info.taxonomy, record.id)
+        if sample.picture.shape[:2] != sample.label_map.size_hw:
+            raise DatasetError(
+                f"{record.id}: picture {sample.picture.shape[:2]} and label {sample.label_map.size_hw} differ in size"
+            )
+        files = tile_files(sample, self.info.taxonomy)
+        digest = hashlib.sha256()
+        for name, data in files.items():
+            write_bytes(self._work / name / f"{record.id}.png", data)
+            digest.update(data)
+        finished = replace(
+            count_pixels(record, sample.label_map, self.info.taxonomy, padding), sha256=digest.hexdigest()
+        )
+        self._manifest.add(finished)
+        self.counted += 1
+        return finished
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._manifest is not None:
+                self._manifest.close()
+            if error is None:
+                self._finish()
+        finally:
+            shutil.rmtree(self._work, ignore_errors=True)
+
+    def _finish(self) -> None:
+        if self.counted == 0:
+            raise DatasetError(f"no tile was written to {self.folder}: there was nothing to import")
+        write_info(self._work, self.info)
+        self._work.replace(self.folder)
+
+    def _refuse(self, record: TileRecord) -> None:
+        refuse_bad_id(record.id)
+        if record.id in self._ids:
+            raise DatasetError(f"two tiles are called '{record.id}': give every picture its own name or folder")
+        if record.origin == "synthetic" and record.split in (Split.VAL, Split.TEST):
+            raise DatasetError(f"{record.id}: a synthetic tile never enters {record.split}")
+        side = self._sides.setdefault(record.group, record.split)
+        if side != record.split:
+            raise DatasetError(f"group '{record.group}' is in {side or 'no split'} and in {record.split or 'no split'}")
+        self._ids.add(record.id)
+
+
+def write_info(folder: Path, info: DatasetInfo) -> None:
+    """Write `dataset.toml`, with the hash of taxonomy and manifest as they stand in the folder."""
+    taxonomy = info.taxonomy.to_dict()
+    values: dict[str, Any] = {"format": FORMAT, "tile_px": info.tile_px, "channels": info.channels}
+    if info.value_range is not None:
+        values["value_range"] = list(info.value_range)
+    values["hash"] = manifest_hash(taxonomy, read_manifest(folder / "manifest.parquet"))
+    values["taxonomy"] = taxonomy
+    write_bytes(folder / "dataset.toml", tomli_w.dumps(values).encode())
+
+
+def tile_files(sample: Sample, taxonomy: Taxonomy) -> dict[str, bytes]:
+    """The three PNG files of a tile by folder name."""
+    return {
+        "images": png_bytes(sample.picture),
+        "labels": png_bytes(sample.label_map.defect, [(0, 0, 0), *(rgb(d.colour) for d in taxonomy.defects)]),
+        "backgrounds": png_bytes(sample.label_map.background, [rgb(b.colour) for b in taxonomy.backgrounds]),
+    }
+
+
+def count_pixels(record: TileRecord, label_map: LabelMap, taxonomy: Taxonomy, padding: Bool | None) -> TileRecord:
+    """The row with its pixel counts."""
+    defect = np.bincount(label_map.defect.ravel(), minlength=256)
+    background = np.bincount(label_map.background.ravel(), minlength=256)
+    padded = 0 if padding is None else int(padding.sum())
+    return replace(
+        record,
+        defect_px=tuple(int(defect[i]) for i in range(1, len(taxonomy.defects) + 1)),
+        background_px=tuple(int(background[i]) for i in range(len(taxonomy.backgrounds))),
+        ignore_px=int(defect[IGNORE]) - padded,
+        padding_px=padded,
+    )
+
+
+def refuse_bad_id(tile_id: str) -> None:
+    """An id is a relative path without '..', so that no label or name can lead a file out of its folder."""
+    path = PurePosixPath(tile_id)
+    if not tile_id or path.is_absolute() or ".." in path.parts or "\\" in tile_id or "\0" in tile_id:
+        raise DatasetError(f"'{tile_id}' cannot be a tile's id: it would lead out of the data set's folder")
+
+
+def _read_info(folder: Path) -> DatasetInfo:
+    path = folder / "dataset.toml"
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DatasetError(
+            f"{folder} is not a data set (no readable dataset.toml): make one with data import"
+        ) from error
+    if values.get("format") != FORMAT:
+        raise DatasetError(f"{path} has format {values.get('format')}, this version reads {FORMAT}: import it again")
+    try:
+        span = values.get("value_range")
+        return DatasetInfo(
+            taxonomy=Taxonomy.from_dict(values["taxonomy"], str(path)),
+            tile_px=int(values["tile_px"]),
+            channels=int(values["channels"]),
+            value_range=None if span is None else (int(span[0]), int(span[1])),
+            hash=str(values["hash"]),
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise DatasetError(f"{path} lacks or garbles {error}: import the data set again") from error

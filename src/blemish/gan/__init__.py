@@ -1,0 +1,1 @@
+"""Synthesis: networks, discriminator, losses, training, defect shapes, generation."""

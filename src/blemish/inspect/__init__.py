@@ -1,0 +1,1 @@
+"""Scan -> tiles -> scores -> defects -> verdict."""

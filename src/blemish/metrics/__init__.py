@@ -1,0 +1,1 @@
+"""Pixel, region and part metrics; picture quality, the feature network passed in."""

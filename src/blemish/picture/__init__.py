@@ -1,0 +1,1 @@
+"""Pictures in and out: formats, size limits, tiling, blending, normalisation, overlays."""

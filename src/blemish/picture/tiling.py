@@ -1,0 +1,121 @@
+"""Cut a scan of any size into square tiles, and blend per-tile scores back over the scan.
+
+Tile offsets are multiples of the network's stride. A scan smaller than a tile, and the last row and column of a grid
+that does not fit, are padded by reflection (repeated where the scan is very small); that padding is labelled 255.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blemish.core.arrays import Float32, UInt8
+from blemish.core.errors import InputError
+from blemish.core.records import Box
+
+
+def plan_tiles(height: int, width: int, *, tile_px: int = 512, overlap_px: int = 0, stride: int = 1) -> list[Box]:
+    """Boxes that cover a scan, row by row.
+
+    The last tile of a row is moved back so that it ends at the scan's edge where the stride allows it, else it reaches
+    beyond by less than one stride; where the scan is smaller than a tile, the box reaches beyond it.
+
+    Args:
+        overlap_px: the least overlap of neighbours.
+        stride: every offset is a multiple of it.
+
+    Raises:
+        InputError: a tile that is no multiple of the stride, or an overlap that leaves no step.
+
+    Example:
+        >>> [(b.x, b.y) for b in plan_tiles(512, 1000, overlap_px=24, stride=8)]
+        [(0, 0), (488, 0)]
+    """
+    if tile_px <= 0 or tile_px % stride:
+        raise InputError(f"tile size must be a positive multiple of {stride}, got {tile_px}")
+    step = (tile_px - overlap_px) // stride * stride
+    if overlap_px < 0 or step <= 0:
+        raise InputError(f"overlap must be 0 to {tile_px - stride} px for tiles of {tile_px} px, got {overlap_px}")
+    rows, columns = _offsets(height, tile_px, step, stride), _offsets(width, tile_px, step, stride)
+    return [Box(x, y, tile_px, tile_px) for y in rows for x in columns]
+
+
+def cut(plane: UInt8, box: Box) -> UInt8:
+    """The pixels of a box, `H W` or `H W C`; what lies beyond the scan is its reflection."""
+    height, width = plane.shape[:2]
+    rows = _reflected(np.arange(box.y, box.y + box.height), height)
+    columns = _reflected(np.arange(box.x, box.x + box.width), width)
+    if rows is None and columns is None:
+        return np.ascontiguousarray(plane[box.y : box.y + box.height, box.x : box.x + box.width])
+    rows = np.arange(box.y, box.y + box.height) if rows is None else rows
+    columns = np.arange(box.x, box.x + box.width) if columns is None else columns
+    return np.ascontiguousarray(plane[rows][:, columns])
+
+
+def padding_of(box: Box, height: int, width: int) -> NDArray[np.bool_]:
+    """True where a box reaches beyond its scan."""
+    rows, columns = np.arange(box.y, box.y + box.height), np.arange(box.x, box.x + box.width)
+    inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))[None, :]
+    return ~inside
+
+
+def blend(height: int, width: int, planes: int, tiles: Iterable[tuple[Box, Float32]]) -> Float32:
+    """Scores of overlapping tiles as one map: each pixel is the mean of its tiles, the middle of a tile weighing more.
+
+    Args:
+        tiles: a box and its scores, float32 P h w.
+
+    Returns:
+        float32 P H W. Where tiles agree, their common value, whatever the weights.
+    """
+    total = np.zeros((planes, height, width), np.float32)
+    weight = np.zeros((height, width), np.float32)
+    window: Float32 | None = None
+    for box, scores in tiles:
+        if window is None or window.shape != (box.height, box.width):
+            window = _window(box.height, box.width)
+        y0, x0 = max(box.y, 0), max(box.x, 0)
+        y1, x1 = min(box.y + box.height, height), min(box.x + box.width, width)
+        inner = (slice(y0 - box.y, y1 - box.y), slice(x0 - box.x, x1 - box.x))
+        total[:, y0:y1, x0:x1] += scores[:, *inner] * window[inner]
+        weight[y0:y1, x0:x1] += window[inner]
+    if (weight == 0).any():
+        y, x = np.argwhere(weight == 0)[0]
+        raise InputError(f"the tiles do not cover the scan: nothing at x={x}, y={y}")
+    total /= weight
+    return total
+
+
+def batches(boxes: list[Box], size: int) -> Iterator[list[Box]]:
+    """The boxes in runs of at most `size`."""
+    for start in range(0, len(boxes), size):
+        yield boxes[start : start + size]
+
+
+def _offsets(length: int, tile: int, step: int, stride: int) -> list[int]:
+    if length <= tile:
+        return [0]
+    last = -(-(length - tile) // stride) * stride
+    offsets = list(range(0, last, step))
+    return [*offsets, last]
+
+
+def _reflected(places: NDArray[np.int64], length: int) -> NDArray[np.int64] | None:
+    if places[0] >= 0 and places[-1] < length:
+        return None
+    if length == 1:
+        return np.zeros_like(places)
+    period = 2 * (length - 1)
+    folded = np.mod(places, period)
+    return np.where(folded >= length, period - folded, folded)
+
+
+def _window(height: int, width: int) -> Float32:
+    def ramp(length: int) -> Float32:
+        distance = np.minimum(np.arange(1, length + 1), np.arange(length, 0, -1))
+        ramped: Float32 = (distance / distance.max()).astype(np.float32)
+        return ramped
+
+    return np.maximum(np.outer(ramp(height), ramp(width)), 1e-3).astype(np.float32)

@@ -1,0 +1,1 @@
+"""A pouch line in software: scans with exact labels, the embedded default."""

@@ -1,0 +1,1 @@
+"""What both networks share: loader, loop, resume, moving average, figures per tick. Below the torch line."""
