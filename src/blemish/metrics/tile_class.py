@@ -1,0 +1,77 @@
+"""The class of a tile, and accuracy over tiles (paper, Eq. 3, as docs/architecture.md reads it)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from blemish.core.arrays import Int64, UInt8
+from blemish.core.taxonomy import Taxonomy
+
+CLEAN = 0
+
+
+def tile_class(predicted: UInt8, taxonomy: Taxonomy) -> int:
+    """The class with the largest area among predicted regions whose longest side reaches the least size; else clean.
+
+    Args:
+        predicted: uint8 H W of 0..K.
+
+    Returns:
+        1..K, or 0 for clean.
+    """
+    areas = [0] * (len(taxonomy.defects) + 1)
+    for index, defect in enumerate(taxonomy.defects, start=1):
+        mask = (predicted == index).astype(np.uint8)
+        if not mask.any():
+            continue
+        _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        for region in stats[1:]:
+            longest = max(region[cv2.CC_STAT_WIDTH], region[cv2.CC_STAT_HEIGHT])
+            if longest >= defect.least_size_px:
+                areas[index] += int(region[cv2.CC_STAT_AREA])
+    best = int(np.argmax(areas))
+    return best if areas[best] > 0 else CLEAN
+
+
+@dataclass(frozen=True)
+class TileAccuracy:
+    """Right tiles of those judged; tiles that truly show several classes are left out and counted.
+
+    A tile whose truth is clean but holds ignored pixels is left out too: nobody knows what it shows.
+    """
+
+    right: int
+    judged: int
+    several: int
+    unknown: int
+    table: Int64  # (K+1) x (K+1): true class, predicted class
+
+    @property
+    def value(self) -> float:
+        """Share of right tiles, 0 to 1; NaN where none was judged."""
+        return self.right / self.judged if self.judged else float("nan")
+
+
+def tile_accuracy(
+    true_classes: Sequence[tuple[int, ...]], unknown: Sequence[bool], predicted: Sequence[int], defects: int
+) -> TileAccuracy:
+    """Accuracy from each tile's true classes, whether it is unknown what it shows, and its predicted class.
+
+    Example:
+        >>> tile_accuracy([(1,), (), (1, 2)], [False, False, False], [1, 2, 1], 2).value
+        0.5
+    """
+    table = np.zeros((defects + 1, defects + 1), np.int64)
+    several = left_out = 0
+    for classes, is_unknown, answer in zip(true_classes, unknown, predicted, strict=True):
+        if len(classes) > 1:
+            several += 1
+        elif not classes and is_unknown:
+            left_out += 1
+        else:
+            table[classes[0] if classes else CLEAN, answer] += 1
+    return TileAccuracy(int(np.trace(table)), int(table.sum()), several, left_out, table)

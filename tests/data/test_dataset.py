@@ -1,0 +1,95 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from blemish.core.errors import DatasetError, LabelError
+from blemish.core.labels import LabelMap
+from blemish.core.records import Box, Origin, Split, TileRecord
+from blemish.core.taxonomy import Taxonomy
+from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
+
+CELL = Taxonomy.preset("pouch-cell")
+INFO = DatasetInfo(CELL, tile_px=16, channels=1)
+
+
+def sample(tile_id: str = "a/b", *, value: int = 3, group: str = "g", split: Split = Split.TRAIN) -> Sample:
+    defect = np.zeros((16, 16), np.uint8)
+    defect[4:8, 4:6] = value
+    record = TileRecord(tile_id, "p", "v", "s.png", Box(0, 0, 16, 16), group, split, Origin.REAL, (), ())
+    picture = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    return Sample(picture, LabelMap(defect, np.zeros_like(defect)), record)
+
+
+def write(folder, *samples):
+    with DatasetWriter(folder, INFO) as writer:
+        for each in samples:
+            writer.add(each)
+    return Dataset(folder)
+
+
+def test_what_was_written_is_read_back(tmp_path):
+    dataset = write(tmp_path / "set", sample(), sample("c"))
+    back = dataset.sample(0)
+    assert (back.picture == sample().picture).all()
+    assert (back.label_map.defect == sample().label_map.defect).all()
+    assert back.record.defect_px == (0, 0, 8, 0, 0, 0)
+    assert back.record.background_px == (256, 0)
+    assert [r.id for r in dataset.records] == ["a/b", "c"]
+
+
+def test_equal_contents_have_one_hash_and_others_another(tmp_path):
+    first, second = write(tmp_path / "1", sample()), write(tmp_path / "2", sample())
+    other = write(tmp_path / "3", sample(value=2))
+    assert first.hash == second.hash != other.hash
+
+
+def test_padding_and_ignored_pixels_are_counted_apart(tmp_path):
+    tile = sample(value=255)
+    tile.label_map.defect[15] = 255
+    padding = np.zeros((16, 16), bool)
+    padding[15] = True
+    with DatasetWriter(tmp_path / "set", INFO) as writer:
+        record = writer.add(tile, padding)
+    assert (record.ignore_px, record.padding_px, record.is_clean) == (8, 16, False)
+
+
+def test_an_error_leaves_nothing_behind(tmp_path):
+    with pytest.raises(LabelError):
+        write(tmp_path / "set", sample(), sample("bad", value=9))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("tile_id", ["../a", "/a", "a/../../b", "", "a\\b"])
+def test_an_id_that_leads_out_of_the_folder_is_refused(tmp_path, tile_id):
+    with pytest.raises(DatasetError, match="cannot be a tile's id"), DatasetWriter(tmp_path / "set", INFO) as writer:
+        writer.add(sample(tile_id))
+
+
+def test_a_group_on_both_sides_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match="group 'g' is in train and in test"):
+        write(tmp_path / "set", sample(), sample("c", split=Split.TEST))
+
+
+def test_a_synthetic_tile_never_enters_test(tmp_path):
+    tile = sample(split=Split.TEST)
+    tile = replace(tile, record=replace(tile.record, origin=Origin.SYNTHETIC))
+    with pytest.raises(DatasetError, match="never enters test"):
+        write(tmp_path / "set", tile)
+
+
+def test_a_data_set_is_never_changed(tmp_path):
+    write(tmp_path / "set", sample())
+    with pytest.raises(DatasetError, match="there already"):
+        write(tmp_path / "set", sample())
+
+
+def test_an_empty_data_set_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match="nothing to import"):
+        write(tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_folder_that_is_no_data_set_is_named(tmp_path):
+    with pytest.raises(DatasetError, match="is not a data set"):
+        Dataset(tmp_path)
