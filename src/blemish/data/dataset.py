@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 import tomllib
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -32,6 +33,7 @@ from blemish.picture.read import read_index, read_picture
 from blemish.picture.write import png_bytes, write_bytes
 
 FORMAT = 1
+FOLDERS = ("images", "labels", "backgrounds")  # In the order of a row's hash.
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,12 @@ class Dataset:
 class DatasetWriter:
     """Write a data set tile by tile; the folder appears whole when the block ends well, else not at all.
 
+    Args:
+        resume_key: a text that stands for everything that decides the files (a hash of the settings). With it, a kill
+            or Ctrl-C leaves the tiles written so far in a hidden folder beside the data set; the next writer with the
+            same key goes on there: `keep` says which tiles need not be made again. Any other error leaves nothing.
+            None = no resuming.
+
     Raises:
         DatasetError: the folder is there already, an id is used twice or would leave the folder, no tile was added, a
             synthetic tile would enter val or test, or a group crosses a split.
@@ -121,20 +129,29 @@ class DatasetWriter:
         ...     writer.add(sample)
     """
 
-    def __init__(self, folder: Path, info: DatasetInfo) -> None:
+    def __init__(self, folder: Path, info: DatasetInfo, *, resume_key: str | None = None) -> None:
         if folder.exists():
             raise DatasetError(f"{folder} is there already and a data set is never changed: choose another --out")
         self.folder = folder
         self.info = info
         self.counted = 0
-        self._work = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
+        self._resumable = resume_key is not None
+        if resume_key is None:
+            self._work = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
+        else:
+            key = hashlib.sha256(resume_key.encode()).hexdigest()[:12]
+            self._work = folder.with_name(f".{folder.name}.resumable-{key}")
         self._ids: set[str] = set()
         self._sides: dict[str, Split] = {}
         self._manifest: ManifestWriter | None = None
 
     def __enter__(self) -> Self:
-        shutil.rmtree(self._work, ignore_errors=True)
-        self._work.mkdir(parents=True)
+        if self._resumable:
+            for torn in self._work.rglob(".*.part"):  # Of a write that was killed.
+                torn.unlink()
+        else:
+            shutil.rmtree(self._work, ignore_errors=True)
+        self._work.mkdir(parents=True, exist_ok=True)
         self._manifest = ManifestWriter(self._work / "manifest.parquet")
         return self
 
@@ -158,9 +175,33 @@ class DatasetWriter:
         for name, data in files.items():
             write_bytes(self._work / name / f"{record.id}.png", data)
             digest.update(data)
-        finished = replace(
-            count_pixels(record, sample.label_map, self.info.taxonomy, padding), sha256=digest.hexdigest()
-        )
+        return self._register(record, sample.label_map, padding, digest.hexdigest())
+
+    def has(self, tile_id: str) -> bool:
+        """Whether an earlier, unfinished run with the same resume key left all three files of a tile, whole."""
+        refuse_bad_id(tile_id)
+        return all(_is_whole_png(self._work / name / f"{tile_id}.png") for name in FOLDERS)
+
+    def keep(self, record: TileRecord, *, ignored_is_padding: bool = False) -> TileRecord:
+        """Register a tile that `has` found, instead of adding it again; its row is counted from the files.
+
+        Args:
+            ignored_is_padding: every 255 of this tile is padding, none was ignored for another reason.
+        """
+        self._refuse(record)
+        paths = {name: self._work / name / f"{record.id}.png" for name in FOLDERS}
+        label_map = LabelMap(read_index(paths["labels"]), read_index(paths["backgrounds"]))
+        label_map.check(self.info.taxonomy, record.id)
+        digest = hashlib.sha256()
+        for path in paths.values():
+            digest.update(path.read_bytes())
+        padding = label_map.defect == IGNORE if ignored_is_padding else None
+        return self._register(record, label_map, padding, digest.hexdigest())
+
+    def _register(self, record: TileRecord, label_map: LabelMap, padding: Bool | None, sha256: str) -> TileRecord:
+        if self._manifest is None:
+            raise DatasetError("a DatasetWriter is used in a with block")
+        finished = replace(count_pixels(record, label_map, self.info.taxonomy, padding), sha256=sha256)
         self._manifest.add(finished)
         self.counted += 1
         return finished
@@ -168,13 +209,15 @@ class DatasetWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        kept = self._resumable and isinstance(error, KeyboardInterrupt)
         try:
             if self._manifest is not None:
                 self._manifest.close()
             if error is None:
                 self._finish()
         finally:
-            shutil.rmtree(self._work, ignore_errors=True)
+            if not kept:
+                shutil.rmtree(self._work, ignore_errors=True)
 
     def _finish(self) -> None:
         if self.counted == 0:
@@ -192,6 +235,14 @@ class DatasetWriter:
         if side != record.split:
             raise DatasetError(f"group '{record.group}' is in {side or 'no split'} and in {record.split or 'no split'}")
         self._ids.add(record.id)
+
+
+def unfinished_work(folder: Path) -> list[Path]:
+    """The hidden folders that stopped resumable writers of this data set left beside it."""
+    if not folder.parent.is_dir():
+        return []
+    start = f".{folder.name}.resumable-"
+    return sorted(path for path in folder.parent.iterdir() if path.name.startswith(start))
 
 
 def write_info(folder: Path, info: DatasetInfo) -> None:
@@ -226,6 +277,20 @@ def count_pixels(record: TileRecord, label_map: LabelMap, taxonomy: Taxonomy, pa
         ignore_px=int(defect[IGNORE]) - padded,
         padding_px=padded,
     )
+
+
+def _is_whole_png(path: Path) -> bool:
+    """Every chunk is there and has its checksum, up to the last: no decoding."""
+    if not path.is_file():
+        return False
+    data, place, kind = path.read_bytes(), 8, b""
+    while place + 12 <= len(data) and kind != b"IEND":
+        end = place + 8 + int.from_bytes(data[place : place + 4], "big")
+        kind = data[place + 4 : place + 8]
+        if zlib.crc32(data[place + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            return False
+        place = end + 4
+    return kind == b"IEND" and place == len(data)
 
 
 def refuse_bad_id(tile_id: str) -> None:
