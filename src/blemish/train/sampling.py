@@ -1,0 +1,136 @@
+"""Which tile is drawn for (seed, step, index): a pure function, so any batch is drawn without those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from blemish.core.arrays import Int64
+from blemish.core.errors import DatasetError, InputError
+from blemish.core.records import TileRecord
+from blemish.core.seeds import rng
+
+CLEAN = 0  # Beside the label values 1..K in `shares`.
+
+
+class Sampler(Protocol):
+    """Chooses the tile of a sample."""
+
+    def pick(self, step: int, index: int) -> int:
+        """The place, in the sampler's list of records, of sample `index` of a step."""
+        ...
+
+
+class UniformSampler:
+    """Every tile equally often (drawn with replacement).
+
+    Example:
+        >>> 0 <= UniformSampler(10, seed=1).pick(step=0, index=0) < 10
+        True
+    """
+
+    def __init__(self, n: int, seed: int) -> None:
+        if n < 1:
+            raise DatasetError("there is no tile to draw from: the train split is empty")
+        self.n = n
+        self.seed = seed
+
+    def pick(self, step: int, index: int) -> int:
+        return int(rng(self.seed, "uniform", step, index).integers(self.n))
+
+
+class ClassBalancedSampler:
+    """A class first, each equally often, then a tile that shows it.
+
+    A tile of several classes is in each class's pool. A tile that shows no defect but holds 255 is in no pool: nobody
+    knows that it is clean.
+
+    Args:
+        records: the tiles to draw from.
+        clean_share: share of the draws that are clean tiles, 0 to 1; None = clean counts as one more class. Without
+            clean tiles it goes to the classes, without classes everything is clean.
+        by_group: within a class draw a group first, then one of its tiles: fourteen pictures of four defects count as
+            four defects. False = every tile of the class equally often.
+
+    Raises:
+        DatasetError: neither a class nor a clean tile among the records.
+    """
+
+    def __init__(
+        self, records: Sequence[TileRecord], seed: int, *, clean_share: float | None = None, by_group: bool = False
+    ) -> None:
+        if clean_share is not None and not 0 <= clean_share <= 1:
+            raise InputError(f"clean_share must be 0 to 1, got {clean_share}")
+        self.seed = seed
+        places = _places_of_classes(records)
+        self.shares = _shares(sorted(places), clean_share)
+        self._classes = list(self.shares)
+        self._until = np.cumsum([self.shares[value] for value in self._classes])
+        self._pools = {
+            value: _by_group(records, places[value]) if by_group else [np.array(places[value])] for value in self.shares
+        }
+
+    def pick(self, step: int, index: int) -> int:
+        draw = rng(self.seed, "class-balanced", step, index)
+        which = int(np.searchsorted(self._until, draw.random(), side="right"))
+        groups = self._pools[self._classes[min(which, len(self._classes) - 1)]]
+        tiles = groups[int(draw.integers(len(groups)))]
+        return int(tiles[int(draw.integers(len(tiles)))])
+
+
+class MixedSampler:
+    """Real and synthetic tiles at a fixed share of the samples drawn.
+
+    Args:
+        share: of synthetic tiles, 0 to 1.
+
+    Example:
+        >>> mixed = MixedSampler(UniformSampler(5, 1), UniformSampler(9, 1), share=1.0, seed=1)
+        >>> mixed.pick(0, 0)[0]
+        1
+    """
+
+    def __init__(self, real: Sampler, synthetic: Sampler, share: float, seed: int) -> None:
+        if not 0 <= share <= 1:
+            raise InputError(f"the share of synthetic tiles must be 0 to 1, got {share}")
+        self.samplers = (real, synthetic)
+        self.share = share
+        self.seed = seed
+
+    def pick(self, step: int, index: int) -> tuple[int, int]:
+        """(0, place among the real) or (1, place among the synthetic)."""
+        which = int(rng(self.seed, "mixed", step, index).random() < self.share)
+        return which, self.samplers[which].pick(step, index)
+
+
+def _places_of_classes(records: Sequence[TileRecord]) -> dict[int, list[int]]:
+    places: dict[int, list[int]] = {}
+    for place, record in enumerate(records):
+        for value in [CLEAN] if record.is_clean else record.classes:
+            places.setdefault(value, []).append(place)
+    if not places:
+        raise DatasetError(
+            f"none of the {len(records)} tiles shows a defect or is clean: there is nothing to draw evenly"
+        )
+    return places
+
+
+def _shares(present: list[int], clean_share: float | None) -> dict[int, float]:
+    classes = [value for value in present if value != CLEAN]
+    if CLEAN not in present:
+        clean = 0.0
+    elif not classes:
+        clean = 1.0
+    else:
+        clean = 1 / len(present) if clean_share is None else clean_share
+    shares = {CLEAN: clean} | {value: (1 - clean) / len(classes) for value in classes}
+    return {value: share for value, share in shares.items() if share > 0}
+
+
+def _by_group(records: Sequence[TileRecord], places: list[int]) -> list[Int64]:
+    groups: dict[str, list[int]] = {}
+    for place in places:
+        groups.setdefault(records[place].group, []).append(place)
+    return [np.array(members) for members in groups.values()]
