@@ -1,0 +1,182 @@
+"""`card.json`: what a bundle is, how it was made, and the hash of every file in it.
+
+The card comes from outside, so every key is checked and an unknown one is refused. It also holds the hash of itself:
+a threshold changed by hand is found like a changed weight.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
+
+from blemish.core.errors import BundleError, TaxonomyError
+from blemish.core.taxonomy import Taxonomy
+from blemish.picture.write import write_bytes
+
+FORMAT: Final = 1
+CARD = "card.json"
+NORMALISATION: Final = "uint8 0..255 in, scaled inside the network"
+DEFAULT_THRESHOLD = 0.5
+MOST_CARD_BYTES = 4_000_000  # A card is a few KB; anything near this is not one.
+
+Scalar = float | int | str | bool | None
+Precision = Literal["f32", "bf16"]
+
+
+def _taxonomy(value: Any) -> Taxonomy:
+    if isinstance(value, Taxonomy):
+        return value
+    try:
+        return Taxonomy.from_dict(value)
+    except TaxonomyError as error:
+        raise ValueError(str(error)) from error
+
+
+def _plain_name(name: str) -> str:
+    if not name or name in (".", "..") or any(mark in name for mark in ("/", "\\", ":", "\0")):
+        raise ValueError(f"'{name}' cannot be a file of a bundle: it would lead out of its folder")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_plain_name)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Probability = Annotated[float, Field(gt=0, le=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+
+
+class Parity(_Strict):
+    """How far the exported network's answers were from the one it was made from, measured when it was exported."""
+
+    pictures: str  # What was compared: "6 tiles of <data set>" or "6 seeded random pictures".
+    tolerance: float = Field(gt=0)
+    max_abs_diff: float = Field(ge=0)  # Of probabilities, over all pixels and classes.
+    mean_abs_diff: float = Field(ge=0)
+    argmax_agreement: float = Field(ge=0, le=1)  # Share of decided pixels with the same class.
+
+
+class Card(_Strict):
+    """The card of an inspector's bundle.
+
+    Tiles are uint8 N H W C; the network scales them itself and answers with probabilities N K+1 H W.
+    """
+
+    format: Literal[1] = FORMAT
+    kind: Literal["inspector"] = "inspector"
+    architecture: str
+    taxonomy: Annotated[Taxonomy, PlainValidator(_taxonomy), PlainSerializer(lambda t: t.to_dict())]
+    channels: Literal[1, 3]
+    tile_px: int = Field(gt=0)
+    overlap_px: int = Field(ge=0)  # The least overlap of neighbouring tiles.
+    stride: int = Field(gt=0)  # Height and width of a tile, and its offsets, are multiples of it.
+    normalisation: Literal["uint8 0..255 in, scaled inside the network"] = NORMALISATION
+    value_range: Annotated[list[int], Field(min_length=2, max_length=2)] | None = None  # Of 16-bit sources.
+    thresholds: dict[str, Probability]  # By class code: the least probability of a pixel of that class.
+    least_sizes_px: dict[str, Annotated[int, Field(ge=0)]]  # By class code: longest side; smaller regions do not count.
+    data_hash: str = ""  # Of the data set it was trained on.
+    metrics: dict[str, Scalar] = {}
+    precision: Precision
+    parity: Parity | None = None
+    versions: dict[str, str] = {}  # What made it: blemish, torch, openvino, commit.
+    files: dict[FileName, Sha256] = {}  # Filled in when the bundle is written.
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Card:
+        codes = list(self.taxonomy.codes)
+        for what, values in (("thresholds", self.thresholds), ("least_sizes_px", self.least_sizes_px)):
+            if sorted(values) != sorted(codes):
+                raise ValueError(f"{what} must name exactly the classes {codes}, got {sorted(values)}")
+        if self.tile_px % self.stride or self.overlap_px > self.tile_px - self.stride:
+            raise ValueError(
+                f"tile_px must be a multiple of stride {self.stride} and leave a step after its overlap, "
+                f"got tile_px {self.tile_px} and overlap_px {self.overlap_px}"
+            )
+        if CARD in self.files:
+            raise ValueError(f"{CARD} cannot list itself")
+        return self
+
+    @property
+    def range_16_bit(self) -> tuple[int, int] | None:
+        """The value range that `picture.normalise.to_8_bit` takes; None = the sources were 8-bit."""
+        return None if self.value_range is None else (self.value_range[0], self.value_range[1])
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over the card's contents, hence over every file's hash: the bundle's name."""
+        return _digest(self.model_dump(mode="json"))
+
+
+def default_thresholds(taxonomy: Taxonomy) -> dict[str, float]:
+    """One half for every class."""
+    return dict.fromkeys(taxonomy.codes, DEFAULT_THRESHOLD)
+
+
+def least_sizes(taxonomy: Taxonomy) -> dict[str, int]:
+    """The taxonomy's least sizes by code."""
+    return {defect.code: defect.least_size_px for defect in taxonomy.defects}
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write `card.json` with its own hash."""
+    values = {"hash": card.hash, **card.model_dump(mode="json")}
+    write_bytes(folder / CARD, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_card(folder: Path) -> Card:
+    """Read and check `card.json`.
+
+    Raises:
+        BundleError: not there, not JSON, altered since it was written, of another kind or format, an unknown key, a
+            value out of its range.
+    """
+    path = folder / CARD
+    try:
+        if path.stat().st_size > MOST_CARD_BYTES:
+            raise BundleError(f"{path} is larger than {MOST_CARD_BYTES} bytes: it is not a card")
+        values = json.loads(path.read_bytes())
+    except OSError as error:
+        raise BundleError(f"{folder} is not a bundle (no readable {CARD}): make one with segment export") from error
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path} is not JSON ({error}): export the bundle again") from error
+    if not isinstance(values, dict):
+        raise BundleError(f"{path} must hold one JSON object: export the bundle again")
+    return _checked(values, path)
+
+
+def _checked(values: dict[str, Any], path: Path) -> Card:
+    if values.get("kind") != "inspector":
+        raise BundleError(f"{path} is a bundle of kind {values.get('kind')!r}, expected an inspector")
+    if values.get("format") != FORMAT:
+        raise BundleError(f"{path} has format {values.get('format')!r}, this version reads {FORMAT}: export it again")
+    written = values.pop("hash", None)
+    try:
+        card = Card.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(key) for key in first["loc"]) or "card"
+        raise BundleError(f"{path}: {place}: {first['msg']}: export the bundle again") from error
+    if not card.files:
+        raise BundleError(f"{path} lists no file: export the bundle again")
+    if written != card.hash:
+        raise BundleError(f"{path} was changed after it was written (its hash does not match): export it again")
+    return card
+
+
+def _digest(values: dict[str, Any]) -> str:
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
