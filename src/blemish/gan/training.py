@@ -1,0 +1,164 @@
+"""Train the paper's GAN on a data set, from the first learning rate of its preset down to one that does not diverge.
+
+What diverged, where and why, and what was used instead, is in run.json (`learning_rate`) and in the generator's card.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from blemish.core.errors import TrainingError
+from blemish.data.dataset import Dataset
+from blemish.gan.draw import augmented, train_tiles
+from blemish.gan.health import DivergedError
+from blemish.gan.model import card_of
+from blemish.gan.presets import GanSettings
+from blemish.gan.samples import watched_tiles
+from blemish.gan.trainer import GanTrainer
+from blemish.picture.write import write_bytes
+from blemish.train.checkpoint import save_weights
+from blemish.train.loader import BatchLoader
+from blemish.train.loop import LoopSettings, Outcome, run_loop
+from blemish.train.precision import Precision, accelerator, default_precision
+from blemish.train.run_folder import RunFolder
+
+GENERATOR = "generator"  # The folder, in a run, of the weights to generate with.
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """What `train` is asked for; `to_dict` is what run.json keeps and a resumed run must repeat."""
+
+    settings: GanSettings
+    steps: int
+    seed: int = 0
+    precision: Precision = "fp32"
+    tick_steps: int = 50
+    checkpoint_steps: int = 500
+    sample_steps: int = 500
+
+    @classmethod
+    def of(cls, settings: GanSettings, tiles: int, *, seed: int, precision: Precision | None = None) -> TrainingPlan:
+        """The plan for a number of train tiles: checkpoints and samples about twenty times, ticks a hundred times."""
+        steps = settings.steps_for(tiles)
+        rarely, often = max(1, min(1000, steps // 20)), max(1, min(100, steps // 100))
+        return cls(
+            settings=settings,
+            steps=steps,
+            seed=seed,
+            precision=precision or default_precision(),
+            tick_steps=often,
+            checkpoint_steps=rarely,
+            sample_steps=rarely,
+        )
+
+    def to_dict(self, dataset: Dataset) -> dict[str, Any]:
+        return {
+            "kind": "gan",
+            "data": dataset.hash,
+            "channels": dataset.channels,
+            "steps": self.steps,
+            "seed": self.seed,
+            "precision": self.precision,
+            "ticks": [self.tick_steps, self.checkpoint_steps, self.sample_steps],
+            **self.settings.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training."""
+
+    outcome: Outcome
+    generator: Path
+    learning_rate: dict[str, Any]  # asked, used, diverged: as in run.json.
+
+
+def train(dataset: Dataset, folder: Path, plan: TrainingPlan, *, resume: bool = False, threads: int = 2) -> Trained:
+    """Train, or go on with a run that was stopped.
+
+    Raises:
+        TrainingError: every learning rate of the preset diverged; the message names the last one's step and reason.
+        DatasetError: no real train tile.
+        Interrupted: stopped by the user.
+    """
+    run = RunFolder.start(folder, plan.to_dict(dataset), resume=resume)
+    record = _read_record(run) or {"asked": plan.settings.learning_rates[0], "used": None, "diverged": []}
+    for rate in plan.settings.learning_rates[len(record["diverged"]) :]:
+        # A checkpoint folder for each rate: what diverged is never gone on with.
+        run.checkpoint = folder / "checkpoint" / f"rate-{rate:g}"
+        _write_record(run, record | {"used": rate})
+        try:
+            trainer, outcome = _attempt(
+                dataset, run, plan, rate, resume=resume or bool(record["diverged"]), threads=threads
+            )
+        except TrainingError as error:
+            record = _note_divergence(run, record, rate, error)
+            continue
+        card = card_of(plan.to_dict(dataset), dataset.taxonomy, _read_record(run))
+        save_weights(folder / GENERATOR, trainer.average.module, card)
+        return Trained(outcome, folder / GENERATOR, _read_record(run))
+    last = record["diverged"][-1]
+    raise TrainingError(
+        f"every learning rate diverged; the last, {last['learning_rate']:g}, in step {last['step']}: {last['reason']}; "
+        f"give a lower --learning-rate and another --out"
+    )
+
+
+def _attempt(
+    dataset: Dataset, run: RunFolder, plan: TrainingPlan, rate: float, *, resume: bool, threads: int
+) -> tuple[GanTrainer, Outcome]:
+    records, settings = train_tiles(dataset), plan.settings
+    trainer = GanTrainer(
+        settings,
+        dataset.taxonomy,
+        dataset.channels,
+        accelerator(plan.precision),
+        learning_rate=rate,
+        seed=plan.seed,
+        watched=watched_tiles(dataset, records, settings.size_px),
+    )
+    draw = augmented(dataset, records, size_px=settings.size_px, sampling=settings.sampling, seed=plan.seed)
+    loader = BatchLoader(draw, batch=settings.batch, threads=threads)
+    loop = LoopSettings(
+        steps=plan.steps,
+        seed=plan.seed,
+        tick_steps=plan.tick_steps,
+        checkpoint_steps=plan.checkpoint_steps,
+        sample_steps=plan.sample_steps,
+    )
+    return trainer, run_loop(run, trainer, loader, loop, resume=resume, title=f"gan {settings.preset} {rate:g}")
+
+
+def _note_divergence(run: RunFolder, record: dict[str, Any], rate: float, error: TrainingError) -> dict[str, Any]:
+    """Keep the attempt's figures and samples aside, then write it down; killed in between, it is noted anew."""
+    step = error.step if isinstance(error, DivergedError) else None
+    reason = error.reason if isinstance(error, DivergedError) else str(error)
+    aside = run.folder / "diverged" / f"rate-{rate:g}"
+    shutil.rmtree(aside, ignore_errors=True)
+    shutil.copytree(run.samples, aside / "samples")
+    if run.figures.exists():
+        shutil.copy2(run.figures, aside / run.figures.name)
+    record = record | {"diverged": [*record["diverged"], {"learning_rate": rate, "step": step, "reason": reason}]}
+    _write_record(run, record)
+    tqdm.write(f"learning rate {rate:g} diverged in step {step}: {reason}")
+    return record
+
+
+def _read_record(run: RunFolder) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+    record: dict[str, Any] = values.get("learning_rate", {})
+    return record
+
+
+def _write_record(run: RunFolder, record: Mapping[str, Any]) -> None:
+    path = run.folder / "run.json"
+    values = json.loads(path.read_text(encoding="utf-8")) | {"learning_rate": dict(record)}
+    write_bytes(path, (json.dumps(values, indent=2, allow_nan=False) + "\n").encode())
