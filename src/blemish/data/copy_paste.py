@@ -1,0 +1,204 @@
+"""Copy-paste of real defects with blending: what an engineer does in an afternoon, and rung 5 of the ladder.
+
+A cut-out is turned, scaled and mirrored, put where the background classes are as they were round it, brought to the
+brightness and contrast of the surface there, and blended in; the label is exactly the pasted mask. A cut-out that was
+cut off by the end of its tile, or that lies across two backgrounds, is only mirrored, and put to the same end again or
+where the same backgrounds meet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from blemish.core.arrays import Bool, Picture
+from blemish.core.errors import DatasetError
+from blemish.core.labels import LabelMap
+from blemish.core.records import Box, Origin, Split, TileRecord
+from blemish.core.seeds import derive_seed, rng
+from blemish.data.cutouts import MARGIN_PX, CutOut, DefectBank, mirrored, turned, usable_window
+from blemish.data.dataset import Dataset, DatasetWriter, Sample
+from blemish.data.paste_blend import Blend, feathered, matched
+from blemish.data.paste_place import find_place, windows
+from blemish.picture.tiling import cut
+
+PRESET = "copy-paste"
+_VERSION = 1  # Raised when equal seeds would give other tiles than before.
+_CANVASES_TRIED = 50
+
+
+@dataclass(frozen=True)
+class PasteSettings:
+    """How far a cut-out may be changed."""
+
+    turn_deg: float = 180.0  # Either way.
+    scale: tuple[float, float] = (0.8, 1.25)
+    flip_frac: float = 0.5  # Chance of being mirrored, for each axis.
+    feather_px: int = 4  # Width of the soft edge outside the mask, at most 12.
+    tries: int = 20  # Cut-outs drawn until one finds a place.
+
+
+def paste(
+    picture: Picture,
+    label_map: LabelMap,
+    bank: DefectBank,
+    class_index: int,
+    random: np.random.Generator,
+    *,
+    blend: Blend | None = None,
+    settings: PasteSettings | None = None,
+) -> tuple[Picture, LabelMap] | None:
+    """A copy of a tile with one more defect of a class, and its exact label.
+
+    Args:
+        picture: uint8 H W or H W 3, as the bank's.
+        blend: `feathered` or `poisson`; None = `feathered`.
+
+    Returns:
+        None if no drawn cut-out fits anywhere on this tile.
+
+    Raises:
+        DatasetError: the bank holds no defect of this class.
+    """
+    settings = settings or PasteSettings()
+    window = usable_window(label_map)
+    inner = LabelMap(cut(label_map.defect, window), cut(label_map.background, window))
+    for _ in range(settings.tries):
+        cut_out = _changed(bank.draw(class_index, random), settings, random)
+        corner_xy = find_place(inner, cut_out, random)
+        if corner_xy is not None:
+            surface = cut(picture, window)
+            pasted = _put(surface, inner, cut_out, corner_xy, blend or feathered, settings.feather_px)
+            return _back_on_tile(picture, label_map, window, *pasted)
+    return None
+
+
+def _changed(cut_out: CutOut, settings: PasteSettings, random: np.random.Generator) -> CutOut:
+    """The cut-out turned, scaled and mirrored; only mirrored if it was cut off or lies across two backgrounds."""
+    flip_x, flip_y = random.random(2) < settings.flip_frac
+    turn_deg = random.uniform(-1, 1) * settings.turn_deg
+    scale = math.exp(random.uniform(*np.log(settings.scale)))
+    cut_out = mirrored(cut_out, bool(flip_x), bool(flip_y))
+    fixed = any(cut_out.touches) or np.ptp(cut_out.background) > 0
+    return cut_out if fixed else turned(cut_out, turn_deg, scale)
+
+
+def _put(
+    surface: Picture, label_map: LabelMap, cut_out: CutOut, corner_xy: tuple[int, int], blend: Blend, feather_px: int
+) -> tuple[Picture, LabelMap]:
+    there, here = windows(label_map.size_hw, cut_out, corner_xy)
+    mask, foreign = cut_out.mask[here], cut_out.foreign[here]
+    taken = ((foreign > 0) | (label_map.defect[there] > 0)).astype(np.uint8)
+    patch = matched(surface[there], cut_out.picture[here], (mask == 0) & (taken == 0))
+    picture, defect = surface.copy(), label_map.defect.copy()
+    picture[there] = blend(surface[there], patch, mask, taken, min(feather_px, MARGIN_PX))
+    defect[there][mask > 0] = cut_out.index
+    return picture, LabelMap(defect, label_map.background)
+
+
+def _back_on_tile(
+    picture: Picture, label_map: LabelMap, window: Box, pasted: Picture, pasted_label: LabelMap
+) -> tuple[Picture, LabelMap]:
+    """The window in its tile again; padding that mirrored the surface mirrors the pasted one."""
+    height, width = label_map.size_hw
+    whole = Box(-window.x, -window.y, width, height)
+    rows, columns = slice(window.y, window.y + window.height), slice(window.x, window.x + window.width)
+    if np.array_equal(cut(picture[rows, columns], whole), picture):
+        result = cut(pasted, whole)
+    else:
+        result = picture.copy()
+        result[rows, columns] = pasted
+    defect = label_map.defect.copy()
+    defect[rows, columns] = pasted_label.defect
+    return result, LabelMap(defect, label_map.background.copy())
+
+
+def copy_paste_dataset(
+    dataset: Dataset,
+    out: Path,
+    per_class: int,
+    seed: int,
+    *,
+    blend: Blend | None = None,
+    settings: PasteSettings | None = None,
+) -> int:
+    """Write a synthetic data set that fills every class of the train split up to `per_class` tiles.
+
+    Real train tiles count, and a tile counts for each class it shows. The canvas is a clean train tile, or any train
+    tile (with the defects it has) where none is clean; a pasted tile keeps its canvas's part, source, box and group.
+
+    Returns:
+        The number of tiles written.
+
+    Raises:
+        DatasetError: a class has no whole defect to cut out or fits on no canvas; nothing is missing; `out` exists.
+    """
+    records = [r for r in dataset.select(Split.TRAIN) if r.origin != Origin.SYNTHETIC]
+    canvases = [r for r in records if r.is_clean] or records
+    if not canvases:
+        raise DatasetError(f"{dataset.folder} has no real train tile to paste on: split it first with data split")
+    bank = DefectBank.from_dataset(dataset, records, seed=seed)
+    settings, blend = settings or PasteSettings(), blend or feathered
+    made_by = hashlib.sha256(f"{PRESET} {_VERSION} {dataset.hash} {settings} {blend.__name__}".encode()).hexdigest()
+    held = Counter(index for record in records for index in record.classes)
+    classes = sorted(range(1, len(dataset.taxonomy.defects) + 1), key=lambda index: (held[index], index))
+    written = 0
+    with (
+        DatasetWriter(out, replace(dataset.info, hash="")) as writer,
+        tqdm(total=sum(max(0, per_class - held[index]) for index in classes), unit="tile", desc="copy-paste") as bar,
+    ):
+        for index in classes:
+            while held[index] < per_class:
+                row = (index, written, derive_seed(seed, PRESET, index, written))
+                sample, padding = _pasted_tile(dataset, canvases, bank, row, blend, settings)
+                finished = writer.add(replace(sample, record=replace(sample.record, generator=made_by)), padding)
+                held.update(finished.classes)
+                written += 1
+                bar.update()
+    return written
+
+
+def _pasted_tile(
+    dataset: Dataset,
+    canvases: list[TileRecord],
+    bank: DefectBank,
+    row: tuple[int, int, int],
+    blend: Blend,
+    settings: PasteSettings,
+) -> tuple[Sample, Bool | None]:
+    """One tile from its class, number and seed alone, and its padding."""
+    index, number, seed = row
+    random = rng(seed)
+    for _ in range(_CANVASES_TRIED):
+        canvas = dataset.sample(canvases[int(random.integers(len(canvases)))])
+        pasted = paste(canvas.picture, canvas.label_map, bank, index, random, blend=blend, settings=settings)
+        if pasted is not None:
+            record = replace(
+                canvas.record,
+                id=f"{PRESET}/{index:03d}-{number:06d}",
+                split=Split.TRAIN,
+                origin=Origin.SYNTHETIC,
+                seed=seed,
+                preset=PRESET,
+            )
+            return Sample(pasted[0], pasted[1], record), _padding(canvas)
+    raise DatasetError(
+        f"no defect of class {dataset.taxonomy.defect(index).name} fits on {_CANVASES_TRIED} canvases drawn: "
+        f"its defects are as large as the tile, or lie on backgrounds that no canvas shows"
+    )
+
+
+def _padding(canvas: Sample) -> Bool | None:
+    """True outside the usable window, where the row says that this is padding."""
+    if not canvas.record.padding_px:
+        return None
+    window = usable_window(canvas.label_map)
+    outside = np.ones(canvas.label_map.size_hw, bool)
+    outside[window.y : window.y + window.height, window.x : window.x + window.width] = False
+    return outside if int(outside.sum()) == canvas.record.padding_px else None
