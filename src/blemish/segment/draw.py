@@ -1,0 +1,153 @@
+"""What a training step sees: tiles drawn, cropped and augmented, as a pure function of (seed, step, index)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blemish.core.arrays import UInt8
+from blemish.core.errors import DatasetError
+from blemish.core.labels import LabelMap
+from blemish.core.records import Origin, Split, TileRecord
+from blemish.core.seeds import rng
+from blemish.core.taxonomy import IGNORE
+from blemish.data.augment import augment, point_on_defect
+from blemish.data.dataset import Dataset
+from blemish.picture.normalise import to_channels
+from blemish.segment.settings import TrainSettings
+from blemish.train.sampling import ClassBalancedSampler, MixedSampler, Sampler, UniformSampler
+
+_CACHE_BYTES = 192 * 2**20
+
+
+class TilePool:
+    """Some tiles of a data set; decoded tiles are kept while they fit a fixed number of bytes, whatever the set's size.
+
+    Decoding a tile's three PNG files costs about as much as augmenting it, so small sets gain most.
+    """
+
+    def __init__(self, dataset: Dataset, records: Sequence[TileRecord], cache_bytes: int = _CACHE_BYTES) -> None:
+        self.dataset = dataset
+        self.records = records
+        self._left = cache_bytes
+        self._kept: dict[int, tuple[UInt8, LabelMap]] = {}
+        self._lock = Lock()
+
+    def tile(self, place: int) -> tuple[UInt8, LabelMap]:
+        """Picture and label map of the record at a place; not to be written to."""
+        if place in self._kept:
+            return self._kept[place]
+        sample = self.dataset.sample(self.records[place])
+        tile = sample.picture, sample.label_map
+        size = sample.picture.nbytes + 2 * sample.label_map.defect.nbytes
+        with self._lock:
+            if size <= self._left and place not in self._kept:
+                self._left -= size
+                self._kept[place] = tile
+        return tile
+
+
+class SampleDraw:
+    """`draw(step, index)` of the loader: {"picture": uint8 H W C, "label": uint8 H W} of a crop's or a tile's size.
+
+    Args:
+        real: the train tiles.
+        synthetic: tiles of one synthetic set each; from them come `synthetic_share` of the samples, from each set as
+            many as its share of their tiles.
+        channels: of the network.
+    """
+
+    def __init__(self, real: TilePool, synthetic: Sequence[TilePool], settings: TrainSettings, channels: int) -> None:
+        self.pools = [real, *synthetic]
+        self.settings = settings
+        self.channels = channels
+        made = [(pool, place) for pool, held in enumerate(self.pools[1:], 1) for place in range(len(held.records))]
+        self._places = [[(0, place) for place in range(len(real.records))], made]
+        self._sampler = _sampler(real.records, [self.pools[pool].records[place] for pool, place in made], settings)
+
+    def __call__(self, step: int, index: int) -> dict[str, NDArray[Any]]:
+        which, place = self._pick(step, index)
+        pool, place = self._places[which][place]
+        picture, label_map = self.pools[pool].tile(place)
+        record = self.pools[pool].records[place]
+        random = rng(self.settings.seed, "augment", step, index)
+        picture, label_map = augment(
+            picture,
+            label_map,
+            self.settings.augmentation,
+            random,
+            crop_px=self.settings.crop_px,
+            focus_xy=self._focus(record, label_map, random),
+        )
+        return {"picture": to_channels(picture, self.channels), "label": label_map.defect}
+
+    def _pick(self, step: int, index: int) -> tuple[int, int]:
+        if isinstance(self._sampler, MixedSampler):
+            return self._sampler.pick(step, index)
+        return 0, self._sampler.pick(step, index)
+
+    def _focus(
+        self, record: TileRecord, label_map: LabelMap, random: np.random.Generator
+    ) -> tuple[float, float] | None:
+        """A point that the crop must hold: on a defect for a share of them, never only padding."""
+        if self.settings.crop_px is None:
+            return None
+        if record.classes and random.random() < self.settings.crop_on_defect_frac:
+            return point_on_defect(label_map, random, record.classes[int(random.integers(len(record.classes)))])
+        if record.padding_px == 0:
+            return None
+        inside = np.flatnonzero(label_map.defect != IGNORE)
+        if not len(inside):
+            return None
+        place = int(inside[random.integers(len(inside))])
+        return place % label_map.defect.shape[1], place // label_map.defect.shape[1]
+
+
+def train_records(dataset: Dataset) -> list[TileRecord]:
+    """The rows to learn from.
+
+    Raises:
+        DatasetError: the train split is empty.
+    """
+    records = dataset.select(Split.TRAIN)
+    if not records:
+        raise DatasetError(f"{dataset.folder} has no tiles in its train split: draw one with data split")
+    return records
+
+
+def synthetic_records(dataset: Dataset, real: Dataset) -> list[TileRecord]:
+    """All rows of a set that only adds to the training.
+
+    Raises:
+        DatasetError: other classes, or tiles that are real: their groups might be in val or test.
+    """
+    if dataset.taxonomy.defect_names != real.taxonomy.defect_names:
+        raise DatasetError(
+            f"{dataset.folder} has the classes {', '.join(dataset.taxonomy.defect_names)}, {real.folder} has "
+            f"{', '.join(real.taxonomy.defect_names)}: a synthetic set must have the same classes in the same order"
+        )
+    alien = [record for record in dataset.records if record.origin != Origin.SYNTHETIC]
+    if alien:
+        raise DatasetError(
+            f"{dataset.folder}: {alien[0].id} is {alien[0].origin}, not synthetic: only synthetic tiles may be added "
+            f"with --synthetic"
+        )
+    return dataset.records
+
+
+def _sampler(
+    real: Sequence[TileRecord], made: Sequence[TileRecord], settings: TrainSettings
+) -> UniformSampler | ClassBalancedSampler | MixedSampler:
+    def one(records: Sequence[TileRecord]) -> UniformSampler | ClassBalancedSampler:
+        if settings.sampling == "uniform":
+            return UniformSampler(len(records), settings.seed)
+        return ClassBalancedSampler(records, settings.seed)
+
+    if not made:
+        return one(real)
+    pair: tuple[Sampler, Sampler] = (one(real), one(made))
+    return MixedSampler(*pair, settings.synthetic_share, settings.seed)

@@ -1,0 +1,134 @@
+"""Losses of segmentation: pure functions of logits and label planes; pixels of 255 enter none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from blemish.core.errors import InputError
+from blemish.core.taxonomy import IGNORE
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """The loss is the weighted sum of its terms; a term of weight 0 is not computed."""
+
+    cross_entropy: float = 1.0
+    focal: float = 0.0
+    dice: float = 0.0
+    focal_gamma: float = 2.0  # 0 makes focal the cross-entropy.
+    class_weights: tuple[float, ...] = ()  # Of the K + 1 classes, in cross-entropy and focal; () = all alike.
+
+    def __post_init__(self) -> None:
+        terms = (self.cross_entropy, self.focal, self.dice)
+        if min(terms) < 0 or sum(terms) <= 0 or self.focal_gamma < 0:
+            raise InputError(f"loss weights must be 0 or more, one above 0, and gamma 0 or more: got {self}")
+        if self.class_weights and (min(self.class_weights) < 0 or sum(self.class_weights) <= 0):
+            raise InputError(f"class weights must be 0 or more, one above 0, got {list(self.class_weights)}")
+
+
+LOSSES: Mapping[str, LossSettings] = MappingProxyType(
+    {
+        "ce": LossSettings(),
+        "focal+dice": LossSettings(cross_entropy=0.0, focal=1.0, dice=1.0),
+        "ce+dice": LossSettings(dice=1.0),
+    }
+)
+
+
+def loss_named(name: str, class_weights: Sequence[float] = ()) -> LossSettings:
+    """The settings of a loss by its name on the command line.
+
+    Example:
+        >>> loss_named("focal+dice").focal
+        1.0
+    """
+    if name not in LOSSES:
+        raise InputError(f"no loss '{name}': there are {', '.join(LOSSES)}")
+    return replace(LOSSES[name], class_weights=tuple(class_weights))
+
+
+def cross_entropy(logits: Tensor, truth: Tensor, class_weights: Tensor | None = None) -> Tensor:
+    """Mean over the pixels that are not 255 of -log p(true class); with weights, their weighted mean.
+
+    Args:
+        logits: float32 N C H W.
+        truth: int64 N H W of 0..C-1 or 255.
+        class_weights: float32 C; None = all alike.
+
+    Returns:
+        A scalar >= 0, 0 is best; 0 where every pixel is 255.
+    """
+    return focal(logits, truth, gamma=0.0, class_weights=class_weights)
+
+
+def focal(logits: Tensor, truth: Tensor, *, gamma: float = 2.0, class_weights: Tensor | None = None) -> Tensor:
+    """Cross-entropy in which a pixel counts by (1 - p(true class))^gamma (Lin et al., ICCV 2017, Eq. 4).
+
+    Arguments and result as `cross_entropy`; the weighted mean is over the class weights alone, as there.
+    """
+    valid = truth != IGNORE
+    classes = torch.where(valid, truth, 0)
+    log_p = F.log_softmax(logits, dim=1).gather(1, classes[:, None])[:, 0]
+    weight = valid.to(log_p.dtype) if class_weights is None else class_weights[classes] * valid
+    if gamma > 0:
+        log_p = (1 - log_p.exp()).clamp(min=0) ** gamma * log_p
+    return -(weight * log_p).sum() / weight.sum().clamp(min=1e-6)
+
+
+def dice(logits: Tensor, truth: Tensor, *, smooth: float = 1.0) -> Tensor:
+    """1 - soft Dice, mean over the defect classes that the batch shows (Milletari et al., 3DV 2016, without squares).
+
+    A class's pixels are summed over the whole batch: single pictures with a few pixels of a class would make it noisy.
+    No-defect is left out, and so is a class that the batch never shows: cross-entropy and focal teach its absence.
+
+    Args:
+        logits: float32 N C H W.
+        truth: int64 N H W of 0..C-1 or 255.
+        smooth: pixels added above and below the line.
+
+    Returns:
+        A scalar in [0, 1], 0 is best; 0 (with zero gradient) where no defect is shown.
+    """
+    valid = truth != IGNORE
+    p = logits.softmax(dim=1) * valid[:, None]
+    target = F.one_hot(torch.where(valid, truth, 0), logits.shape[1]).permute(0, 3, 1, 2) * valid[:, None]
+    over = (0, 2, 3)
+    both, total = (p * target).sum(over)[1:], (p + target).sum(over)[1:]
+    shown = target.sum(over)[1:] > 0
+    overlap = (2 * both + smooth) / (total + smooth)
+    return ((1 - overlap) * shown).sum() / shown.sum().clamp(min=1)
+
+
+def loss_terms(logits: Tensor, truth: Tensor, settings: LossSettings) -> dict[str, Tensor]:
+    """The terms of a loss by name, and their weighted sum as `loss`; computed in float32 whatever the logits are.
+
+    Raises:
+        InputError: the number of class weights differs from the number of classes.
+    """
+    weights = _class_weights(logits, settings)
+    logits = logits.float()
+    terms: dict[str, Tensor] = {}
+    if settings.cross_entropy > 0:
+        terms["cross_entropy"] = cross_entropy(logits, truth, weights)
+    if settings.focal > 0:
+        terms["focal"] = focal(logits, truth, gamma=settings.focal_gamma, class_weights=weights)
+    if settings.dice > 0:
+        terms["dice"] = dice(logits, truth)
+    weighted = [getattr(settings, name) * term for name, term in terms.items()]
+    return {"loss": torch.stack(weighted).sum(), **terms}
+
+
+def _class_weights(logits: Tensor, settings: LossSettings) -> Tensor | None:
+    if not settings.class_weights:
+        return None
+    if len(settings.class_weights) != logits.shape[1]:
+        raise InputError(
+            f"class weights must be {logits.shape[1]} (no defect, then the classes), got {len(settings.class_weights)}"
+        )
+    return torch.tensor(settings.class_weights, dtype=torch.float32, device=logits.device)

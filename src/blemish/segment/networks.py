@@ -1,0 +1,37 @@
+"""The networks that `blemish segment` knows, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from blemish.core.errors import InputError
+from blemish.segment.hardnet import FC_HARDNET_70, HARDNET_SMALL, FCHarDNet, HarDNetPlan
+
+DEFAULT = "fc-hardnet-70"
+PLANS: Mapping[str, HarDNetPlan] = MappingProxyType({DEFAULT: FC_HARDNET_70, "hardnet-small": HARDNET_SMALL})
+
+
+def build(
+    name: str, channels: int, outputs: int, *, mean: Sequence[float] = (0.5,), std: Sequence[float] = (0.25,)
+) -> FCHarDNet:
+    """A network with fresh weights (drawn from torch's global seed).
+
+    Args:
+        channels: of the picture, 1 gray or 3 RGB.
+        outputs: K + 1.
+        mean: subtracted from the picture in [0, 1]; one value, or one per channel.
+        std: what it is then divided by.
+
+    Raises:
+        InputError: no such network; channels or outputs out of range.
+
+    Example:
+        >>> build("hardnet-small", 1, 7).stride
+        32
+    """
+    if name not in PLANS:
+        raise InputError(f"no network '{name}': there are {', '.join(PLANS)}")
+    if channels not in (1, 3) or outputs < 2:
+        raise InputError(f"a network has 1 or 3 channels and 2 or more outputs, got {channels} and {outputs}")
+    return FCHarDNet(PLANS[name], channels, outputs, mean, std)

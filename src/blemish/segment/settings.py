@@ -1,0 +1,114 @@
+"""The settings of a training, and the presets they start from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+from blemish.core.errors import InputError
+from blemish.data.augment import Augmentation
+from blemish.segment.losses import LossSettings
+from blemish.segment.networks import DEFAULT
+from blemish.train.schedule import constant, cosine
+
+Sampling = Literal["uniform", "balanced"]
+Schedule = Literal["constant", "cosine"]
+Keep = Literal["last", "best"]
+
+PAPER_EPOCHS = 1000
+PRESETS = ("paper", "default")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """How an inspector's network is trained; all of it decides the weights, and all of it is in the card."""
+
+    preset: str = "default"
+    network: str = DEFAULT
+    steps: int = 2000
+    batch: int = 16
+    learning_rate: float = 0.001
+    weight_decay: float = 1e-4  # Decoupled from the gradient (AdamW); 0 makes it Adam.
+    schedule: Schedule = "cosine"
+    warmup_frac: float = 0.03  # Share of the steps in which the learning rate rises from 0.
+    sampling: Sampling = "balanced"
+    augmentation: Augmentation = field(default_factory=Augmentation.paper_segment)
+    crop_px: int | None = None  # None = whole tiles.
+    crop_on_defect_frac: float = 0.5  # Share of the crops of a tile with defects that are cut round one of them.
+    loss: LossSettings = field(default_factory=LossSettings)
+    synthetic_share: float = 0.0  # Of the samples drawn.
+    ema_half_life_steps: int = 500
+    keep: Keep = "last"  # Which moving average is written: the last, or the best by validation IoU.
+    val_steps: int = 250  # Validation after every so many steps, and after the last.
+    val_tiles: int = 128  # At most so many tiles of the val split, spread evenly over it.
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "ema_half_life_steps", "val_steps", "val_tiles"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        for name in ("warmup_frac", "crop_on_defect_frac", "synthetic_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} must be 0 to 1, got {getattr(self, name)}")
+        if self.learning_rate <= 0 or self.weight_decay < 0 or (self.crop_px is not None and self.crop_px < 16):
+            raise InputError(
+                f"the learning rate must be above 0, the weight decay 0 or more and a crop 16 px or more, got "
+                f"{self.learning_rate}, {self.weight_decay} and {self.crop_px}"
+            )
+        for name, known in (("sampling", Sampling), ("schedule", Schedule), ("keep", Keep)):
+            if getattr(self, name) not in get_args(known):
+                raise InputError(f"{name} must be {' or '.join(get_args(known))}, got '{getattr(self, name)}'")
+
+    def rate(self, step: int) -> float:
+        """The learning rate of step 0, 1, ...
+
+        Example:
+            >>> TrainSettings(steps=100, warmup_frac=0.0).rate(50)
+            0.0005
+        """
+        warmup = round(self.warmup_frac * self.steps)
+        if self.schedule == "constant":
+            return constant(step, rate=self.learning_rate, warmup_steps=warmup)
+        return cosine(step, rate=self.learning_rate, steps=self.steps, warmup_steps=warmup)
+
+    def validates_after(self, done: int) -> bool:
+        """Whether validation comes after `done` steps."""
+        return done == self.steps or done % self.val_steps == 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def preset_values(name: str) -> dict[str, Any]:
+    """What a preset sets, by the names of `TrainSettings`.
+
+    `paper`: learning rate 0.001 held, batch 16, Adam, every tile equally often (paper, section III.C); its 1,000 epochs
+    become steps by `steps_of`. The paper does not name the optimiser.
+
+    Raises:
+        InputError: no such preset.
+    """
+    if name == "default":
+        return {"preset": name}
+    if name == "paper":
+        return {
+            "preset": name,
+            "weight_decay": 0.0,
+            "schedule": "constant",
+            "warmup_frac": 0.0,
+            "sampling": "uniform",
+            "crop_on_defect_frac": 0.0,
+        }
+    raise InputError(f"no preset '{name}': there are {', '.join(PRESETS)}")
+
+
+def steps_of(epochs: int, tiles: int, batch: int) -> int:
+    """Steps in which as many samples are drawn as `epochs` times the tiles.
+
+    Example:
+        >>> steps_of(1000, 291, 16)
+        18188
+    """
+    if epochs < 1 or tiles < 1:
+        raise InputError(f"epochs and tiles must be 1 or more, got {epochs} and {tiles}")
+    return -(-epochs * tiles // batch)
