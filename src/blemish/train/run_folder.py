@@ -64,7 +64,7 @@ class RunFolder:
         if folder.exists():
             raise InputError(f"{folder} is there already: go on with --resume, or choose another --out")
         plain = _plain(settings)
-        work = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
+        work = folder.with_name(f".{folder.name}.unfinished")
         shutil.rmtree(work, ignore_errors=True)
         for name in ("checkpoint", "samples", "tensorboard"):
             (work / name).mkdir(parents=True)

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from blemish.core.errors import DatasetError, InputError
+from blemish.core.records import Box, Origin, Split, TileRecord
+from blemish.train.sampling import ClassBalancedSampler, MixedSampler, UniformSampler
+
+DRAWS = 4000
+
+
+def tile(name, defect_px, *, ignore_px=0, group=""):
+    return TileRecord(
+        id=name, part=name, view="", source="", box=Box(0, 0, 8, 8), group=group or name, split=Split.TRAIN,
+        origin=Origin.REAL, defect_px=defect_px, background_px=(64,), ignore_px=ignore_px,
+    )  # fmt: skip
+
+
+# 90 tiles of class 1, 8 of class 2 (7 of one group, 1 of another), 2 clean, 1 only ignored.
+LOPSIDED = (
+    [tile(f"a{i}", (5, 0)) for i in range(90)]
+    + [tile(f"b{i}", (0, 5), group="one scratch") for i in range(7)]
+    + [tile("b7", (0, 5), group="another")]
+    + [tile(f"c{i}", (0, 0)) for i in range(2)]
+    + [tile("ignored", (0, 0), ignore_px=9)]
+)
+
+
+def shares(sampler, n=DRAWS):
+    counts = Counter()
+    for draw in range(n):
+        record = LOPSIDED[sampler.pick(draw // 16, draw % 16)]
+        counts["clean" if record.is_clean else record.classes] += 1
+    return {key: count / n for key, count in counts.items()}
+
+
+def test_uniform_draws_every_tile_equally_often():
+    counts = Counter(UniformSampler(5, seed=1).pick(draw, 0) for draw in range(DRAWS))
+    assert sorted(counts) == [0, 1, 2, 3, 4]
+    assert all(abs(count / DRAWS - 0.2) < 0.03 for count in counts.values())
+
+
+def test_classes_are_drawn_evenly_and_clean_is_one_more():
+    found = shares(ClassBalancedSampler(LOPSIDED, seed=1))
+    assert found == {key: pytest.approx(1 / 3, abs=0.03) for key in [(1,), (2,), "clean"]}
+
+
+def test_a_clean_share_is_kept():
+    found = shares(ClassBalancedSampler(LOPSIDED, seed=1, clean_share=0.5))
+    assert found == {"clean": pytest.approx(0.5, abs=0.03)} | {
+        key: pytest.approx(0.25, abs=0.03) for key in [(1,), (2,)]
+    }
+    assert "clean" not in shares(ClassBalancedSampler(LOPSIDED, seed=1, clean_share=0))
+
+
+def test_a_tile_that_is_only_ignored_is_never_drawn():
+    sampler = ClassBalancedSampler(LOPSIDED, seed=2)
+    assert all(LOPSIDED[sampler.pick(draw, 0)].id != "ignored" for draw in range(DRAWS))
+
+
+def test_a_clean_share_without_clean_tiles_goes_to_the_classes():
+    assert ClassBalancedSampler(LOPSIDED[:98], seed=1, clean_share=0.3).shares == {1: 0.5, 2: 0.5}
+
+
+@pytest.mark.parametrize(("by_group", "expected"), [(False, 1 / 8), (True, 1 / 2)])
+def test_by_group_a_defect_counts_once_however_often_it_was_pictured(by_group, expected):
+    sampler = ClassBalancedSampler(LOPSIDED[90:98], seed=1, by_group=by_group)
+    lone = sum(LOPSIDED[90:98][sampler.pick(draw, 0)].id == "b7" for draw in range(DRAWS)) / DRAWS
+    assert lone == pytest.approx(expected, abs=0.03)
+
+
+@pytest.mark.parametrize("make", [lambda s: UniformSampler(101, s), lambda s: ClassBalancedSampler(LOPSIDED, s)])
+def test_a_pick_depends_on_seed_step_and_index_alone(make):
+    def drawn(sampler, steps):
+        return {step: [sampler.pick(step, index) for index in range(8)] for step in steps}
+
+    forward, backward = drawn(make(1), range(20)), drawn(make(1), range(19, -1, -1))
+    assert forward == backward
+    assert forward != drawn(make(2), range(20))
+    assert len({tuple(picks) for picks in forward.values()}) > 15
+
+
+def test_synthetic_tiles_come_at_their_share():
+    mixed = MixedSampler(UniformSampler(3, 1), UniformSampler(7, 1), share=0.25, seed=1)
+    picks = [mixed.pick(draw, 0) for draw in range(DRAWS)]
+    assert sum(which for which, _ in picks) / DRAWS == pytest.approx(0.25, abs=0.03)
+    assert {place for which, place in picks if which == 0} == set(range(3))
+    assert {place for which, place in picks if which == 1} == set(range(7))
+
+
+def test_nothing_to_draw_from_is_refused():
+    with pytest.raises(DatasetError, match="train split is empty"):
+        UniformSampler(0, seed=1)
+    with pytest.raises(DatasetError, match="none of the 1 tiles"):
+        ClassBalancedSampler(LOPSIDED[-1:], seed=1)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_shares_outside_0_to_1_are_refused(share):
+    with pytest.raises(InputError, match="0 to 1"):
+        MixedSampler(UniformSampler(1, 1), UniformSampler(1, 1), share, 1)
+    with pytest.raises(InputError, match="0 to 1"):
+        ClassBalancedSampler(LOPSIDED, 1, clean_share=share)
