@@ -1,0 +1,226 @@
+"""What synthesis draws from: shapes of real training defects by class, and where they may lie.
+
+Everything comes from training tiles that no generator made. Memory is bounded whatever the size of the data set: at
+most 1,000 tiles of a class are read, and at most 1,000 shapes of a class (1 bit a pixel) and 1,000 backgrounds held.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from tqdm import tqdm
+
+from blemish.core.arrays import Float64, Int64, Picture, UInt8
+from blemish.core.errors import DatasetError
+from blemish.core.records import Box, Origin, Split, TileRecord
+from blemish.core.seeds import derive_seed
+from blemish.core.taxonomy import Taxonomy
+from blemish.data.cutouts import usable_window
+from blemish.data.dataset import Dataset
+from blemish.gan.clean_areas import largest_clean_area
+from blemish.gan.shapes import ELONGATED, Ends, Shape, find_shapes
+from blemish.picture.tiling import cut
+
+TILES_PER_CLASS = 1000
+SHAPES_PER_CLASS = 1000
+BACKGROUNDS = 1000
+LEAST_SHARE = 0.005  # A class "occurs" on a background from this share of its pixels on.
+ORIENTED = 0.6  # Mean resultant length of its directions from which on a class is strongly oriented; 1 = all parallel.
+_LEAST_ELONGATED = 5  # Fewer shapes with a direction say nothing about their class.
+
+
+@dataclass(frozen=True)
+class ClassShapes:
+    """The shapes of one class, and what they say about it."""
+
+    shapes: tuple[Shape, ...]
+    per_tile: tuple[int, ...]  # Shapes of this class on each tile that was read.
+    allowed: tuple[bool, ...]  # For each background class: does this class occur on it?
+
+    @cached_property
+    def angles_rad(self) -> Float64:
+        """Directions of the elongated shapes."""
+        return np.array([shape.angle_rad for shape in self.shapes if shape.elongation >= ELONGATED])
+
+    @cached_property
+    def is_oriented(self) -> bool:
+        """Whether its elongated shapes are nearly parallel (mean resultant length of the doubled angles)."""
+        angles = self.angles_rad
+        return len(angles) >= _LEAST_ELONGATED and float(np.abs(np.exp(2j * angles).mean())) >= ORIENTED
+
+    @cached_property
+    def whole(self) -> tuple[Shape, ...]:
+        """Those that no end of a tile cut off."""
+        return tuple(shape for shape in self.shapes if not shape.ends.any)
+
+    @cached_property
+    def ends_seen(self) -> frozenset[Ends]:
+        return frozenset(shape.ends for shape in self.shapes)
+
+
+@dataclass(frozen=True)
+class Background:
+    """The background classes of one training tile, and which part of the tile may be shown under them."""
+
+    tile: str  # Id of the tile.
+    area: Box  # The part of that tile that is used; beyond it goes on as its reflection.
+    window: Box  # What the new tile shows; outside is padding (255).
+    packed: bytes
+    size_hw: tuple[int, int]
+    px: tuple[int, ...]  # Pixels of each background class in the window.
+    scan_xy: tuple[int, int]
+
+    @property
+    def plane(self) -> UInt8:
+        """uint8 H W, 0..M-1."""
+        return np.frombuffer(zlib.decompress(self.packed), np.uint8).reshape(self.size_hw)
+
+
+@dataclass(frozen=True)
+class Bank:
+    """All that `draw_label` needs, so that it is a pure function of (seed, index)."""
+
+    taxonomy: Taxonomy
+    tile_px: int
+    classes: dict[int, ClassShapes]
+    backgrounds: tuple[Background, ...]
+    from_clean: bool  # Real backgrounds: whole clean tiles (True), or defect-free areas, as the set has no clean tile.
+
+    @cached_property
+    def background_px(self) -> Int64:
+        """B M: pixels of each background class on each background."""
+        return np.array([background.px for background in self.backgrounds], np.int64)
+
+    @cached_property
+    def background_scan_xy(self) -> Int64:
+        """B 2."""
+        return np.array([background.scan_xy for background in self.backgrounds], np.int64)
+
+
+def source_tiles(records: Iterable[TileRecord]) -> list[TileRecord]:
+    """Training tiles that no generator made."""
+    return [r for r in records if r.split == Split.TRAIN and r.origin != Origin.SYNTHETIC]
+
+
+def build_bank(dataset: Dataset, defects: Sequence[int], *, real_backgrounds: bool = False) -> Bank:
+    """Read the training tiles of a data set.
+
+    Args:
+        defects: the classes 1..K that will be drawn.
+        real_backgrounds: only backgrounds whose picture shows no defect: clean tiles; where there is none, the largest
+            defect-free area of each tile.
+
+    Raises:
+        DatasetError: a class has no shape in the training split, or there is no background.
+    """
+    sources = source_tiles(dataset.records)
+    classes = _read_classes(dataset, sources, defects)
+    clean = [record for record in sources if record.is_clean]
+    from_areas = real_backgrounds and not clean
+    chosen = _sample(clean if real_backgrounds and clean else sources, BACKGROUNDS, "background")
+    found = [
+        _area_background(dataset, record) if from_areas else _background(dataset, record)
+        for record in tqdm(chosen, desc="backgrounds", unit="tile", leave=False)
+    ]
+    backgrounds = tuple(background for background in found if background is not None)
+    if not backgrounds:
+        raise DatasetError(
+            f"{dataset.folder} has no training tile with a background to draw on"
+            + (": no clean tile and no defect-free area; use --background generated" if real_backgrounds else "")
+        )
+    return Bank(dataset.taxonomy, dataset.info.tile_px, classes, backgrounds, real_backgrounds and not from_areas)
+
+
+def background_picture(tile: Picture, background: Background) -> Picture:
+    """The real picture of a background, made from its tile's: uint8 H W or H W 3, of the tile's size."""
+    area = background.area
+    shown = tile[area.y : area.y + area.height, area.x : area.x + area.width]
+    return cut(shown, Box(-area.x, -area.y, background.size_hw[1], background.size_hw[0]))
+
+
+def _read_classes(dataset: Dataset, sources: Sequence[TileRecord], defects: Sequence[int]) -> dict[int, ClassShapes]:
+    wanted: dict[str, list[int]] = {}
+    by_id = {record.id: record for record in sources}
+    for index in defects:
+        of_class = [record for record in sources if index in record.classes]
+        for record in _sample(of_class, TILES_PER_CLASS, f"class {index}"):
+            wanted.setdefault(record.id, []).append(index)
+    m = len(dataset.taxonomy.backgrounds)
+    shapes: dict[int, list[Shape]] = {index: [] for index in defects}
+    per_tile: dict[int, list[int]] = {index: [] for index in defects}
+    on_background = {index: np.zeros(m, np.int64) for index in defects}
+    for tile_id, indices in tqdm(wanted.items(), desc="shapes", unit="tile", leave=False):
+        record = by_id[tile_id]
+        label_map = dataset.label_map(record)
+        found = find_shapes(label_map, backgrounds=m, scan_xy=(record.box.x, record.box.y))
+        for index in indices:
+            own = [shape for shape in found if shape.defect == index]
+            if own:
+                shapes[index] += own
+                per_tile[index].append(len(own))
+            on_background[index] += np.bincount(label_map.background[label_map.defect == index], minlength=m)
+    for index in defects:
+        if not shapes[index]:
+            raise DatasetError(
+                f"{dataset.folder}: class '{dataset.taxonomy.defect(index).name}' has no real defect in the training "
+                f"split to take shapes from: label some, or leave the class out"
+            )
+    return {
+        index: ClassShapes(
+            shapes=tuple(_sample_shapes(shapes[index], index)),
+            per_tile=tuple(per_tile[index]),
+            allowed=tuple(bool(px >= LEAST_SHARE * on_background[index].sum()) for px in on_background[index]),
+        )
+        for index in defects
+    }
+
+
+def _background(dataset: Dataset, record: TileRecord) -> Background:
+    label_map = dataset.label_map(record)
+    height, width = label_map.size_hw
+    whole = Box(0, 0, width, height)
+    window = usable_window(label_map) if record.padding_px else whole
+    return _packed(record, label_map.background, whole, window)
+
+
+def _area_background(dataset: Dataset, record: TileRecord) -> Background | None:
+    label_map = dataset.label_map(record)
+    area = largest_clean_area(label_map)
+    if area is None:
+        return None
+    height, width = label_map.size_hw
+    shown = label_map.background[area.y : area.y + area.height, area.x : area.x + area.width]
+    plane = cut(shown, Box(-area.x, -area.y, width, height))
+    return _packed(record, plane, area, Box(0, 0, width, height))
+
+
+def _packed(record: TileRecord, plane: UInt8, area: Box, window: Box) -> Background:
+    shown = plane[window.y : window.y + window.height, window.x : window.x + window.width]
+    return Background(
+        tile=record.id,
+        area=area,
+        window=window,
+        packed=zlib.compress(plane.tobytes(), 1),
+        size_hw=(plane.shape[0], plane.shape[1]),
+        px=tuple(int(n) for n in np.bincount(shown.ravel(), minlength=len(record.background_px))),
+        scan_xy=(record.box.x, record.box.y),
+    )
+
+
+def _sample(records: Sequence[TileRecord], most: int, what: str) -> list[TileRecord]:
+    """At most so many, chosen by a hash of their ids and left in order."""
+    if len(records) <= most:
+        return list(records)
+    chosen = sorted(range(len(records)), key=lambda i: derive_seed(0, what, records[i].id))[:most]
+    return [records[i] for i in sorted(chosen)]
+
+
+def _sample_shapes(shapes: Sequence[Shape], index: int) -> list[Shape]:
+    if len(shapes) <= SHAPES_PER_CLASS:
+        return list(shapes)
+    chosen = sorted(range(len(shapes)), key=lambda i: derive_seed(0, f"shapes {index}", i))[:SHAPES_PER_CLASS]
+    return [shapes[i] for i in sorted(chosen)]

@@ -1,0 +1,181 @@
+"""Where a drawn shape comes to lie: place, size and direction as its class really has them.
+
+Sizes and directions are drawn from the other shapes of the class, places from their middles in what the tile shows. A
+shape lies on the same background classes as the real one did, to within a share of its pixels; on a class where its
+kind never occurs it never lies. What was cut off by an end of its tile is put to that end again.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from blemish.core.arrays import Bool, UInt8
+from blemish.core.records import Box
+from blemish.gan.bank import Background, ClassShapes
+from blemish.gan.shapes import ELONGATED, LEAST_AREA_PX, Change, Shape, changed_mask, trimmed
+
+SCALES = (0.6, 1.6)  # A shape is made at most so much smaller or larger;
+SCALES_FIXED = (0.8, 1.25)  # one that was cut off, or lies across two backgrounds, so much.
+JITTER_FRAC = 0.04  # Standard deviation of a place, as a share of the window.
+BENDS_FRAC = (0.01, 0.04)
+_FIXED_TURN_RAD = math.radians(3)
+_ORIENTED_TURN_RAD = math.radians(6)
+_MIX_TOLERANCE_FRAC = 0.25  # Share of the pixels that may lie on other background classes than in the real defect.
+_LOST_FRAC = 0.1  # Share of the pixels that may be taken away because they fell on a forbidden background.
+_GAP_PX = 2  # Between two drawn shapes.
+_STRADDLES_FRAC = 0.05  # From this share on its second background on, a shape lies across two.
+
+
+@dataclass
+class Canvas:
+    """A tile that is being drawn."""
+
+    defect: UInt8  # H W, 0 or a class 1..K so far.
+    background: UInt8
+    window: Box
+    taken: Bool  # H W, where no further shape may lie.
+
+    @classmethod
+    def on(cls, background: Background) -> Canvas:
+        plane = background.plane
+        return cls(np.zeros_like(plane), plane, background.window, np.zeros(plane.shape, bool))
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A changed shape before it has a place."""
+
+    shape: Shape  # Mirrored already,
+    place_uv: tuple[float, float]  # its place not.
+    mask: Bool  # Without an empty border.
+    middle_xy: tuple[float, float]  # Of the changed box, in the mask.
+    half_xy: tuple[
+        float, float
+    ]  # Half the sides of the old box after scaling: how far its cut ends lie from the middle.
+
+
+def draft(
+    shape: Shape, of_class: ClassShapes, window: Box, least_size_px: int, random: np.random.Generator
+) -> Draft | None:
+    """Mirror, scale, turn and bend a shape as its class allows; None if nothing is left of it."""
+    straddles = 1 - max(shape.background_frac) > _STRADDLES_FRAC
+    own_angle, place_uv = shape.angle_rad, shape.centre_uv
+    flip_x, flip_y = (bool(flip) for flip in random.random(2) < 0.5)
+    if not straddles and shape.ends.mirrored(flip_x, flip_y) in of_class.ends_seen:
+        shape = shape.mirrored(flip_x, flip_y)
+    change = Change(
+        scale=_scale(shape, of_class, window, least_size_px, straddles, random),
+        stretch=math.exp(random.normal(0, 0.06)),
+        turn_rad=_turn(shape, own_angle, of_class, straddles, random),
+        bend_frac=random.uniform(*BENDS_FRAC),
+    )
+    mask = changed_mask(shape.mask, change, shape.ends, random)
+    if np.count_nonzero(mask) < LEAST_AREA_PX:
+        return None
+    mask, middle_xy = trimmed(mask)
+    half_xy = (
+        shape.size_hw[1] / 2 * change.scale * change.stretch,
+        shape.size_hw[0] / 2 * change.scale / change.stretch,
+    )
+    return Draft(shape, place_uv, mask, middle_xy, half_xy)
+
+
+def put(
+    canvas: Canvas, drawn: Draft, of_class: ClassShapes, least_size_px: int, random: np.random.Generator
+) -> str | None:
+    """Draw the shape on the canvas at a place like its class's; None if that was possible, else the reason.
+
+    The canvas changes only if there was a place.
+    """
+    window = canvas.window
+    height, width = drawn.mask.shape
+    ends = drawn.shape.ends
+    if (not (ends.left or ends.right) and width > window.width) or (
+        not (ends.top or ends.bottom) and height > window.height
+    ):
+        return "the shape is larger than the tile"
+    alike = of_class.shapes if ends.any else of_class.whole
+    place_uv = drawn.place_uv if random.random() < 0.5 else alike[int(random.integers(len(alike)))].centre_uv
+    u, v = (centre + random.normal(0, JITTER_FRAC) for centre in place_uv)
+    x = _start(u, window.width, width, drawn.middle_xy[0], drawn.half_xy[0], ends.left, ends.right, random)
+    y = _start(v, window.height, height, drawn.middle_xy[1], drawn.half_xy[1], ends.top, ends.bottom, random)
+    there, here = _overlap(window, x, y, height, width)
+    mask = drawn.mask[here].copy()
+    if mask.size == 0 or (mask & canvas.taken[there]).any():
+        return "no room beside the other defects"
+    background = canvas.background[there]
+    forbidden = mask & ~np.array(of_class.allowed)[background]
+    if forbidden.sum() > _LOST_FRAC * mask.sum():
+        return "a background where this class never occurs"
+    mask &= ~forbidden
+    if not _fits(mask, background, drawn.shape, least_size_px):
+        return "other backgrounds than beneath the real defect"
+    canvas.defect[there][mask] = drawn.shape.defect
+    near = np.ones((2 * _GAP_PX + 1, 2 * _GAP_PX + 1), np.uint8)
+    canvas.taken |= cv2.dilate((canvas.defect > 0).astype(np.uint8), near).astype(bool)
+    return None
+
+
+def _scale(
+    shape: Shape, of_class: ClassShapes, window: Box, least_size_px: int, straddles: bool, random: np.random.Generator
+) -> float:
+    other = of_class.shapes[int(random.integers(len(of_class.shapes)))]
+    low, high = SCALES_FIXED if shape.ends.any or straddles else SCALES
+    scale = min(max(other.longest_px / shape.longest_px, low), high) * math.exp(random.normal(0, 0.05))
+    if not shape.ends.any:
+        scale = max(scale, 1.1 * least_size_px / shape.longest_px)
+    if shape.ends.left and shape.ends.right:
+        scale = max(scale, window.width / shape.window_hw[1])
+    if shape.ends.top and shape.ends.bottom:
+        scale = max(scale, window.height / shape.window_hw[0])
+    return scale
+
+
+def _turn(shape: Shape, own_angle: float, of_class: ClassShapes, straddles: bool, random: np.random.Generator) -> float:
+    if shape.ends.any or straddles:
+        return float(random.normal(0, _FIXED_TURN_RAD))
+    if not of_class.is_oriented:
+        return float(random.uniform(0, 2 * math.pi))
+    wanted = own_angle
+    if shape.elongation >= ELONGATED:
+        wanted = float(random.choice(of_class.angles_rad))
+    turn = wanted - shape.angle_rad + random.normal(0, _ORIENTED_TURN_RAD)
+    return float((turn + math.pi / 2) % math.pi - math.pi / 2)
+
+
+def _start(
+    centre: float, room: int, length: int, middle: float, half: float, at_start: bool, at_end: bool,
+    random: np.random.Generator,
+) -> int:  # fmt: skip
+    """First pixel of the mask along one axis of the window."""
+    if at_start and at_end:
+        return round(room / 2 + random.normal(0, 0.02) * room - middle)
+    hidden = random.uniform(0, 0.1) * 2 * half  # It was cut off somewhere: here a little sooner or later.
+    if at_start:
+        return round(half - hidden - middle)
+    if at_end:
+        return round(room - half + hidden - middle)
+    return min(max(round(centre * room - length / 2), 0), room - length)
+
+
+def _overlap(window: Box, x: int, y: int, height: int, width: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """The part of the tile under a mask whose corner is at x, y in the window, and the part of the mask on it."""
+    x0, x1 = max(x, 0), max(min(x + width, window.width), max(x, 0))
+    y0, y1 = max(y, 0), max(min(y + height, window.height), max(y, 0))
+    there = slice(window.y + y0, window.y + y1), slice(window.x + x0, window.x + x1)
+    return there, (slice(y0 - y, y1 - y), slice(x0 - x, x1 - x))
+
+
+def _fits(mask: Bool, background: UInt8, shape: Shape, least_size_px: int) -> bool:
+    """Large enough, and on the backgrounds that lay beneath the real defect."""
+    area_px = np.count_nonzero(mask)
+    if area_px < LEAST_AREA_PX:
+        return False
+    if not shape.ends.any and max(cv2.boundingRect(mask.astype(np.uint8))[2:]) < least_size_px:
+        return False
+    shares = np.bincount(background[mask], minlength=len(shape.background_frac)) / area_px
+    return float(np.abs(shares - np.array(shape.background_frac)).sum()) / 2 <= _MIX_TOLERANCE_FRAC
