@@ -2,7 +2,7 @@
 
 non-finite   a loss is not a finite number.
 exploded     the fused MSE stays above 4: worse than the farthest that two pictures in [-1, 1] can be apart.
-dead         the fused pictures of a batch differ from each other by less than 0.1 % of what the real ones do: the
+dead         the fused pictures of a batch differ from each other by less than 1 % of what the real ones do: the
              network no longer looks at its label. Networks of plain ReLU die so when a step was too large.
 
 The last two are judged on averages over about 50 steps, from step 100 on.
@@ -20,7 +20,7 @@ from blemish.core.errors import TrainingError
 
 FIRST_STEP = 100
 EXPLODED_MSE = 4.0
-DEAD_RESPONSE = 1e-3
+DEAD_RESPONSE = 0.01
 _KEPT = 0.98  # Of the average at each step.
 
 
