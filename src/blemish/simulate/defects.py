@@ -22,6 +22,7 @@ SOFT_PX = 28  # No pixel farther than this from a defect's visible pixels is cha
 _RING_PX = 16  # How far round a defect its surroundings count as local texture.
 _TEXTURE_PX = 6.0  # Detail coarser than this is shading, not texture.
 _LARGEST_GRAY = 105.0
+_ISLAND_PX = 9  # Nobody would see, or paint, an island of fewer pixels.
 _TRIES = 5
 
 
@@ -113,8 +114,7 @@ def _draw(
     peak = float(np.abs(change).max(initial=0))
     if peak < 0.5:
         return None
-    visible = _visible(change / peak, kind.close_px)
-    visible &= body[rows, columns] > 127
+    visible = _visible(change / peak, max(2.0, kind.close_frac * size)) & (body[rows, columns] > 127)
     if visible.sum() < 12:
         return None
     change = _faded(change / peak, visible)
@@ -151,16 +151,27 @@ def _on_scan(change: Float32, centre_xy: tuple[float, float], layout: Layout) ->
     return np.asarray(shaken), rows, columns
 
 
-def _visible(change: Float32, close_px: int) -> Bool:
-    visible = (np.abs(change) >= VISIBLE).astype(np.uint8)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (close_px, close_px))
-    return np.asarray(cv2.morphologyEx(visible, cv2.MORPH_CLOSE, kernel)) > 0
+def _visible(change: Float32, gap_px: float) -> Bool:
+    """Where a change shows, closed over gaps of up to twice `gap_px` and without its smallest islands."""
+    pad = int(gap_px) + 2  # Growing must not run into the window's border.
+    inner = slice(pad, pad + change.shape[0]), slice(pad, pad + change.shape[1])
+    grown = _away(np.pad(np.abs(change) >= VISIBLE, pad)) <= gap_px
+    closed = (_away(~grown) > gap_px)[inner].astype(np.uint8)
+    _, regions, figures, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    large = np.asarray(figures)[:, cv2.CC_STAT_AREA] >= _ISLAND_PX
+    large[0] = False
+    visible: Bool = large[np.asarray(regions)]
+    return visible
+
+
+def _away(mask: Bool) -> Float32:
+    """Distance to a mask in px, 0 inside."""
+    return fields.f32(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 3))
 
 
 def _faded(change: Float32, visible: Bool) -> Float32:
     """The change with its faint tail drawn down to nothing."""
-    away = cv2.distanceTransform((~visible).astype(np.uint8), cv2.DIST_L2, 3)
-    near = np.clip((SOFT_PX - away) / 8, 0, 1)
+    near = np.clip((SOFT_PX - _away(visible)) / 8, 0, 1)
     return fields.f32(np.sign(change) * np.maximum(np.abs(change) - FADE, 0) / (1 - FADE) * near)
 
 

@@ -31,20 +31,20 @@ class Kind:
     contrast: float  # Median contrast, as a multiple of the local texture's deviation.
     contrast_spread: float
     edge_bias: float  # How much likelier at an edge than the average defect.
-    close_px: int  # The visible area is closed over gaps this wide: where bright turns into dark, the change is nil.
+    close_frac: float = 0.02  # Gaps up to twice this share of the size, where bright turns into dark, are visible too.
 
 
 def groove(generator: np.random.Generator, size_px: float) -> Float32:
     """A long thin scratch: dark, its rim bright on the side that faces the light, fading in and out along its way."""
-    points, shape = _curve(generator, size_px, bend=generator.uniform(0.05, 0.5))
+    points, shape = _curve(generator, size_px, bend=generator.uniform(0.1, 0.8))
     distance = _distance(points, shape)
-    half = generator.uniform(1.3, 3.2)
+    half = generator.uniform(1.1, 2.6)
     core = np.exp(-np.square(distance / half))
     rim = np.exp(-np.square((distance - 2.1 * half) / (0.75 * half)))
-    downhill = cv2.GaussianBlur(cv2.Sobel(distance, cv2.CV_32F, 0, 1, ksize=3), (0, 0), 1.0)
-    facing = np.where(downhill > 0, 1.0, 0.35)
-    strength = np.clip(0.85 + 0.3 * fields.smooth(generator, *shape, 28), 0.3, 1.15)
-    return _peak_1((generator.uniform(0.35, 0.7) * rim * facing - core) * strength * _taper(points, shape, size_px))
+    down, right = (cv2.Sobel(distance, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=0.125) for dx in (0, 1))
+    facing = np.clip(0.65 + 0.4 * cv2.GaussianBlur(down + 0.55 * right, (0, 0), 1.0), 0.25, 1.1)
+    strength = np.clip(0.85 + 0.25 * fields.smooth(generator, *shape, 28), 0.4, 1.15)
+    return _peak_1((generator.uniform(0.5, 0.9) * rim * facing - core) * strength * _taper(points, shape, size_px))
 
 
 def spore(generator: np.random.Generator, size_px: float) -> Float32:
@@ -58,7 +58,7 @@ def spore(generator: np.random.Generator, size_px: float) -> Float32:
         gray = int(generator.integers(110, 256))
         cv2.circle(specks, (round(x * 16), round(y * 16)), round(radius), gray, -1, cv2.LINE_AA, 4)
     dark = cv2.GaussianBlur(specks, (0, 0), 0.9).astype(np.float32) / 255
-    haze = np.clip(1.25 - _blob(generator, side, 0.36 * size_px, 0.35), 0, 1)
+    haze = np.clip(1.25 - _blob(generator, side, 0.29 * size_px, 0.35), 0, 1)
     return _peak_1(-np.maximum(dark, 0.42 * haze))
 
 
@@ -69,7 +69,7 @@ def protrusion(generator: np.random.Generator, size_px: float) -> Float32:
         width = generator.uniform(3.5, 5.0 + 0.05 * size_px)
         hill = np.exp(-np.square(_distance(points, shape) / width)) * _taper(points, shape, size_px)
     else:
-        side = int(size_px) + 2 * _PAD_PX
+        side = int(1.6 * size_px) + 2 * _PAD_PX
         blob = _blob(generator, side, 0.42 * size_px, 0.14, generator.uniform(0.55, 1.0))
         hill = np.exp(-np.square(blob * 1.35))
     hill = cv2.GaussianBlur(hill.astype(np.float32), (0, 0), 1.2)
@@ -80,8 +80,8 @@ def protrusion(generator: np.random.Generator, size_px: float) -> Float32:
 
 def leakage(generator: np.random.Generator, size_px: float) -> Float32:
     """A stain of electrolyte: diffuse, many-lobed, darker, at times with a dried rim or satellites; seldom whitish."""
-    side = int(1.15 * size_px) + 2 * _PAD_PX
-    blob = _blob(generator, side, 0.46 * size_px, 0.34, generator.uniform(0.4, 1.0))
+    side = int(1.6 * size_px) + 2 * _PAD_PX
+    blob = _blob(generator, side, 0.42 * size_px, 0.34, generator.uniform(0.4, 1.0))
     for _ in range(int(generator.integers(0, 4))):
         reach = generator.uniform(0.10, 0.2) * size_px
         aside = float(generator.normal(0, 0.25 * size_px)), float(generator.normal(0, 0.25 * size_px))
@@ -104,12 +104,12 @@ def black_dot(generator: np.random.Generator, size_px: float) -> Float32:
 
 
 KINDS = (
-    Kind(groove, 105, 0.60, 3.6, 0.50, 0.7, 5),
-    Kind(spore, 60, 0.45, 3.2, 0.45, 1.0, 5),
-    Kind(protrusion, 62, 0.55, 3.4, 0.50, 1.0, 9),
-    Kind(leakage, 88, 0.65, 2.9, 0.50, 1.4, 3),
-    Kind(white_dot, 24, 0.38, 5.0, 0.55, 0.6, 3),
-    Kind(black_dot, 24, 0.38, 5.0, 0.55, 0.6, 3),
+    Kind(groove, 130, 0.60, 3.7, 0.50, 0.6),
+    Kind(spore, 64, 0.45, 3.3, 0.45, 1.0),
+    Kind(protrusion, 70, 0.55, 3.5, 0.50, 1.0, 0.22),
+    Kind(leakage, 90, 0.65, 2.9, 0.50, 1.4),
+    Kind(white_dot, 24, 0.38, 5.0, 0.55, 0.6),
+    Kind(black_dot, 24, 0.38, 5.0, 0.55, 0.6),
 )  # In the order of the taxonomy preset "pouch-cell".
 
 
@@ -135,7 +135,7 @@ def _blob(
     turn = generator.uniform(0, np.pi)
     cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
     long, short = x * cos + y * sin, (y * cos - x * sin) / np.float32(flatness)
-    rough = fields.fractal(generator, side, side, max(6.0, 0.8 * radius_px))
+    rough = np.clip(fields.fractal(generator, side, side, max(6.0, 0.8 * radius_px)), -1.6, 1.6)
     distance: Float32 = np.sqrt(np.square(long) + np.square(short)) / np.float32(radius_px)
     return distance + np.float32(roughness) * rough * np.minimum(distance, 1)
 
@@ -148,7 +148,7 @@ def _curve(generator: np.random.Generator, length_px: float, bend: float) -> tup
     )
     steps = np.stack([np.cos(heading), np.sin(heading)], 1) * (length_px / count)
     points = np.cumsum(steps, axis=0)
-    pad = _PAD_PX + 0.12 * length_px
+    pad = _PAD_PX + 0.18 * length_px
     points -= points.min(axis=0) - pad
     width, height = np.ceil(points.max(axis=0) + pad).astype(int)
     return points.astype(np.float32), (int(height), int(width))

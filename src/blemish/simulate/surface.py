@@ -45,13 +45,13 @@ def paint_cell(generator: np.random.Generator, layout: Layout, body: UInt8) -> F
 def _laminate(generator: np.random.Generator, height: int, width: int) -> Float32:
     """Texture of the film about 1: long and short brush marks, and an orange-peel emboss lit from above."""
     long_marks = cv2.blur(cv2.blur(fields.normal(generator, height, width // 8 + 2), (25, 1)), (15, 1))
-    short_marks = cv2.blur(fields.normal(generator, height, width // 4 + 2), (5, 1))
+    short_marks = cv2.blur(fields.bytes_like(generator, height, width // 4 + 2), (5, 1))
     grain = cv2.GaussianBlur(fields.normal(generator, height // 2 + 2, width // 2 + 2), (0, 0), 1.3)
     peel = grain[1:, 1:] - grain[:-1, :-1]
     texture = np.ones((height, width), np.float32)
     strengths = (generator.uniform(0.012, 0.024), 0.012, generator.uniform(0.014, 0.022))
     for marks, strength in zip((long_marks, short_marks, peel), strengths, strict=True):
-        full = cv2.resize(fields.unit(np.asarray(marks)), (width, height), interpolation=cv2.INTER_LINEAR)
+        full = cv2.resize(fields.unit(fields.f32(marks)), (width, height), interpolation=cv2.INTER_LINEAR)
         texture = cv2.scaleAdd(full, float(strength), texture, dst=texture)  # type: ignore[assignment]
     return texture
 
@@ -126,17 +126,16 @@ def _lay_on_table(generator: np.random.Generator, picture: Float32, layout: Layo
     """The dark table round the cell: turned marks, suction holes, and the cell's own shadow."""
     height, width = layout.size_hw
     coarse = cv2.resize(body, None, fx=_COARSE, fy=_COARSE, interpolation=cv2.INTER_AREA)
-    shadow = cv2.GaussianBlur(np.roll(coarse, (2, 2), (0, 1)), (0, 0), 2.5)
-    shadow = cv2.resize(shadow, (width, height), interpolation=cv2.INTER_LINEAR)
-    gray = np.float32(generator.uniform(30, 46))
+    shadow = fields.f32(cv2.GaussianBlur(np.roll(coarse, (2, 2), (0, 1)), (0, 0), 2.5))
+    tone = 1 + np.float32(0.08) * fields.smooth(generator, coarse.shape[0], coarse.shape[1], 14)
+    tone *= np.float32(generator.uniform(30, 46)) * (1 - np.float32(0.55 / 255) * shadow)
+    tone = fields.f32(cv2.resize(tone, (width, height), interpolation=cv2.INTER_LINEAR))
     pitch, first = generator.uniform(58, 72), fields.f32(generator.uniform(0, 58, 2))
     for rows, columns in border(layout):
-        shape = rows.stop - rows.start, columns.stop - columns.start
-        marks = cv2.blur(fields.normal(generator, shape[0], shape[1]), (1, 9))
-        table = gray * (1 + np.float32(0.06) * fields.unit(np.asarray(marks)))
-        table *= 1 + np.float32(0.08) * fields.smooth(generator, *shape, 50)
+        marks = fields.bytes_like(generator, rows.stop - rows.start, columns.stop - columns.start)
+        table = 1 + np.float32(0.06) * fields.unit(fields.f32(cv2.blur(marks, (1, 9))))
+        table *= tone[rows, columns]
         _suction_holes(table, rows, columns, pitch, first)
-        table *= 1 - np.float32(0.55 / 255) * shadow[rows, columns].astype(np.float32)
         _blend(table, picture[rows, columns], body[rows, columns])
         picture[rows, columns] = table
 
