@@ -65,27 +65,46 @@ def blend(height: int, width: int, planes: int, tiles: Iterable[tuple[Box, Float
     """Scores of overlapping tiles as one map: each pixel is the mean of its tiles, the middle of a tile weighing more.
 
     Args:
-        tiles: a box and its scores, float32 P h w.
+        tiles: a box and its scores, float32 P h w, in the order of `plan_tiles`.
 
     Returns:
         float32 P H W. Where tiles agree, their common value, whatever the weights.
     """
-    total = np.zeros((planes, height, width), np.float32)
-    weight = np.zeros((height, width), np.float32)
+    return np.concatenate([band for _, band in blend_rows(height, width, planes, tiles)], axis=1)
+
+
+def blend_rows(
+    height: int, width: int, planes: int, tiles: Iterable[tuple[Box, Float32]]
+) -> Iterator[tuple[int, Float32]]:
+    """As `blend`, but a band of whole rows at a time, each as soon as no later tile can touch it.
+
+    So a scan of any length is blended in the memory of one row of tiles.
+
+    Yields:
+        the band's first row, and its scores float32 P h W.
+
+    Raises:
+        InputError: the tiles do not cover the scan, or do not come row by row.
+    """
+    total = np.zeros((planes, 0, width), np.float32)
+    weight = np.zeros((0, width), np.float32)
     window: Float32 | None = None
+    top = 0
     for box, scores in tiles:
         if window is None or window.shape != (box.height, box.width):
             window = _window(box.height, box.width)
+            total, weight = _grown(total, box.height), _grown(weight, box.height)
+        if box.y > top:
+            yield top, _mean(total, weight, top, box.y - top)
+            total, weight, top = _moved(total, box.y - top), _moved(weight, box.y - top), box.y
         y0, x0 = max(box.y, 0), max(box.x, 0)
         y1, x1 = min(box.y + box.height, height), min(box.x + box.width, width)
+        if y0 < top:
+            raise InputError(f"tiles must come row by row: one at y={box.y} came after the rows above {top} were done")
         inner = (slice(y0 - box.y, y1 - box.y), slice(x0 - box.x, x1 - box.x))
-        total[:, y0:y1, x0:x1] += scores[:, *inner] * window[inner]
-        weight[y0:y1, x0:x1] += window[inner]
-    if (weight == 0).any():
-        y, x = np.argwhere(weight == 0)[0]
-        raise InputError(f"the tiles do not cover the scan: nothing at x={x}, y={y}")
-    total /= weight
-    return total
+        total[:, y0 - top : y1 - top, x0:x1] += scores[:, *inner] * window[inner]
+        weight[y0 - top : y1 - top, x0:x1] += window[inner]
+    yield top, _mean(total, weight, top, height - top)
 
 
 def batches(boxes: list[Box], size: int) -> Iterator[list[Box]]:
@@ -110,6 +129,27 @@ def _reflected(places: NDArray[np.int64], length: int) -> NDArray[np.int64] | No
     period = 2 * (length - 1)
     folded = np.mod(places, period)
     return np.where(folded >= length, period - folded, folded)
+
+
+def _mean(total: Float32, weight: Float32, top: int, rows: int) -> Float32:
+    """The first rows of the band, or an error where no tile reached them."""
+    total, weight = _grown(total, rows)[:, :rows], _grown(weight, rows)[:rows]
+    if not weight.all():
+        y, x = np.argwhere(weight == 0)[0]
+        raise InputError(f"the tiles do not cover the scan: nothing at x={x}, y={y + top}")
+    mean: Float32 = total / weight
+    return mean
+
+
+def _grown(rows: Float32, height: int) -> Float32:
+    """At least this many rows (the second last axis), the new ones 0."""
+    missing = max(0, height - rows.shape[-2])
+    return np.concatenate([rows, np.zeros((*rows.shape[:-2], missing, rows.shape[-1]), np.float32)], axis=-2)
+
+
+def _moved(rows: Float32, by: int) -> Float32:
+    """The rows moved up; those that come in below are 0."""
+    return _grown(rows[..., by:, :], rows.shape[-2])
 
 
 def _window(height: int, width: int) -> Float32:

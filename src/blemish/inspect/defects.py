@@ -1,0 +1,153 @@
+"""From a score map to defects: regions on the whole scan, so that one that crosses tiles is one, in px and mm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from blemish.core.arrays import Bool, Float32, UInt8
+from blemish.core.records import Box, Defect
+from blemish.core.taxonomy import Taxonomy
+from blemish.inspect.scan import ScoreMap
+
+MOST_DEFECTS = 1000  # Listed of one view, the largest; a scan with more shows something else than defects.
+OUTLINE_TOLERANCE_PX = 0.75  # An outline's points are left out where it stays this near without them.
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What counts, by class code."""
+
+    thresholds: Mapping[str, float]  # A pixel: the least probability of its class.
+    least_sizes_px: Mapping[str, int]  # A region: its longest side.
+
+
+@dataclass(frozen=True)
+class Found:
+    """The defects of one view in reading order, and how many more there were beyond `MOST_DEFECTS`."""
+
+    defects: tuple[Defect, ...]
+    left_out: int = 0
+
+
+def find_defects(scores: ScoreMap, taxonomy: Taxonomy, limits: Limits, view: str = "") -> Found:
+    """Regions of touching pixels (8 neighbours) of one class, each pixel at or above that class's threshold.
+
+    Args:
+        view: written into each defect.
+    """
+    classes = _passing(scores, taxonomy, limits)
+    regions = sorted(_regions(classes, taxonomy, limits), key=lambda region: -region.area_px)
+    kept = sorted(regions[:MOST_DEFECTS], key=lambda region: (region.box.y, region.box.x, region.index))
+    return Found(tuple(_measured(region, scores.score, taxonomy, view) for region in kept), len(regions) - len(kept))
+
+
+@dataclass(frozen=True)
+class _Region:
+    index: int  # 1..K
+    box: Box
+    mask: Bool  # Of the box's size.
+    area_px: int
+
+
+def _passing(scores: ScoreMap, taxonomy: Taxonomy, limits: Limits) -> UInt8:
+    """uint8 H W: the class of each pixel that reaches its threshold, else 0."""
+    classes = np.zeros_like(scores.best)
+    likely = scores.score >= min(limits.thresholds.values())
+    if not likely.any():
+        return classes
+    thresholds = np.array([2.0, *(limits.thresholds[code] for code in taxonomy.codes)], np.float32)
+    best = scores.best[likely]
+    classes[likely] = np.where(scores.score[likely] >= thresholds[best], best, 0)
+    return classes
+
+
+def _regions(classes: UInt8, taxonomy: Taxonomy, limits: Limits) -> Iterator[_Region]:
+    least = [limits.least_sizes_px[code] for code in taxonomy.codes]
+    for box, blob in _blobs((classes > 0).astype(np.uint8), min(least)):
+        inside = np.where(blob, classes[_slices(box)], 0)
+        for index in np.unique(inside[inside > 0]):
+            for part, mask in _blobs((inside == index).astype(np.uint8), least[index - 1]):
+                place = Box(box.x + part.x, box.y + part.y, part.width, part.height)
+                yield _Region(int(index), place, mask, int(mask.sum()))
+
+
+def _blobs(plane: UInt8, least_px: int) -> Iterator[tuple[Box, Bool]]:
+    """Boxes and masks of the connected regions of a 0/1 plane whose longest side is at least this."""
+    x0, y0, width, height = cv2.boundingRect(plane)
+    if width == 0:
+        return
+    inner = np.ascontiguousarray(plane[y0 : y0 + height, x0 : x0 + width])
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(inner, connectivity=8, ltype=cv2.CV_32S)
+    for label in range(1, len(stats)):
+        x, y, w, h = (int(value) for value in stats[label, :4])
+        if max(w, h) >= least_px:
+            yield Box(x0 + x, y0 + y, w, h), labels[y : y + h, x : x + w] == label
+
+
+def _measured(region: _Region, score: Float32, taxonomy: Taxonomy, view: str) -> Defect:
+    kind, box = taxonomy.defect(region.index), region.box
+    outline = _outline(region.mask)
+    rows, columns = np.nonzero(region.mask)
+    centre = (box.x + float(columns.mean()), box.y + float(rows.mean()))
+    length_px, width_px = _sides(outline, (1.0, 1.0))
+    simple = cv2.approxPolyDP(outline, OUTLINE_TOLERANCE_PX, True).reshape(-1, 2)
+    in_mm = _millimetres(region, outline, centre, taxonomy.pixel_mm_xy)
+    return Defect(
+        code=kind.code,
+        name=kind.name,
+        score=float(score[_slices(box)][region.mask].mean(dtype=np.float64)),
+        box=box,
+        outline_xy=tuple((int(x) + box.x, int(y) + box.y) for x, y in simple),
+        area_px=region.area_px,
+        length_px=length_px,
+        width_px=width_px,
+        centre_xy_px=centre,
+        area_mm2=in_mm.area_mm2,
+        length_mm=in_mm.length_mm,
+        width_mm=in_mm.width_mm,
+        place_mm_xy=in_mm.place_mm_xy,
+        view=view,
+    )
+
+
+@dataclass(frozen=True)
+class _Millimetres:
+    area_mm2: float | None = None
+    length_mm: float | None = None
+    width_mm: float | None = None
+    place_mm_xy: tuple[float, float] | None = None
+
+
+def _millimetres(
+    region: _Region, outline: Float32, centre: tuple[float, float], pixel_mm_xy: tuple[float, float] | None
+) -> _Millimetres:
+    """The same figures in mm; the place is the centre's distance from the scan's left and upper edge."""
+    if pixel_mm_xy is None:
+        return _Millimetres()
+    mm_x, mm_y = pixel_mm_xy
+    length, width = _sides(outline, pixel_mm_xy)
+    place = ((centre[0] + 0.5) * mm_x, (centre[1] + 0.5) * mm_y)
+    return _Millimetres(region.area_px * mm_x * mm_y, length, width, place)
+
+
+def _outline(mask: Bool) -> Float32:
+    """The outer border's pixels in order, float32 P 2 (x, y) from the box's corner."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    longest = max(contours, key=len)
+    points: Float32 = longest.reshape(-1, 2).astype(np.float32)
+    return points
+
+
+def _sides(outline: Float32, pixel_xy: tuple[float, float]) -> tuple[float, float]:
+    """Length and width of the smallest rotated rectangle round whole pixels: a run of n pixels is n long, not n - 1."""
+    corners = np.concatenate([outline + np.array(shift, np.float32) for shift in ((0, 0), (1, 0), (0, 1), (1, 1))])
+    (_, (side, other), _) = cv2.minAreaRect(corners * np.array(pixel_xy, np.float32))
+    return float(max(side, other)), float(min(side, other))
+
+
+def _slices(box: Box) -> tuple[slice, slice]:
+    return slice(box.y, box.y + box.height), slice(box.x, box.x + box.width)

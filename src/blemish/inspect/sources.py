@@ -1,0 +1,105 @@
+"""Which files make which part: folders are searched, a serial is the file's stem unless a CSV says otherwise."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from blemish.core.errors import InputError
+from blemish.core.records import Part, View
+from blemish.picture.read import EXTENSIONS, is_picture
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What a serials CSV says of one file."""
+
+    serial: str
+    view: str = ""
+
+
+def find_files(given: Sequence[Path]) -> list[Path]:
+    """The files themselves; of a folder all pictures below it, sorted. A file given twice counts once.
+
+    Raises:
+        InputError: nothing given, a path that is not there, a folder without pictures.
+    """
+    if not given:
+        raise InputError("nothing to inspect: give pictures or folders of pictures")
+    found: dict[Path, None] = {}
+    for path in given:
+        if not path.exists():
+            raise InputError(f"nothing to inspect at {path}: no such file or folder")
+        inside = sorted(p for p in path.rglob("*") if p.is_file() and is_picture(p)) if path.is_dir() else [path]
+        if not inside:
+            raise InputError(f"nothing to inspect in {path}: it holds no {', '.join(EXTENSIONS)}")
+        found.update(dict.fromkeys(inside))
+    return list(found)
+
+
+def gather_parts(files: Sequence[Path], namings: Mapping[Path, Naming] | None = None) -> list[Part]:
+    """Parts in the order of their first file; several files are views of one part only if the CSV says so.
+
+    Args:
+        namings: of `read_serials`, by resolved path.
+
+    Raises:
+        InputError: two files with one serial that no CSV made views of one part, or views of one name.
+    """
+    views: dict[str, list[View]] = {}
+    named: dict[str, bool] = {}
+    for path in files:
+        naming = (namings or {}).get(path.resolve())
+        serial = naming.serial if naming else path.stem
+        others = views.setdefault(serial, [])
+        if others and not (naming and named[serial]):
+            raise InputError(
+                f"{others[0].path} and {path} have the same serial '{serial}': rename one, or say with "
+                f"--serials which part each belongs to"
+            )
+        named[serial] = naming is not None
+        others.append(View(naming.view if naming else "", path))
+    return [Part(serial, _named_views(serial, own)) for serial, own in views.items()]
+
+
+def read_serials(path: Path) -> dict[Path, Naming]:
+    """A CSV with the columns `file`, `serial` and, if wanted, `view`; a relative file is looked for beside the CSV.
+
+    Returns:
+        by resolved path.
+
+    Raises:
+        InputError: not readable, a column missing, an empty field, or a file named twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+    reader = csv.DictReader(text.splitlines())
+    columns = set(reader.fieldnames or ())
+    if not {"file", "serial"} <= columns or columns - {"file", "serial", "view"}:
+        raise InputError(f"{path} must have the columns file, serial and maybe view, got {', '.join(sorted(columns))}")
+    namings: dict[Path, Naming] = {}
+    for row in reader:
+        name, serial = (row["file"] or "").strip(), (row["serial"] or "").strip()
+        if not name or not serial:
+            raise InputError(f"{path}, line {reader.line_num}: file and serial must both be given")
+        file = (path.parent / name).resolve()
+        if file in namings:
+            raise InputError(f"{path}, line {reader.line_num}: '{name}' is named twice")
+        namings[file] = Naming(serial, (row.get("view") or "").strip())
+    return namings
+
+
+def _named_views(serial: str, views: list[View]) -> tuple[View, ...]:
+    """One view needs no name; several without names go by their files' stems."""
+    if len(views) == 1:
+        return tuple(views)
+    named = tuple(View(view.name or view.path.stem, view.path) for view in views)
+    names = [view.name for view in named]
+    for view in named:
+        if names.count(view.name) > 1:
+            raise InputError(f"part '{serial}' has two views called '{view.name}': give each its own in --serials")
+    return named
