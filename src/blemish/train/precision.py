@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal, TypeVar
 
 import torch
-from accelerate import Accelerator  # type: ignore[import-untyped]
-from accelerate.state import AcceleratorState  # type: ignore[import-untyped]
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from blemish.core.errors import InputError
