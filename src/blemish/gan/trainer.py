@@ -44,6 +44,7 @@ class GanTrainer:
         watched: list[Sample],
     ) -> None:
         self.settings, self.taxonomy, self.accelerator, self.watched = settings, taxonomy, accelerator, watched
+        self.rate, self.last_step = learning_rate, -1
         torch.manual_seed(derive_seed(seed, "init"))
         device = accelerator.device
         generator = channels_last(PaperGenerator(settings.width, channels)).to(device)
@@ -71,6 +72,7 @@ class GanTrainer:
         Raises:
             DivergedError: by the rule of `gan.health`.
         """
+        self.last_step = step
         batch = to_device(batch, self.accelerator.device)
         picture = to_network(batch["picture"])
         planes = label_planes(batch["defect"], batch["background"], self.taxonomy)

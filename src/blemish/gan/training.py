@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,7 @@ class TrainingPlan:
 
     def to_dict(self, dataset: Dataset) -> dict[str, Any]:
         return {
+            **self.settings.to_dict(),
             "kind": "gan",
             "data": dataset.hash,
             "channels": dataset.channels,
@@ -68,7 +70,6 @@ class TrainingPlan:
             "seed": self.seed,
             "precision": self.precision,
             "ticks": [self.tick_steps, self.checkpoint_steps, self.sample_steps],
-            **self.settings.to_dict(),
         }
 
 
@@ -95,16 +96,15 @@ def train(dataset: Dataset, folder: Path, plan: TrainingPlan, *, resume: bool = 
         # A checkpoint folder for each rate: what diverged is never gone on with.
         run.checkpoint = folder / "checkpoint" / f"rate-{rate:g}"
         _write_record(run, record | {"used": rate})
+        trainer = _trainer(dataset, plan, rate)
         try:
-            trainer, outcome = _attempt(
-                dataset, run, plan, rate, resume=resume or bool(record["diverged"]), threads=threads
-            )
+            outcome = _loop(dataset, run, plan, trainer, resume=resume or bool(record["diverged"]), threads=threads)
         except TrainingError as error:
-            record = _note_divergence(run, record, rate, error)
+            record = _note_divergence(run, record, rate, trainer.last_step, error)
             continue
-        card = card_of(plan.to_dict(dataset), dataset.taxonomy, _read_record(run))
-        save_weights(folder / GENERATOR, trainer.average.module, card)
-        return Trained(outcome, folder / GENERATOR, _read_record(run))
+        record = _read_record(run)
+        save_weights(folder / GENERATOR, trainer.average.module, card_of(run.settings, dataset.taxonomy, record))
+        return Trained(outcome, folder / GENERATOR, record)
     last = record["diverged"][-1]
     raise TrainingError(
         f"every learning rate diverged; the last, {last['learning_rate']:g}, in step {last['step']}: {last['reason']}; "
@@ -112,21 +112,23 @@ def train(dataset: Dataset, folder: Path, plan: TrainingPlan, *, resume: bool = 
     )
 
 
-def _attempt(
-    dataset: Dataset, run: RunFolder, plan: TrainingPlan, rate: float, *, resume: bool, threads: int
-) -> tuple[GanTrainer, Outcome]:
-    records, settings = train_tiles(dataset), plan.settings
-    trainer = GanTrainer(
-        settings,
+def _trainer(dataset: Dataset, plan: TrainingPlan, rate: float) -> GanTrainer:
+    return GanTrainer(
+        plan.settings,
         dataset.taxonomy,
         dataset.channels,
         accelerator(plan.precision),
         learning_rate=rate,
         seed=plan.seed,
-        watched=watched_tiles(dataset, records, settings.size_px),
+        watched=watched_tiles(dataset, train_tiles(dataset), plan.settings.size_px),
     )
+
+
+def _loop(
+    dataset: Dataset, run: RunFolder, plan: TrainingPlan, trainer: GanTrainer, *, resume: bool, threads: int
+) -> Outcome:
+    records, settings = train_tiles(dataset), plan.settings
     draw = augmented(dataset, records, size_px=settings.size_px, sampling=settings.sampling, seed=plan.seed)
-    loader = BatchLoader(draw, batch=settings.batch, threads=threads)
     loop = LoopSettings(
         steps=plan.steps,
         seed=plan.seed,
@@ -134,12 +136,14 @@ def _attempt(
         checkpoint_steps=plan.checkpoint_steps,
         sample_steps=plan.sample_steps,
     )
-    return trainer, run_loop(run, trainer, loader, loop, resume=resume, title=f"gan {settings.preset} {rate:g}")
+    loader = BatchLoader(draw, batch=settings.batch, threads=threads)
+    return run_loop(run, trainer, loader, loop, resume=resume, title=f"gan {settings.preset}, rate {trainer.rate:g}")
 
 
-def _note_divergence(run: RunFolder, record: dict[str, Any], rate: float, error: TrainingError) -> dict[str, Any]:
-    """Keep the attempt's figures and samples aside, then write it down; killed in between, it is noted anew."""
-    step = error.step if isinstance(error, DivergedError) else None
+def _note_divergence(
+    run: RunFolder, record: dict[str, Any], rate: float, step: int, error: TrainingError
+) -> dict[str, Any]:
+    """Keep the attempt's figures and samples aside, then write it down; killed in between, it diverges again alike."""
     reason = error.reason if isinstance(error, DivergedError) else str(error)
     aside = run.folder / "diverged" / f"rate-{rate:g}"
     shutil.rmtree(aside, ignore_errors=True)
@@ -148,7 +152,8 @@ def _note_divergence(run: RunFolder, record: dict[str, Any], rate: float, error:
         shutil.copy2(run.figures, aside / run.figures.name)
     record = record | {"diverged": [*record["diverged"], {"learning_rate": rate, "step": step, "reason": reason}]}
     _write_record(run, record)
-    tqdm.write(f"learning rate {rate:g} diverged in step {step}: {reason}")
+    shutil.rmtree(run.checkpoint, ignore_errors=True)
+    tqdm.write(f"learning rate {rate:g} diverged in step {step}: {reason}", file=sys.stderr)
     return record
 
 
