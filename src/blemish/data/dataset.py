@@ -177,6 +177,11 @@ class DatasetWriter:
             digest.update(data)
         return self._register(record, sample.label_map, padding, digest.hexdigest())
 
+    @property
+    def resumes(self) -> bool:
+        """Whether an earlier, unfinished run with the same resume key left work to go on with."""
+        return self._resumable and self._work.is_dir()
+
     def has(self, tile_id: str) -> bool:
         """Whether an earlier, unfinished run with the same resume key left all three files of a tile, whole."""
         refuse_bad_id(tile_id)

@@ -1,0 +1,172 @@
+"""`blemish gan generate`: fill a lopsided set up, or make the defect that a user painted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from blemish.cli.console import guarded, say, show
+from blemish.core.errors import InputError
+
+if TYPE_CHECKING:
+    from blemish.core.taxonomy import Taxonomy
+    from blemish.data.dataset import Dataset
+    from blemish.gan.model import TorchGenerator
+    from blemish.gan.plan import Plan
+
+_FILL = "Fill a set up"
+_PAINT = "Paint a defect"
+
+
+@guarded
+def generate(
+    run: Path = typer.Argument(..., metavar="RUN", help="A folder of gan train."),
+    out: Path | None = typer.Option(None, metavar="DIR|PNG", help="The synthetic data set, or the painted picture."),
+    dataset: Path | None = typer.Option(
+        None, metavar="DATASET", help="Shapes, places and backgrounds come from its train split.", rich_help_panel=_FILL
+    ),
+    per_class: int | None = typer.Option(
+        None, metavar="N", help="Train tiles of each class, real and synthetic together.", rich_help_panel=_FILL
+    ),
+    tiles: int | None = typer.Option(
+        None, metavar="N", help="So many tiles of one --class instead.", rich_help_panel=_FILL
+    ),
+    class_name: str | None = typer.Option(
+        None, "--class", metavar="NAME", help="Name, alias or code, with --tiles.", rich_help_panel=_FILL
+    ),
+    pairs: bool = typer.Option(
+        False, help="Classes together on a tile as often as on real ones; else one a tile.", rich_help_panel=_FILL
+    ),
+    batch: int = typer.Option(8, metavar="TILES", help="Painted together.", rich_help_panel=_FILL),
+    resume: bool = typer.Option(False, help="Go on with what a stopped run left.", rich_help_panel=_FILL),
+    dry_run: bool = typer.Option(False, help="Print the plan, and end.", rich_help_panel=_FILL),
+    label: Path | None = typer.Option(
+        None, metavar="PNG", help="A label painted in the taxonomy's colours, or class indices.", rich_help_panel=_PAINT
+    ),
+    background: str = typer.Option(
+        "generated",
+        metavar="generated|real|PICTURE",
+        help="real: clean train pictures; with --label: a clean picture.",
+    ),
+    seed: int = typer.Option(0, metavar="N"),
+    device: str = typer.Option("auto", metavar="auto|cpu|cuda", help="auto: cuda where there is one."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object on standard output."),
+) -> None:
+    """Generate synthetic tiles until every class has enough, or the defect of a painted label (--label)."""
+    if label is not None:
+        if dataset is not None or per_class is not None or tiles is not None:
+            raise InputError("--label paints one picture: leave out --dataset, --per-class and --tiles")
+        _paint(run, label, background, _required(out, "--out PNG"), seed, device, as_json)
+        return
+    if background not in ("generated", "real"):
+        raise InputError(f"--background must be generated or real (a picture only with --label), got '{background}'")
+    from blemish.data.dataset import Dataset
+
+    source = Dataset(_required(dataset, "--dataset DATASET"))
+    plan = _plan(source, per_class, tiles, class_name, pairs, seed)
+    if dry_run:
+        show({"dry_run": True, "background": background, **plan.to_dict()}, plan.table(), as_json)
+        return
+    folder = _required(out, "--out DIR")
+    _fill_up(run, source, plan, folder, background == "real", seed, batch, resume, device, as_json)
+
+
+def _fill_up(
+    run: Path, source: Dataset, plan: Plan, out: Path, real: bool, seed: int, batch: int, resume: bool, device: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    from blemish.data.dataset import unfinished_work
+    from blemish.gan.bank import build_bank
+    from blemish.gan.synthesis import Job, Provenance, RealPictures, check_agreement, synthesise
+
+    generator = _generator(run, device)
+    check_agreement(generator, source)
+    say(plan.table())
+    defects = sorted({index for item in plan.items for index in item.classes})
+    bank = build_bank(source, defects, real_backgrounds=real)
+    if real:
+        say(_where_backgrounds_come_from(bank.from_clean, len(bank.backgrounds)))
+    made_by = Provenance(generator.hash, generator.preset, seed)
+    job = Job(generator, bank, made_by, RealPictures.of(source) if real else None)
+    try:
+        made = synthesise(job, plan, source, out, batch=batch, resume=resume)
+    except KeyboardInterrupt:
+        say(f"the finished tiles are kept in {', '.join(str(folder) for folder in unfinished_work(out))}")
+        raise
+    for reason, count in made.failed.items():
+        say(f"{count} tiles not made: {reason}")
+    values = {
+        "out": str(out),
+        "background": "real" if real else "generated",
+        **({"clean_tiles": bank.from_clean} if real else {}),
+        "plan": plan.to_dict(),
+        **made.to_dict(),
+    }
+    counts = f"{made.planned} planned = {made.written} written + {sum(made.failed.values())} not made"
+    show(values, f"{out}: {counts} ({made.kept} kept from before, {made.seconds:.1f} s)", as_json)
+
+
+def _paint(run: Path, label: Path, background: str, out: Path, seed: int, device: str, as_json: bool) -> None:
+    from blemish.gan.painted import beneath_painted, paint_label, read_clean, read_painted, write_painted
+
+    clean_path = None if background == "generated" else Path(background)
+    if background == "real":
+        raise InputError("--background with --label is generated, or the file of a clean picture")
+    if out.suffix.lower() != ".png" or out.resolve() in {p.resolve() for p in (label, clean_path) if p is not None}:
+        raise InputError(f"--out must be a PNG file other than the label and the clean picture, got {out}")
+    generator = _generator(run, device)
+    taxonomy: Taxonomy = generator.taxonomy
+    painted = read_painted(label, taxonomy)
+    clean = None if clean_path is None else read_clean(clean_path)
+    label_map = beneath_painted(painted, clean_path, taxonomy)
+    picture = paint_label(generator, label_map, seed=seed, background=clean)
+    files = write_painted(out, label_map, picture, taxonomy, clean)
+    values: dict[str, Any] = {name: str(path) for name, path in files.items()}
+    values["classes"] = {
+        defect.name: int((label_map.defect == index).sum())
+        for index, defect in enumerate(taxonomy.defects, start=1)
+        if (label_map.defect == index).any()
+    }
+    show(values, "\n".join(f"{name}: {path}" for name, path in files.items()), as_json)
+
+
+def _plan(
+    source: Dataset, per_class: int | None, tiles: int | None, class_name: str | None, pairs: bool, seed: int
+) -> Plan:
+    from blemish.gan.plan import plan_per_class, plan_tiles
+
+    if per_class is not None and tiles is None and class_name is None:
+        return plan_per_class(source.records, source.taxonomy, per_class, pairs=pairs, seed=seed)
+    if tiles is not None and class_name is not None and per_class is None and not pairs:
+        return plan_tiles(source.records, source.taxonomy, source.taxonomy.defect_index(class_name), tiles)
+    raise InputError("give --per-class N, or --tiles N with --class NAME")
+
+
+def _generator(run: Path, device: str) -> TorchGenerator:
+    import torch
+
+    from blemish.gan.model import TorchGenerator
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise InputError(f"--device must be auto, cpu or cuda, got '{device}'")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: this machine has no CUDA device that torch can use; leave it out")
+    chosen = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    return TorchGenerator.load(run, chosen)
+
+
+def _where_backgrounds_come_from(from_clean: bool, count: int) -> str:
+    if from_clean:
+        return f"real backgrounds: {count} clean training tiles"
+    return (
+        f"real backgrounds: the set has no clean training tile, so {count} defect-free areas of training tiles are "
+        f"used, continued by their reflection to a whole tile"
+    )
+
+
+def _required(path: Path | None, flag: str) -> Path:
+    if path is None:
+        raise InputError(f"{flag} is needed: see blemish gan generate --help")
+    return path
