@@ -34,8 +34,8 @@ def test_a_large_set_of_links_is_a_real_data_set(memory, tmp_path):
 def test_memory_is_summed_over_a_process_and_its_children(memory):
     child = "import sys; held = bytearray(b'x') * 100_000_000; print('ready', flush=True); sys.stdin.read()"
     parent = (
-        "import hashlib, subprocess, sys; from subprocess import PIPE; held = bytearray(b'x') * 100_000_000;"
-        f"child = subprocess.Popen([sys.executable, '-c', {child!r}], stdin=PIPE, stdout=PIPE); child.stdout.readline();"
+        "import hashlib, sys; from subprocess import PIPE, Popen; held = bytearray(b'x') * 100_000_000;"
+        f"child = Popen([sys.executable, '-c', {child!r}], stdin=PIPE, stdout=PIPE); child.stdout.readline();"
         "[hashlib.sha256(held) for _ in range(6)]"  # A moment's work, seen by several looks.
     )
     peak = memory.measure([sys.executable, "-c", parent])

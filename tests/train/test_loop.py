@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from blemish.train.loop import LoopSettings, run_loop
 from blemish.train.precision import accelerator, to_device
 from blemish.train.run_folder import RunFolder
 from blemish.train.schedule import cosine, set_rate
-from blemish.train.stopping import Interrupted
+from blemish.train.stopping import Interrupted, StopSignals
 
 SEED = 3
 
@@ -35,7 +36,7 @@ def draw(step, index):
 class TinyTrainer:
     """A network with everything that has state: batch norm, dropout, Adam, an average, a schedule, bfloat16."""
 
-    def __init__(self, steps, spoil=None, stop_at=None, kill_at=None):
+    def __init__(self, steps, spoil=None, stop_at=None, kind=signal.SIGINT):
         torch.manual_seed(derive_seed(SEED, "init"))
         net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.3), nn.Conv2d(4, 1, 6)).to(
             memory_format=torch.channels_last
@@ -44,7 +45,7 @@ class TinyTrainer:
         self.average = MovingAverage(self.net, half_life_steps=5)
         self.modules = {"net": self.net, "average": self.average.module}
         self.optimizers = {"net": torch.optim.Adam(self.net.parameters())}
-        self.steps, self.spoil, self.stop_at, self.kill_at = steps, spoil, stop_at, kill_at
+        self.steps, self.spoil, self.stop_at, self.kind = steps, spoil, stop_at, kind
 
     def step(self, step, batch):
         optimizer = self.optimizers["net"]
@@ -56,9 +57,7 @@ class TinyTrainer:
         optimizer.step()
         self.average.update(step)
         if step == self.stop_at:
-            signal.raise_signal(signal.SIGINT)
-        if step == self.kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            signal.raise_signal(self.kind)
         lazy = {"g_reg": loss.detach() * 2} if step % 4 == 0 else {}
         return {"g_main": float("nan") if step == self.spoil else loss.detach(), **lazy}
 
@@ -108,11 +107,11 @@ def test_a_row_holds_the_mean_over_the_steps_that_have_the_loss(tmp_path):
     assert run.rows()[0]["g_reg"] == each.rows()[0]["g_reg"]
 
 
-@pytest.mark.parametrize("stop_at", [0, 4, 9, 13])
-def test_ctrl_c_saves_after_the_step_and_resume_equals_uninterrupted(tmp_path, stop_at):
+@pytest.mark.parametrize(("stop_at", "kind"), [(0, signal.SIGINT), (4, signal.SIGTERM), (9, signal.SIGINT)])
+def test_a_stop_saves_after_the_step_and_resume_equals_uninterrupted(tmp_path, stop_at, kind):
     train(tmp_path / "whole")
     with pytest.raises(Interrupted, match="--resume"):
-        train(tmp_path / "stopped", stop_at=stop_at)
+        train(tmp_path / "stopped", stop_at=stop_at, kind=kind)
     assert last_state(tmp_path / "stopped" / "checkpoint").name == f"step-{stop_at + 1:09d}"
     assert train(tmp_path / "stopped", resume=True).resumed_at == stop_at + 1
     assert files_of(tmp_path / "stopped") == files_of(tmp_path / "whole")
@@ -168,6 +167,25 @@ def test_a_non_finite_loss_stops_and_names_step_loss_and_checkpoint(tmp_path):
     with pytest.raises(TrainingError, match=r"'g_main' is nan in step 14.*step-000000012"):
         train(tmp_path / "run", spoil=14)
     assert last_state(tmp_path / "run" / "checkpoint").name == "step-000000012"
+
+
+def test_a_stop_in_the_last_step_is_too_late(tmp_path):
+    assert train(tmp_path / "run", stop_at=19).last_row["step"] == 20
+
+
+def test_the_second_signal_stops_at_once_and_the_handlers_come_back():
+    before = signal.getsignal(signal.SIGINT)
+    with StopSignals() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop.asked
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_run_outside_the_main_thread_leaves_signals_alone(tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(train, tmp_path / "run", steps=4).result().steps == 4
 
 
 def test_resume_with_other_settings_is_refused_naming_the_key(tmp_path):

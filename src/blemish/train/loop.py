@@ -107,15 +107,16 @@ def run_loop(
             torch.manual_seed(derive_seed(settings.seed, "step", step))
             means.add(_checked(trainer.step(step, batch), step, run))
             done, last = step + 1, step + 1 == settings.steps
+            stopping = stop.asked and not last
             bar.update()
             if last or done % settings.tick_steps == 0:
                 _tick(run, writer, means.close(done), clock.tick(done), settings.steps)
             if last or done % settings.sample_steps == 0:
                 trainer.sample(done, run.samples)
-            if last or done % settings.checkpoint_steps == 0 or stop.asked:
+            if last or done % settings.checkpoint_steps == 0 or stopping:
                 # The last thing of a step: whatever it promises to be there, is.
                 save_state(run.checkpoint, trainer.modules, trainer.optimizers, done, {"means": means.to_dict()})
-            if stop.asked and not last:
+            if stopping:
                 raise Interrupted(f"{title}: stopped after step {done} and saved: go on with --resume")
     return Outcome(settings.steps, run.rows()[-1], clock.seconds, begin)
 
