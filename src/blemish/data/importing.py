@@ -1,0 +1,160 @@
+"""A labelled folder becomes a data set: recognise, look at everything once, group and split, then cut tiles and write.
+
+Least sizes are applied to the whole scan and splits are drawn by group, both before tiling.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from blemish.core.arrays import UInt8, without_channels
+from blemish.core.errors import DatasetError, InputError
+from blemish.core.labels import LabelMap
+from blemish.core.records import Box, Origin, TileRecord
+from blemish.core.taxonomy import IGNORE, Taxonomy
+from blemish.data.dataset import DatasetInfo, DatasetWriter, Sample
+from blemish.data.import_report import ImportReport, report_of, summarised
+from blemish.data.import_sides import Placed, Placement, SplitChoice, place
+from blemish.data.import_survey import Seen, Survey, label_map_of, survey
+from blemish.data.readers import reader_named, recognise
+from blemish.data.readers.base import LeftOut, ReadOptions
+from blemish.data.readers.listing import Listing, list_folder, refuse_escape
+from blemish.data.readers.pairing import Folder
+from blemish.picture.normalise import to_8_bit, to_channels
+from blemish.picture.tiling import cut, padding_of, plan_tiles
+
+STRIDE = 32  # Offsets suit any network here; a tile that is no multiple of it takes the largest divisor they share.
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What the user chose.
+
+    Args:
+        format: a reader's name; None = recognise.
+        groups: a CSV; None = `groups.csv` in the folder, else each picture is its own group.
+        split: "file" (the CSV's column), "folders" (the publisher's), "none", or shares; None = the CSV's column where
+            it has one, else 70/15/15.
+    """
+
+    tile_px: int = 512
+    overlap_px: int = 0
+    format: str | None = None
+    taxonomy: Taxonomy | None = None
+    groups: Path | None = None
+    split: SplitChoice = None
+    seed: int = 0
+    skip_bad: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A surveyed folder with the group and side of every picture: all that is needed to write it."""
+
+    survey: Survey
+    placement: Placement
+    report: ImportReport
+
+
+def import_folder(src: Path, out: Path, options: ImportOptions) -> ImportReport:
+    """Import a labelled folder into a new data set, which appears whole or not at all.
+
+    Raises:
+        InputError: the folder is not recognised, or a file in it is bad and `skip_bad` is off.
+        DatasetError: `out` is there already.
+    """
+    if out.exists():
+        raise DatasetError(f"{out} is there already and a data set is never changed: choose another --out")
+    prepared = prepare(src, options)
+    refuse_bad(prepared.report, options)
+    write(prepared, out, options)
+    return prepared.report
+
+
+def prepare(src: Path, options: ImportOptions) -> Prepared:
+    """Everything but the writing; `report` says what would be imported and what is wrong.
+
+    Raises:
+        InputError: the folder is not recognised, or its groups or splits cannot be had.
+    """
+    listing = list_folder(src)
+    folder, read_options = Folder(listing), ReadOptions(options.taxonomy)
+    if options.format is None:
+        reader, match = recognise(folder, read_options)
+        reason = match.reason
+    else:
+        reader, reason = reader_named(options.format), "as told with --format"
+    plan = reader.plan(folder, read_options)
+    plan = replace(plan, left_out=(*plan.left_out, *_strange(listing)))
+    surveyed = survey(plan, src.resolve().name)
+    placement = place(surveyed, listing, groups=options.groups, split=options.split, seed=options.seed)
+    tiles = sum(len(_boxes(row.seen.size_hw, options)) for row in placement.rows)
+    return Prepared(surveyed, placement, report_of(str(src), reason, surveyed, placement, tiles=tiles))
+
+
+def refuse_bad(report: ImportReport, options: ImportOptions) -> None:
+    """Refuse a folder with bad files, unless they may be left out; refuse one with nothing else."""
+    if report.left_out and not options.skip_bad:
+        raise InputError(summarised(list(report.left_out)))
+    if report.pictures_imported == 0:
+        raise InputError(f"nothing in {report.source} can be imported: {summarised(list(report.left_out))}")
+
+
+def write(prepared: Prepared, out: Path, options: ImportOptions) -> None:
+    """Cut and write every picture, one in memory at a time."""
+    surveyed = prepared.survey
+    info = DatasetInfo(surveyed.taxonomy, options.tile_px, surveyed.channels, surveyed.value_range)
+    with DatasetWriter(out, info) as writer:
+        for row in tqdm(prepared.placement.rows, desc="import", unit="picture", disable=None, leave=False):
+            picture = _picture(row.seen, surveyed)
+            label_map = label_map_of(row.seen, surveyed.taxonomy)
+            _write_tiles(writer, row, picture, label_map, surveyed.plan.origin, options)
+
+
+def _boxes(size_hw: tuple[int, int], options: ImportOptions) -> list[Box]:
+    stride = math.gcd(options.tile_px, STRIDE)
+    return plan_tiles(*size_hw, tile_px=options.tile_px, overlap_px=options.overlap_px, stride=stride)
+
+
+def _picture(seen: Seen, surveyed: Survey) -> UInt8:
+    picture = seen.source.read()
+    eight = to_8_bit(picture, surveyed.value_range)
+    if surveyed.channels == 1:
+        return eight if eight.ndim == 2 else eight[:, :, 0]  # R = G = B: the survey made sure.
+    return without_channels(to_channels(eight, 3))
+
+
+def _write_tiles(
+    writer: DatasetWriter, row: Placed, picture: UInt8, label_map: LabelMap, origin: Origin, options: ImportOptions
+) -> None:
+    height, width = label_map.size_hw
+    for box in _boxes((height, width), options):
+        padding = padding_of(box, height, width)
+        defect = cut(label_map.defect, box)
+        defect[padding] = IGNORE
+        record = TileRecord(
+            id=f"{row.seen.source.id}-x{box.x}-y{box.y}",
+            part=row.part,
+            view="",
+            source=row.seen.source.source,
+            box=box,
+            group=row.group,
+            split=row.split,
+            origin=origin,
+            defect_px=(),
+            background_px=(),
+        )
+        tile = Sample(cut(picture, box), LabelMap(defect, cut(label_map.background, box)), record)
+        writer.add(tile, padding if padding.any() else None)
+
+
+def _strange(listing: Listing) -> list[LeftOut]:
+    """Links that lead out, and folders without files: neither is silently passed over."""
+    return [LeftOut(name, str(refuse_escape(name))) for name in listing.escaping] + [
+        LeftOut(name, f"folder {name} of {listing.root} is empty: put its pictures there or remove it", False)
+        for name in listing.empty_folders
+    ]

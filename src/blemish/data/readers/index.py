@@ -1,0 +1,81 @@
+"""Index masks: each value is a class, 0 none, 255 ignore; gray or with a palette."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from blemish.core.arrays import UInt8
+from blemish.core.errors import PictureError
+from blemish.core.taxonomy import IGNORE, Taxonomy
+from blemish.data.readers.base import Drawn, Match, Plan, ReadOptions, refuse_unknown_values
+from blemish.data.readers.kinds import MaskKind, kind_of
+from blemish.data.readers.masks import pairing_of
+from blemish.data.readers.paired import paired_sources
+from blemish.data.readers.pairing import Folder
+from blemish.picture.read import read_index
+
+
+@dataclass(frozen=True)
+class IndexMasks:
+    """Pictures with index masks; names of classes come from the user, else they are class-1, class-2, ..."""
+
+    name: str = "index"
+
+    def recognise(self, folder: Folder, options: ReadOptions) -> Match | None:
+        pairing = folder.pairing
+        if pairing is None or kind_of(folder.listing, pairing.masks, options.taxonomy) is not MaskKind.INDEX:
+            return None
+        return Match(0.8, "masks whose values are classes")
+
+    def plan(self, folder: Folder, options: ReadOptions) -> Plan:
+        pairing = pairing_of(folder, self.name)
+        paths = [folder.listing.path(mask) for mask in pairing.masks]
+        taxonomy = options.taxonomy or numbered_classes(folder.listing.root.name, paths)
+        sources, left_out = paired_sources(
+            folder.listing, pairing, [""] * len(pairing.pairs), partial(_draw, taxonomy), bare_is_clean=False
+        )
+        return Plan(self.name, tuple(sources), tuple(left_out), taxonomy)
+
+
+def numbered_classes(name: str, paths: list[Path]) -> Taxonomy:
+    """class-1, ..., class-K for a set without names.
+
+    K is the highest value up to which the values in use are without gap. A value beyond a gap is believed where at
+    least half of the values up to it are in use and two masks hold it; else it is a slip, refused when it is read.
+    """
+    masks_with: Counter[int] = Counter()
+    for path in paths:
+        try:
+            masks_with.update(int(v) for v in np.unique(read_index(path)) if v not in (0, IGNORE))
+        except PictureError:
+            continue  # Named when the mask is read for good.
+    known = 0
+    for rank, value in enumerate(sorted(masks_with), start=1):
+        if value == known + 1 or (masks_with[value] >= 2 and 2 * rank >= value):
+            known = value
+    return Taxonomy.of_names(name, [f"class-{i}" for i in range(1, max(known, 1) + 1)])
+
+
+def draw_index(plane: UInt8, taxonomy: Taxonomy, where: str) -> Drawn:
+    """What an index plane says.
+
+    Raises:
+        LabelError: a value that is no class.
+    """
+    values = [int(v) for v in np.flatnonzero(np.bincount(plane.ravel(), minlength=256))]
+    classes = [v for v in values if v not in (0, IGNORE)]
+    refuse_unknown_values(classes, plane, len(taxonomy.defects), where)
+    return Drawn(
+        size_hw=(plane.shape[0], plane.shape[1]),
+        defects={taxonomy.defect(v).name: plane == v for v in classes},
+        ignored=plane == IGNORE if IGNORE in values else None,
+    )
+
+
+def _draw(taxonomy: Taxonomy, path: Path, token: str) -> Drawn:
+    return draw_index(read_index(path), taxonomy, str(path))

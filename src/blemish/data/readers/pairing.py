@@ -1,0 +1,234 @@
+"""Which picture belongs to which mask, found from structure and contents: names may be anything.
+
+Files pair up in one of three ways: same name and another extension (`a.jpg`, `a.png`), a common addition to the name
+(`a.png`, `a_mask.png`), or another folder at one depth (`images/x/a.png`, `masks/x/a.png`), alone or with an addition.
+Which side is the mask is read from the pixels of a few files: masks hold few values, mostly near black and white.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from blemish.core.errors import PictureError
+from blemish.data.readers.listing import Entry, Listing
+from blemish.picture.read import read_picture
+
+_LEAST_GAP = 0.2  # Between the likeness of masks and of pictures; measured: real sets are 0.7 apart and more.
+_SAMPLES = 6
+Column = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Pictures and masks that belong together; exactly one of each is as it should be."""
+
+    pictures: tuple[Entry, ...]
+    masks: tuple[Entry, ...]
+    folders: tuple[str, ...]  # Of the picture, without the folder that says picture or mask.
+    role: str  # That folder of the picture; "" = the files lie side by side.
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """How the files of a folder pair up."""
+
+    depth: int | None  # Folder depth that says picture or mask; None = side by side.
+    addition: str  # "*_mask" or "mask_*"; "" = equal names.
+    pairs: tuple[Pair, ...]
+
+    @property
+    def masks(self) -> list[Entry]:
+        return [mask for pair in self.pairs for mask in pair.masks]
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One way to pair files: a key that partners share, and the column that tells them apart."""
+
+    depth: int | None
+    addition: str
+
+    def key(self, entry: Entry) -> tuple[str, ...]:
+        rest = entry.folders if self.depth is None else _without(entry.folders, self.depth)
+        return (*rest, self._plain_stem(entry.stem))
+
+    def column(self, entry: Entry) -> Column:
+        if self.depth is not None:
+            return entry.folders[: self.depth + 1]
+        if self.addition:
+            return ("added" if self._plain_stem(entry.stem) != entry.stem else "plain",)
+        return (entry.extension,)
+
+    def siblings(self, column: Column) -> Column:
+        """Columns are compared with those beside them only."""
+        return () if self.depth is None else column[: self.depth]
+
+    def covers(self, entry: Entry) -> bool:
+        return self.depth is None or len(entry.folders) > self.depth
+
+    def _plain_stem(self, stem: str) -> str:
+        if self.addition.startswith("*"):
+            return stem.removesuffix(self.addition[1:]) or stem
+        if self.addition.endswith("*"):
+            return stem.removeprefix(self.addition[:-1]) or stem
+        return stem
+
+
+class Folder:
+    """A listed folder with what is known of its structure, each thing worked out once.
+
+    The folder is read while this is made; contents are sampled when `pairing` is first asked for.
+    """
+
+    def __init__(self, listing: Listing) -> None:
+        self.listing = listing
+
+    @cached_property
+    def pairing(self) -> Pairing | None:
+        """The way that pairs the most files; None where there is none."""
+        return find_pairing(self.listing)
+
+
+def find_pairing(listing: Listing) -> Pairing | None:
+    """The way of pairing that covers the most files, the simplest of equals."""
+    ways = sorted(((_reach(way, listing), i, way) for i, way in enumerate(_ways(listing))), key=lambda t: (-t[0], t[1]))
+    best: Pairing | None = None
+    matched = 0
+    for reach, _, way in ways:
+        if reach <= matched:
+            break
+        masks = _mask_columns(way, listing)
+        pairs = _pairs(way, listing, masks) if masks else ()
+        count = sum(1 for pair in pairs if pair.pictures and pair.masks)
+        if count > matched:
+            best, matched = Pairing(way.depth, way.addition, pairs), count
+    return best
+
+
+def mask_likeness(listing: Listing, entry: Entry) -> float | None:
+    """Near 1 for a mask, near 0 or below for a picture; None where the file cannot be read."""
+    try:
+        pixels = read_picture(listing.path(entry))
+    except PictureError:
+        return None
+    step = max(1, int((pixels.shape[0] * pixels.shape[1] / 250_000) ** 0.5))
+    pixels = pixels[::step, ::step]
+    if pixels.ndim == 3 and (pixels == pixels[:, :, :1]).all():
+        pixels = pixels[:, :, 0]
+    if pixels.ndim == 3:
+        colours = pixels.reshape(-1, 3).astype(np.int64) @ np.array([1 << 32, 1 << 16, 1])
+        extremes = 0.6 if len(np.unique(colours)) <= 32 else 0.0
+        values = colours
+    else:
+        values = pixels.ravel().astype(np.int64)
+        extremes = float(((values <= 31) | ((values >= 224) & (values <= 255))).mean())
+    counts = np.unique(values, return_counts=True)[1] / values.size
+    entropy_bits = float(-(counts * np.log2(counts)).sum())
+    compressed = 0.5 if entry.extension in (".jpg", ".jpeg") else 0.0  # Masks are seldom stored with losses.
+    return extremes - min(entropy_bits / 8, 1.0) - compressed
+
+
+def spread(entries: list[Entry], count: int) -> list[Entry]:
+    """At most `count` entries, evenly over the list."""
+    if len(entries) <= count:
+        return entries
+    return [entries[round(i * (len(entries) - 1) / (count - 1))] for i in range(count)]
+
+
+def _ways(listing: Listing) -> Iterator[_Way]:
+    deepest = max((len(entry.folders) for entry in listing.pictures), default=0)
+    for depth in (None, *range(deepest)):
+        yield _Way(depth, "")
+        yield from (_Way(depth, addition) for addition in _additions(listing, depth))
+
+
+def _additions(listing: Listing, depth: int | None) -> list[str]:
+    """The most common addition behind a name and before it, among files that could be partners."""
+    stems: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for entry in listing.pictures:
+        if depth is None or len(entry.folders) > depth:
+            stems[entry.folders if depth is None else _without(entry.folders, depth)].add(entry.stem)
+    behind: Counter[str] = Counter()
+    before: Counter[str] = Counter()
+    for names in stems.values():
+        behind.update(_extensions_of_neighbours(sorted(names)))
+        before.update(text[::-1] for text in _extensions_of_neighbours(sorted(name[::-1] for name in names)))
+    found = [f"*{text}" for text, _ in behind.most_common(1)]
+    return found + [f"{text}*" for text, _ in before.most_common(1)]
+
+
+def _extensions_of_neighbours(names: list[str]) -> Iterator[str]:
+    """What longer names add to a shorter one; digits alone are a number going on, not an addition."""
+    for i, name in enumerate(names):
+        for longer in names[i + 1 : i + 4]:
+            if not longer.startswith(name):
+                break
+            if not longer[len(name) :].isdigit():
+                yield longer[len(name) :]
+
+
+def _reach(way: _Way, listing: Listing) -> int:
+    """Keys that files of at least two columns share: no pairing can match more."""
+    columns: dict[tuple[str, ...], set[Column]] = defaultdict(set)
+    for entry in listing.pictures:
+        if way.covers(entry):
+            columns[way.key(entry)].add(way.column(entry))
+    return sum(1 for found in columns.values() if len(found) > 1)
+
+
+def _mask_columns(way: _Way, listing: Listing) -> set[Column]:
+    """The columns that hold masks: those above the widest gap in likeness, among siblings."""
+    entries: dict[Column, list[Entry]] = defaultdict(list)
+    for entry in listing.pictures:
+        if way.covers(entry):
+            entries[way.column(entry)].append(entry)
+    families: dict[Column, list[tuple[float, Column]]] = defaultdict(list)
+    for column, members in entries.items():
+        families[way.siblings(column)].append((_likeness(listing, members, column), column))
+    masks: set[Column] = set()
+    for family in families.values():
+        family.sort()
+        gaps = [(family[i + 1][0] - family[i][0], i + 1) for i in range(len(family) - 1)]
+        widest, start = max(gaps, default=(0.0, 0))
+        if widest >= _LEAST_GAP:
+            masks.update(column for _, column in family[start:])
+    return masks
+
+
+def _likeness(listing: Listing, members: list[Entry], column: Column) -> float:
+    found = [score for entry in spread(members, _SAMPLES) if (score := mask_likeness(listing, entry)) is not None]
+    usual = float(np.median(found)) if found else 0.3  # Nothing readable: between a mask and a picture.
+    return usual + (0.3 if column == ("added",) else 0.0)  # Where pixels do not tell: it is the mask that is marked.
+
+
+def _pairs(way: _Way, listing: Listing, mask_columns: set[Column]) -> tuple[Pair, ...]:
+    together: dict[tuple[str, ...], tuple[list[Entry], list[Entry]]] = {}
+    pairs: list[Pair] = []
+    for entry in listing.pictures:
+        if not way.covers(entry):
+            pairs.append(Pair((entry,), (), entry.folders, ""))
+            continue
+        key = way.key(entry)
+        together.setdefault(key, ([], []))[way.column(entry) in mask_columns].append(entry)
+    for pictures, masks in together.values():
+        if masks:
+            pairs.append(_pair(way, pictures, masks))
+        else:
+            pairs.extend(_pair(way, [picture], []) for picture in pictures)
+    return tuple(pairs)
+
+
+def _pair(way: _Way, pictures: list[Entry], masks: list[Entry]) -> Pair:
+    first = (pictures or masks)[0]
+    if way.depth is None:
+        return Pair(tuple(pictures), tuple(masks), first.folders, "")
+    return Pair(tuple(pictures), tuple(masks), _without(first.folders, way.depth), first.folders[way.depth])
+
+
+def _without(folders: tuple[str, ...], depth: int) -> tuple[str, ...]:
+    return folders[:depth] + folders[depth + 1 :]

@@ -1,0 +1,122 @@
+"""A data set with other splits: a new one, whose pictures are links to the old one's files where the disk allows it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from blemish.core.errors import DatasetError, InputError
+from blemish.core.records import Origin, Split, TileRecord
+from blemish.data.dataset import FOLDERS, Dataset, write_info
+from blemish.data.import_groups import read_groups
+from blemish.data.manifest import ManifestWriter
+from blemish.data.splits import draw_splits, folds
+
+Sides = Mapping[str, Split]  # Group -> its side.
+
+
+def drawn_sides(
+    dataset: Dataset, shares: Sequence[float], *, seed: int = 0, keep_test: bool = False
+) -> dict[str, Split]:
+    """New sides by group; synthetic tiles stay in train, and with `keep_test` the test groups stay where they are."""
+    groups = group_classes(dataset.records)
+    fixed = _fixed(dataset.records, keep_test=keep_test)
+    free = {group: classes for group, classes in groups.items() if group not in fixed}
+    if keep_test:
+        rest = shares[0] + shares[1]
+        if rest <= 0:
+            raise InputError("with --keep-test the shares of train and val cannot both be 0")
+        shares = (shares[0] / rest, shares[1] / rest, 0.0)
+    return fixed | draw_splits(free, shares, seed=seed)
+
+
+def fold_sides(dataset: Dataset, n: int, *, seed: int = 0) -> list[dict[str, Split]]:
+    """Sides of each of `n` folds: one part is val, the others train; test groups stay test in all."""
+    groups = group_classes(dataset.records)
+    fixed = _fixed(dataset.records, keep_test=True)
+    parts = folds({group: classes for group, classes in groups.items() if group not in fixed}, n, seed)
+    return [
+        fixed | {group: Split.VAL if k == i else Split.TRAIN for k, part in enumerate(parts) for group in part}
+        for i in range(n)
+    ]
+
+
+def sides_from_file(dataset: Dataset, path: Path) -> dict[str, Split]:
+    """The sides that a groups file gives to the data set's groups, by the group's name or its pictures.
+
+    Raises:
+        InputError: no split column, a group that the file does not have, or one that it puts on two sides.
+    """
+    file = read_groups(path)
+    if not file.has_splits:
+        raise InputError(f"{path} must have a split column to take splits from")
+    by_source = file.match(sorted({record.source for record in dataset.records})).rows
+    by_group = {row.group: row.split for row in file.rows.values()}
+    sides: dict[str, Split] = {}
+    for record in dataset.records:
+        row = by_source.get(record.source)
+        side = row.split if row is not None else by_group.get(record.group)
+        if side is None:
+            raise InputError(
+                f"{path} has neither the picture {record.source} nor the group '{record.group}': add a row"
+            )
+        if sides.setdefault(record.group, side) is not side:
+            raise InputError(f"{path} puts group '{record.group}' in {sides[record.group]} and in {side}")
+    return sides
+
+
+def write_with_sides(dataset: Dataset, out: Path, sides: Sides) -> None:
+    """Write the data set anew with these sides; it appears whole or not at all.
+
+    Raises:
+        DatasetError: `out` is there already, or a synthetic tile would enter val or test.
+    """
+    if out.exists():
+        raise DatasetError(f"{out} is there already and a data set is never changed: choose another --out")
+    work = out.with_name(f".{out.name}.unfinished-{os.getpid()}")
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        work.mkdir(parents=True)
+        manifest = ManifestWriter(work / "manifest.parquet")
+        for record in tqdm(dataset.records, desc="split", unit="tile", disable=None, leave=False):
+            side = sides[record.group]
+            if record.origin is Origin.SYNTHETIC and side in (Split.VAL, Split.TEST):
+                raise DatasetError(f"{record.id}: a synthetic tile never enters {side}")
+            for name in FOLDERS:
+                _link(dataset.folder / name / f"{record.id}.png", work / name / f"{record.id}.png")
+            manifest.add(replace(record, split=side))
+        manifest.close()
+        write_info(work, dataset.info)
+        work.replace(out)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def group_classes(records: Sequence[TileRecord]) -> dict[str, set[str]]:
+    """The classes that each group shows, as text."""
+    groups: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        groups[record.group].update(str(index) for index in record.classes)
+    return dict(groups)
+
+
+def _fixed(records: Sequence[TileRecord], *, keep_test: bool) -> dict[str, Split]:
+    fixed = {record.group: Split.TRAIN for record in records if record.origin is Origin.SYNTHETIC}
+    if keep_test:
+        fixed |= {record.group: Split.TEST for record in records if record.split is Split.TEST}
+    return fixed
+
+
+def _link(old: Path, new: Path) -> None:
+    """Both names are one file where the disk allows it: a data set is never changed, so neither can spoil the other."""
+    new.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        new.hardlink_to(old)
+    except OSError:
+        shutil.copyfile(old, new)
