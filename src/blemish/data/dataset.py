@@ -29,7 +29,7 @@ from blemish.core.labels import LabelMap
 from blemish.core.records import Split, TileRecord
 from blemish.core.taxonomy import IGNORE, Taxonomy, rgb
 from blemish.data.manifest import ManifestWriter, manifest_hash, read_manifest
-from blemish.picture.read import read_index, read_picture
+from blemish.picture.read import read_bytes, read_index, read_picture
 from blemish.picture.write import png_bytes, write_bytes
 
 FORMAT = 1
@@ -202,6 +202,27 @@ class DatasetWriter:
             digest.update(path.read_bytes())
         padding = label_map.defect == IGNORE if ignored_is_padding else None
         return self._register(record, label_map, padding, digest.hexdigest())
+
+    def copy(self, source: Dataset, record: TileRecord, row: TileRecord) -> TileRecord:
+        """Take a tile over from a data set of the same taxonomy, byte for byte, under another row.
+
+        Args:
+            record: the tile's row in `source`; its files must still be what it says.
+            row: as `record` but for id, part, group, split; pixel counts and hash stay `record`'s.
+        """
+        if self._manifest is None:
+            raise DatasetError("a DatasetWriter is used in a with block")
+        self._refuse(row)
+        digest = hashlib.sha256()
+        for name in FOLDERS:
+            data = read_bytes(source.folder / name / f"{record.id}.png")
+            digest.update(data)
+            write_bytes(self._work / name / f"{row.id}.png", data)
+        if digest.hexdigest() != record.sha256:
+            raise DatasetError(f"{record.id} in {source.folder} was altered after its import: run data check on it")
+        self._manifest.add(row)
+        self.counted += 1
+        return row
 
     def _register(self, record: TileRecord, label_map: LabelMap, padding: Bool | None, sha256: str) -> TileRecord:
         if self._manifest is None:
