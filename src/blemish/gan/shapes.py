@@ -203,8 +203,9 @@ def _sources(
     cos, sin = math.cos(change.turn_rad), math.sin(change.turn_rad)
     half_x, half_y = source_hw[1] / 2 * scale_x, source_hw[0] / 2 * scale_y
     sigma_px = change.bend_frac * longest_px * change.scale
-    out_w = 2 * math.ceil(abs(cos) * half_x + abs(sin) * half_y + 3 * sigma_px) + 3
-    out_h = 2 * math.ceil(abs(sin) * half_x + abs(cos) * half_y + 3 * sigma_px) + 3
+    around_px = math.ceil(3 * sigma_px) + 2
+    out_w = round(2 * (abs(cos) * half_x + abs(sin) * half_y)) + 2 * around_px  # Odd and even stay as they are, so
+    out_h = round(2 * (abs(sin) * half_x + abs(cos) * half_y)) + 2 * around_px  # that nothing moves by half a pixel.
     x = (np.arange(out_w, dtype=np.float32) - (out_w - 1) / 2)[None, :]
     y = (np.arange(out_h, dtype=np.float32) - (out_h - 1) / 2)[:, None]
     if sigma_px > 0:

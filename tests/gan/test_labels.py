@@ -1,0 +1,131 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from blemish.core.errors import DatasetError, LabelError
+from blemish.core.labels import LabelMap
+from blemish.core.taxonomy import IGNORE
+from blemish.gan import bank as bank_module
+from blemish.gan.bank import background_picture, build_bank, source_tiles
+from blemish.gan.clean_areas import largest_clean_area
+from blemish.gan.labels import NotDrawn, draw_label, draw_tile
+from blemish.gan.plan import PlanItem
+from blemish.gan.shapes import direction
+
+GROOVE, DOT = 1, 2
+
+
+@pytest.fixture(scope="module")
+def bank(small_set):
+    return build_bank(small_set, [GROOVE, DOT])
+
+
+def many(bank, *classes, count=60):
+    return [draw_label(bank, PlanItem(i, classes), 7) for i in range(count)]
+
+
+def test_a_label_is_a_pure_function_of_seed_and_index(bank, small_set):
+    again = build_bank(small_set, [GROOVE, DOT])
+    first = draw_label(bank, PlanItem(3, (GROOVE,)), 1)
+    assert (draw_label(again, PlanItem(3, (GROOVE,)), 1).defect == first.defect).all()
+    assert (draw_label(bank, PlanItem(4, (GROOVE,)), 1).defect != first.defect).any()
+    assert (draw_label(bank, PlanItem(3, (GROOVE,)), 2).defect != first.defect).any()
+
+
+def test_only_the_planned_classes_are_drawn(bank):
+    for classes in [(GROOVE,), (DOT,), (GROOVE, DOT)]:
+        for label_map in many(bank, *classes, count=20):
+            assert set(np.unique(label_map.defect)) == {0, *classes}
+
+
+def test_a_defect_never_lies_where_its_class_never_occurs(bank):
+    assert bank.classes[GROOVE].allowed == (True, False)
+    for label_map in many(bank, GROOVE, DOT):
+        assert (label_map.background[label_map.defect > 0] == 0).all()
+        assert set(np.unique(label_map.background)) == {0, 1}
+
+
+def test_places_directions_and_sizes_are_those_of_the_class(bank):
+    assert bank.classes[GROOVE].is_oriented
+    for label_map in many(bank, GROOVE):
+        ys, xs = np.nonzero(label_map.defect == GROOVE)
+        angle = math.degrees(direction(label_map.defect == GROOVE)[0])
+        assert min(angle, 180 - angle) < 30
+        assert ys.mean() < 24
+        assert 14 * 0.5 < np.ptp(xs) + 1 < 22 * 1.5
+    rows = [np.nonzero(label_map.defect == DOT)[0].mean() for label_map in many(bank, DOT)]
+    assert min(rows) > 20
+    assert np.std(rows) > 1
+
+
+def test_a_defect_stays_as_large_as_its_class_must_be(bank):
+    defects = list(bank.taxonomy.defects)
+    defects[0] = replace(defects[0], least_size_px=20)
+    strict = replace(bank, taxonomy=replace(bank.taxonomy, defects=tuple(defects)))
+    for label_map in many(strict, GROOVE, count=30):
+        ys, xs = np.nonzero(label_map.defect)
+        assert max(np.ptp(ys), np.ptp(xs)) + 1 >= 20
+
+
+def test_padding_of_the_background_stays_ignored_and_undrawn(bank):
+    padded = tuple(replace(b, window=replace(b.window, height=30)) for b in bank.backgrounds)
+    for label_map in many(replace(bank, backgrounds=padded), GROOVE, count=20):
+        assert (label_map.defect[30:] == IGNORE).all()
+        assert (label_map.defect[:30] != IGNORE).all()
+
+
+def test_where_no_background_suits_the_reason_is_told(bank):
+    outside = tuple(replace(b, px=(0, 48 * 48)) for b in bank.backgrounds)
+    item = PlanItem(0, (GROOVE,))
+    drawn = draw_tile(replace(bank, backgrounds=outside), item, 0)
+    assert drawn == NotDrawn("no place for groove: no background like that beneath the real defect")
+    with pytest.raises(LabelError, match="no place for groove"):
+        draw_label(replace(bank, backgrounds=outside), item, 0)
+
+
+def test_shapes_come_from_training_tiles_only_and_never_from_synthetic_ones(small_set):
+    assert len(build_bank(small_set, [DOT]).classes[DOT].shapes) == 3
+    synthetic = [replace(r, origin="synthetic") if r.id == "dot/0" else r for r in small_set.records]
+    assert "dot/0" not in [record.id for record in source_tiles(synthetic)]
+    with pytest.raises(DatasetError, match="'ghost' has no real defect"):
+        build_bank(small_set, [3])
+
+
+def test_the_bank_is_bounded(small_set, monkeypatch):
+    monkeypatch.setattr(bank_module, "TILES_PER_CLASS", 4)
+    monkeypatch.setattr(bank_module, "SHAPES_PER_CLASS", 3)
+    monkeypatch.setattr(bank_module, "BACKGROUNDS", 2)
+    small = build_bank(small_set, [GROOVE])
+    of_class = small.classes[GROOVE]
+    assert (len(of_class.per_tile), len(of_class.shapes), len(small.backgrounds)) == (4, 3, 2)
+
+
+def test_real_backgrounds_are_the_clean_tiles(small_set):
+    real = build_bank(small_set, [DOT], real_backgrounds=True)
+    assert real.from_clean
+    assert {b.tile for b in real.backgrounds} == {"clean/0", "clean/1", "clean/2"}
+    tile = small_set.picture(next(r for r in small_set.records if r.id == "clean/1"))
+    assert (background_picture(tile, real.backgrounds[1]) == tile).all()
+
+
+def test_without_clean_tiles_real_backgrounds_are_defect_free_areas(set_without_clean):
+    real = build_bank(set_without_clean, [DOT], real_backgrounds=True)
+    assert not real.from_clean
+    for background in real.backgrounds:
+        record = next(r for r in set_without_clean.records if r.id == background.tile)
+        sample = set_without_clean.sample(record)
+        shown = background_picture(np.where(sample.label_map.defect > 0, 255, sample.picture), background)
+        assert shown.shape == (48, 48)
+        assert shown.max() < 255
+
+
+def test_the_largest_clean_area_avoids_defects_and_padding():
+    defect = np.zeros((64, 64), np.uint8)
+    defect[30:34, 10:20], defect[:, 48:] = 1, IGNORE
+    area = largest_clean_area(LabelMap(defect, defect * 0))
+    assert (defect[area.y : area.y + area.height, area.x : area.x + area.width] == 0).all()
+    assert area.width * area.height >= 0.9 * 47 * 29
+    defect[::4] = 1
+    assert largest_clean_area(LabelMap(defect, defect * 0)) is None
