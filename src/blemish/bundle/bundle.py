@@ -85,6 +85,10 @@ class BundleSegmenter:
         self._core = ov.Core()
         self._network = _loaded(self._core, bundle)
         self._compiled: dict[tuple[int, int], ov.CompiledModel] = {}
+        try:
+            self._compiled_for(self.card.tile_px, self.card.tile_px)
+        except RuntimeError as error:
+            raise BundleError(f"{bundle.folder}: OpenVINO cannot run its network ({_first_line(error)})") from error
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -190,8 +194,7 @@ def _loaded(core: ov.Core, bundle: Bundle) -> ov.Model:
     try:
         network = core.read_model(bundle.files[NETWORK], bundle.files[WEIGHTS])
     except RuntimeError as error:
-        first_line = str(error).strip().splitlines()[0]
-        raise BundleError(f"{bundle.folder}: OpenVINO cannot read its network ({first_line})") from error
+        raise BundleError(f"{bundle.folder}: OpenVINO cannot read its network ({_first_line(error)})") from error
     planes = len(bundle.card.taxonomy.defects) + 1
     wanted_in, wanted_out = f"[?,?,?,{bundle.card.channels}]", f"{planes} planes"
     shape_in, shape_out = network.input(0).partial_shape, network.output(0).partial_shape
@@ -221,6 +224,10 @@ def _checked_bytes(path: Path, digest: str) -> bytes:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _up(length: int, stride: int) -> int:

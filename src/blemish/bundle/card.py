@@ -64,6 +64,7 @@ class Parity(_Strict):
     """How far the exported network's answers were from the one it was made from, measured when it was exported."""
 
     pictures: str  # What was compared: "6 tiles of <data set>" or "6 seeded random pictures".
+    computed_in: Precision  # By the CPU that exported it: f32 where it knows no bfloat16.
     tolerance: float = Field(gt=0)
     max_abs_diff: float = Field(ge=0)  # Of probabilities, over all pixels and classes.
     mean_abs_diff: float = Field(ge=0)

@@ -22,6 +22,7 @@ from blemish.picture.normalise import to_8_bit, to_channels
 from blemish.picture.overlay import draw_overlay, jpeg_bytes
 from blemish.picture.quality import QualityLimits, faults, measure_quality
 from blemish.picture.read import read_picture
+from blemish.picture.tiling import plan_tiles
 from blemish.picture.write import write_bytes
 
 _SAFE_NAME = re.compile(r"[^/\\:*?\"<>|\x00-\x1f]{1,120}")
@@ -49,9 +50,14 @@ class Inspection:
             threads: CPU threads; None = all that this process may use.
             overlap_px: least overlap of tiles instead of the card's.
             overlays: folder for one JPEG a view; None = none.
+
+        Raises:
+            InputError: an overlap that leaves no step, or no thread.
+            BundleError: a network that OpenVINO cannot run.
         """
         card = bundle.card
         overlap = card.overlap_px if overlap_px is None else overlap_px
+        plan_tiles(1, 1, tile_px=card.tile_px, overlap_px=overlap, stride=card.stride)  # Refuses a wrong overlap now.
         return cls(
             segmenter=bundle.segmenter(threads=threads),
             tiling=Tiling(card.tile_px, overlap, card.stride),
@@ -160,13 +166,13 @@ def _judge(picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch)
     with watch.stage("defects"):
         found = find_defects(scores, inspection.segmenter.taxonomy, inspection.limits, view.name)
     if found.left_out:
-        doubts = (f"{view.path}: {found.left_out} more defects than the {MOST_DEFECTS} largest are not listed",)
+        doubts = (f"{view.path}: {found.left_out} more defects beyond the {MOST_DEFECTS} largest are not listed",)
     return _Seen(found.defects, doubts)
 
 
 def _write_overlay(picture: UInt8, serial: str, view: View, seen: _Seen, inspection: Inspection) -> None:
     assert inspection.overlays is not None
-    title = "   ".join([serial, *([view.name] if view.name else []), str(seen.verdict), *(seen.doubts or ())])
+    title = " | ".join([serial, *([view.name] if view.name else []), str(seen.verdict), *seen.doubts])
     drawn = draw_overlay(picture, seen.defects, inspection.segmenter.taxonomy, title)
     write_bytes(inspection.overlays / f"{overlay_name(serial, view.name)}.jpg", jpeg_bytes(drawn))
 

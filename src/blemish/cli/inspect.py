@@ -1,0 +1,100 @@
+"""`blemish inspect`: a verdict for every part, without torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated, Any
+
+import typer
+from tqdm import tqdm
+
+from blemish.cli.console import guarded, say, show
+from blemish.core.records import PartResult
+
+Serials = Annotated[
+    Path | None,
+    typer.Option("--serials", metavar="CSV", help="Columns file, serial and maybe view; else the serial is the stem."),
+]
+Overlap = Annotated[
+    int | None, typer.Option("--overlap", metavar="PX", min=0, help="Least overlap of tiles, instead of the card's.")
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", metavar="N", min=1, help="CPU threads. (all that may be used)")
+]
+
+
+@guarded
+def inspect(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of an inspector's bundle.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Pictures, or folders of them.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for results and overlays.")] = None,
+    serials: Serials = None,
+    threads: Threads = None,
+    overlap: Overlap = None,
+    overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Draw the defects; needs --out.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say OK, NG or REVIEW for every part, and each defect's class, size and place.
+
+    Ends with 0 if all are OK, 1 if any is NG, 3 if any is REVIEW and none NG, 2 if there was nothing to inspect.
+    """
+    from blemish.bundle.bundle import Bundle
+    from blemish.inspect.results import ResultFolder
+    from blemish.inspect.run import Inspection, inspect_part
+    from blemish.inspect.sources import find_files, gather_parts, read_serials
+    from blemish.inspect.verdict import exit_code
+
+    opened = Bundle.open(bundle)
+    parts = gather_parts(find_files(files), read_serials(serials) if serials else None)
+    overlays = out / "overlays" if out is not None and overlay else None
+    inspection = Inspection.of_bundle(opened, threads=threads, overlap_px=overlap, overlays=overlays)
+    started, results = perf_counter(), []
+    with ExitStack() as stack:
+        folder = stack.enter_context(ResultFolder(out)) if out is not None else None
+        for part in tqdm(parts, desc="inspect", unit="part", disable=None):
+            result = inspect_part(part, inspection)
+            if folder is not None:
+                folder.add(result)
+            if not as_json:
+                tqdm.write(_line(result))
+            results.append(_short(result))
+    code = exit_code(result["verdict"] for result in results)
+    summary = {
+        "bundle": opened.hash,
+        "exit_code": code,
+        **_counts(results),
+        "seconds": round(perf_counter() - started, 3),
+    }
+    show({**summary, "out": None if out is None else str(out), "parts": results}, _text(summary), as_json)
+    if out is not None:
+        say(f"written: {out}")
+    raise typer.Exit(code)
+
+
+def _short(result: PartResult) -> dict[str, Any]:
+    """What the summary keeps of a part; everything else is in results.jsonl."""
+    return {
+        "serial": result.serial,
+        "verdict": result.verdict,
+        "defects": len(result.defects),
+        "reasons": list(result.reasons),
+    }
+
+
+def _counts(results: Sequence[dict[str, Any]]) -> dict[str, int]:
+    found = Counter(str(result["verdict"]) for result in results)
+    return {verdict: found[verdict] for verdict in ("OK", "NG", "REVIEW")}
+
+
+def _line(result: PartResult) -> str:
+    return "  ".join([f"{result.verdict:<6}", result.serial, *result.reasons])
+
+
+def _text(summary: dict[str, Any]) -> str:
+    total = summary["OK"] + summary["NG"] + summary["REVIEW"]
+    counts: Iterable[str] = (f"{summary[verdict]} {verdict}" for verdict in ("OK", "NG", "REVIEW"))
+    return f"{total} parts: {', '.join(counts)}, {summary['seconds']:.1f} s"

@@ -1,0 +1,101 @@
+"""Results on disk as they come: one JSON line a part, and a CSV row a defect (a part without defects has one row)."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TextIO
+
+from blemish.core.errors import InputError
+from blemish.core.records import Defect, PartResult
+
+JSON_LINES, TABLE = "results.jsonl", "results.csv"
+COLUMNS = (
+    "serial", "verdict", "reasons", "judged_by", "view", "code", "name", "score",
+    "x_px", "y_px", "box_width_px", "box_height_px", "area_px", "length_px", "width_px",
+    "area_mm2", "length_mm", "width_mm", "place_x_mm", "place_y_mm", "outline_xy",
+)  # fmt: skip
+
+
+class ResultFolder:
+    """Write results part by part; each is on disk before the next part begins.
+
+    The two files carry the ending `.part` until the block ends well, so that a stopped run is never taken for a whole.
+
+    Raises:
+        InputError: the folder holds results already.
+
+    Example:
+        >>> with ResultFolder(Path("out")) as folder:  # doctest: +SKIP
+        ...     folder.add(result)
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in (JSON_LINES, TABLE):
+            if (folder / name).exists():
+                raise InputError(f"{folder} holds {name} of another run already: choose another --out")
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lines = _opened(self.folder / JSON_LINES)
+        self._table = _opened(self.folder / TABLE)
+        self._rows = csv.writer(self._table)
+        self._rows.writerow(COLUMNS)
+        return self
+
+    def add(self, result: PartResult) -> None:
+        """Write one part to both files."""
+        self._lines.write(json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False) + "\n")
+        self._lines.flush()
+        self._rows.writerows(table_rows(result))
+        self._table.flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lines.close()
+        self._table.close()
+        if error is None:
+            for name in (JSON_LINES, TABLE):
+                _unfinished(self.folder / name).replace(self.folder / name)
+
+
+def table_rows(result: PartResult) -> list[list[str | int]]:
+    """The CSV rows of one part, in `COLUMNS`; what is not known is empty, an outline is `x y;x y;...`."""
+    head = [result.serial, str(result.verdict), "; ".join(result.reasons), result.judged_by]
+    if not result.defects:
+        return [[*head, *[""] * (len(COLUMNS) - len(head))]]
+    return [[*head, *_fields(defect)] for defect in result.defects]
+
+
+def _fields(defect: Defect) -> list[str | int]:
+    place_x, place_y = defect.place_mm_xy or (None, None)
+    return [
+        defect.view,
+        defect.code,
+        defect.name,
+        f"{defect.score:.4f}",
+        defect.box.x,
+        defect.box.y,
+        defect.box.width,
+        defect.box.height,
+        defect.area_px,
+        *(_rounded(v) for v in (defect.length_px, defect.width_px, defect.area_mm2)),
+        *(_rounded(v) for v in (defect.length_mm, defect.width_mm, place_x, place_y)),
+        ";".join(f"{x} {y}" for x, y in defect.outline_xy),
+    ]
+
+
+def _rounded(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
+
+
+def _opened(path: Path) -> TextIO:
+    return _unfinished(path).open("w", encoding="utf-8", newline="")
