@@ -89,7 +89,13 @@ class Evaluation:
 
 
 def evaluate(
-    segmenter: Segmenter, dataset: Dataset, records: Sequence[TileRecord], *, batch: int = 8, worst: int = 12
+    segmenter: Segmenter,
+    dataset: Dataset,
+    records: Sequence[TileRecord],
+    *,
+    batch: int = 8,
+    worst: int = 12,
+    progress: bool = False,
 ) -> Evaluation:
     """Judge a segmenter by these tiles of a data set, a batch in memory at a time.
 
@@ -97,6 +103,7 @@ def evaluate(
 
     Args:
         worst: how many of the worst tiles are kept, with their answers.
+        progress: a bar on standard error.
 
     Raises:
         DatasetError: no tiles, or a segmenter of other classes.
@@ -107,8 +114,8 @@ def evaluate(
     confusion = Confusion(len(dataset.taxonomy.defects))
     answers: list[int] = []
     kept: list[Judged] = []
-    for samples in tqdm(list_batches(records, batch), desc="evaluate", unit="batch", leave=False):
-        tiles = [dataset.sample(record) for record in samples]
+    for some in tqdm(list_batches(records, batch), desc="evaluate", unit="batch", disable=not progress):
+        tiles = [dataset.sample(record) for record in some]
         for sample, predicted in zip(tiles, predict(segmenter, tiles), strict=True):
             confusion.add(sample.label_map.defect, predicted)
             answers.append(tile_class(predicted, dataset.taxonomy))

@@ -15,7 +15,7 @@ from blemish.core.taxonomy import Taxonomy
 from blemish.segment.hardnet import FCHarDNet
 from blemish.segment.networks import build
 from blemish.train.checkpoint import CARD, load_weights, save_weights
-from blemish.train.precision import Precision
+from blemish.train.precision import Precision, channels_last
 
 WEIGHTS_FOLDER = "weights"  # In a run's folder.
 KIND = "segmenter"
@@ -51,7 +51,7 @@ class TorchSegmenter:
                 f"the network has {network.outputs} outputs, its taxonomy {len(taxonomy.defects)} defects"
             )
         self.device = torch.device(device)
-        self.network = network.to(self.device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.network = channels_last(network.to(self.device)).eval()
         self.precision = precision
         self.card = card or {}
         self._taxonomy = taxonomy

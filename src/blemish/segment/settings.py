@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from blemish.core.errors import InputError
@@ -15,8 +17,20 @@ Sampling = Literal["uniform", "balanced"]
 Schedule = Literal["constant", "cosine"]
 Keep = Literal["last", "best"]
 
+DEFAULT_STEPS = 2000
 PAPER_EPOCHS = 1000
-PRESETS = ("paper", "default")
+_PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "default": {},
+        "paper": {
+            "learning_rate": 0.001,
+            "weight_decay": 0.0,
+            "schedule": "constant",
+            "warmup_frac": 0.0,
+            "sampling": "uniform",
+        },
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +39,9 @@ class TrainSettings:
 
     preset: str = "default"
     network: str = DEFAULT
-    steps: int = 2000
+    steps: int = DEFAULT_STEPS
     batch: int = 16
-    learning_rate: float = 0.001
+    learning_rate: float = 0.005
     weight_decay: float = 1e-4  # Decoupled from the gradient (AdamW); 0 makes it Adam.
     schedule: Schedule = "cosine"
     warmup_frac: float = 0.03  # Share of the steps in which the learning rate rises from 0.
@@ -64,7 +78,7 @@ class TrainSettings:
 
         Example:
             >>> TrainSettings(steps=100, warmup_frac=0.0).rate(50)
-            0.0005
+            0.0025
         """
         warmup = round(self.warmup_frac * self.steps)
         if self.schedule == "constant":
@@ -79,27 +93,29 @@ class TrainSettings:
         return asdict(self)
 
 
-def preset_values(name: str) -> dict[str, Any]:
-    """What a preset sets, by the names of `TrainSettings`.
+def settings_of(preset: str, changes: Mapping[str, Any]) -> TrainSettings:
+    """The settings of a preset with some changed; a change of None leaves what the preset says.
 
     `paper`: learning rate 0.001 held, batch 16, Adam, every tile equally often (paper, section III.C); its 1,000 epochs
-    become steps by `steps_of`. The paper does not name the optimiser.
+    become steps by `steps_of`. The paper does not name the optimiser. With uniform sampling no crop is cut round a
+    defect unless `crop_on_defect_frac` is among the changes: that would be balancing by another name.
 
     Raises:
-        InputError: no such preset.
+        InputError: no such preset, an unknown name among the changes, a value out of its range.
+
+    Example:
+        >>> settings_of("paper", {"steps": 10, "sampling": None}).sampling
+        'uniform'
     """
-    if name == "default":
-        return {"preset": name}
-    if name == "paper":
-        return {
-            "preset": name,
-            "weight_decay": 0.0,
-            "schedule": "constant",
-            "warmup_frac": 0.0,
-            "sampling": "uniform",
-            "crop_on_defect_frac": 0.0,
-        }
-    raise InputError(f"no preset '{name}': there are {', '.join(PRESETS)}")
+    if preset not in _PRESETS:
+        raise InputError(f"no preset '{preset}': there are {', '.join(_PRESETS)}")
+    unknown = sorted(set(changes) - {f.name for f in fields(TrainSettings)})
+    if unknown:
+        raise InputError(f"a training has no setting '{unknown[0]}'")
+    values = {**_PRESETS[preset], **{name: value for name, value in changes.items() if value is not None}}
+    if values.get("sampling") == "uniform":
+        values.setdefault("crop_on_defect_frac", 0.0)
+    return TrainSettings(preset=preset, **values)
 
 
 def steps_of(epochs: int, tiles: int, batch: int) -> int:

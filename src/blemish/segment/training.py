@@ -47,6 +47,12 @@ class Pace:
     checkpoint_steps: int = 500
     sample_steps: int = 500
 
+    @classmethod
+    def of(cls, steps: int, threads: int = 2) -> Pace:
+        """For a number of steps: twenty rows of figures or more, ten checkpoints and samples or more."""
+        often, rarely = max(1, min(50, steps // 20)), max(1, min(500, -(-steps // 10)))
+        return cls(threads=threads, tick_steps=often, checkpoint_steps=rarely, sample_steps=rarely)
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -81,14 +87,14 @@ def train(
         TrainingError: a loss that is not finite.
         Interrupted: stopped by the user, with a checkpoint.
     """
-    pace, precision = pace or Pace(), precision or default_precision()
+    pace, precision = pace or Pace.of(settings.steps), precision or default_precision()
     draw = _draw(dataset, synthetic, settings)
     val = spread(dataset.select(Split.VAL), settings.val_tiles)
     if settings.keep == "best" and not val:
         raise InputError(f"{dataset.folder} has no val split to choose the best by: use --keep last")
     facts = _facts(dataset, synthetic, settings, precision)
-    run = RunFolder.start(out, facts, resume=resume)
     trainer = SegmentTrainer(_fresh_network(dataset, settings), dataset, val, settings, precision)
+    run = RunFolder.start(out, facts, resume=resume)
     loop = LoopSettings(
         steps=settings.steps,
         seed=settings.seed,

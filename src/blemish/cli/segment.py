@@ -1,0 +1,273 @@
+"""`blemish segment describe|train|evaluate`: the inspector's network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from blemish.cli.console import guarded, say, show
+from blemish.core.errors import InputError
+
+if TYPE_CHECKING:
+    from blemish.core.protocols import Segmenter
+    from blemish.segment.settings import TrainSettings
+    from blemish.train.precision import Precision
+
+_TRAINING, _SAMPLES = "Training", "What is drawn"
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Network = Annotated[
+    str, typer.Option("--network", help="fc-hardnet-70, or hardnet-small for CPUs.", rich_help_panel=_TRAINING)
+]
+PrecisionText = Annotated[str | None, typer.Option("--precision", help="fp32 or bf16.", rich_help_panel=_TRAINING)]
+Preset = Annotated[str, typer.Option("--preset", help="paper or default.", rich_help_panel=_TRAINING)]
+Steps = Annotated[
+    int | None, typer.Option("--steps", metavar="N", min=1, help="Of training. (2000)", rich_help_panel=_TRAINING)
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(
+        "--epochs", metavar="N", min=1, help="Instead of steps. (1000 in preset paper)", rich_help_panel=_TRAINING
+    ),
+]
+BatchSize = Annotated[
+    int, typer.Option("--batch", metavar="N", min=1, help="Samples a step.", rich_help_panel=_TRAINING)
+]
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        "--learning-rate", metavar="RATE", help="The highest. (0.005; 0.001 in preset paper)", rich_help_panel=_TRAINING
+    ),
+]
+Loss = Annotated[str, typer.Option("--loss", help="ce, focal+dice or ce+dice.", rich_help_panel=_TRAINING)]
+ClassWeights = Annotated[
+    str,
+    typer.Option(
+        "--class-weights", metavar="W,W,...", help="In ce and focal: no defect, each class.", rich_help_panel=_TRAINING
+    ),
+]
+Keep = Annotated[str, typer.Option("--keep", help="last, or best by validation IoU.", rich_help_panel=_TRAINING)]
+ValEvery = Annotated[
+    int | None,
+    typer.Option(
+        "--val-every", metavar="STEPS", min=1, help="Validation. (ten times a run)", rich_help_panel=_TRAINING
+    ),
+]
+Sampling = Annotated[
+    str | None,
+    typer.Option(
+        "--sampling", help="uniform over tiles or balanced over classes. (by preset)", rich_help_panel=_SAMPLES
+    ),
+]
+Augment = Annotated[
+    bool,
+    typer.Option("--augment/--no-augment", help="Turn, shift, flip, resize, light, noise.", rich_help_panel=_SAMPLES),
+]
+Crop = Annotated[
+    int | None, typer.Option("--crop", metavar="PX", help="Side of crops. (whole tiles)", rich_help_panel=_SAMPLES)
+]
+CropOnDefect = Annotated[
+    float | None,
+    typer.Option(
+        "--crop-on-defect",
+        metavar="FRAC",
+        help="Share of crops cut round a defect. (0.5; 0 if uniform)",
+        rich_help_panel=_SAMPLES,
+    ),
+]
+Synthetic = Annotated[
+    list[Path] | None,
+    typer.Option("--synthetic", metavar="DIR", help="A synthetic set; repeatable.", rich_help_panel=_SAMPLES),
+]
+SyntheticShare = Annotated[
+    float,
+    typer.Option(
+        "--synthetic-share", metavar="FRAC", help="Of the samples, if there is a set.", rich_help_panel=_SAMPLES
+    ),
+]
+Threads = Annotated[
+    int, typer.Option("--threads", metavar="N", min=1, help="That draw samples.", rich_help_panel=_SAMPLES)
+]
+
+
+@guarded
+def describe(
+    network: Network = "fc-hardnet-70",
+    size: Annotated[int, typer.Option("--size", metavar="PX", min=1, help="Side of the picture.")] = 512,
+    classes: Annotated[int, typer.Option("--classes", metavar="K", min=1, help="Number of defect classes.")] = 6,
+    channels: Annotated[int, typer.Option("--channels", metavar="1|3", help="1 gray, 3 RGB.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Layers, parameters, MiB and GMAC of a network, counted by running it on one picture."""
+    from blemish.segment.describe import describe as weigh
+    from blemish.segment.networks import build
+
+    found = weigh(build(network, channels, classes + 1), network, size)
+    show(found.to_dict(), found.to_text(), as_json)
+
+
+@guarded
+def train(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="A data set with a train split.")],
+    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.")],
+    preset: Preset = "default",
+    network: Network = "fc-hardnet-70",
+    steps: Steps = None,
+    epochs: Epochs = None,
+    batch: BatchSize = 16,
+    learning_rate: Rate = None,
+    loss: Loss = "ce",
+    class_weights: ClassWeights = "",
+    keep: Keep = "last",
+    val_every: ValEvery = None,
+    precision: PrecisionText = None,
+    sampling: Sampling = None,
+    augment: Augment = True,
+    crop: Crop = None,
+    crop_on_defect: CropOnDefect = None,
+    synthetic: Synthetic = None,
+    synthetic_share: SyntheticShare = 0.5,
+    threads: Threads = 2,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same machine: same weights.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run was stopped.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, say what would be done, write nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train an inspector; the run holds its weights, figures, sample pictures and the state to resume from."""
+    from blemish.data.augment import Augmentation
+    from blemish.data.dataset import Dataset
+    from blemish.segment.draw import train_records
+    from blemish.segment.losses import loss_named
+    from blemish.segment.settings import settings_of
+    from blemish.segment.training import Pace
+    from blemish.segment.training import train as run_training
+
+    data, made = Dataset(dataset), [Dataset(folder) for folder in synthetic or []]
+    count = _steps(preset, steps, epochs, len(train_records(data)), batch)
+    changes: dict[str, Any] = {
+        "network": network,
+        "steps": count,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "loss": loss_named(loss, _numbers(class_weights)),
+        "keep": keep,
+        "val_steps": val_every or max(1, -(-count // 10)),
+        "sampling": sampling,
+        "augmentation": None if augment else Augmentation.none(),
+        "crop_px": crop,
+        "crop_on_defect_frac": crop_on_defect,
+        "synthetic_share": synthetic_share if made else 0.0,
+        "seed": seed,
+    }
+    settings = settings_of(preset, changes)
+    if dry_run:
+        show(settings.to_dict(), _plan(settings, len(train_records(data))), as_json)
+        return
+    pace = Pace.of(count, threads)
+    done = run_training(data, out, settings, synthetic=made, pace=pace, precision=_precision(precision), resume=resume)
+    result = {"weights": str(done.weights), "seconds": round(done.outcome.seconds, 1), **done.outcome.last_row}
+    text = "  ".join(f"{name} {value:.4g}" for name, value in done.outcome.last_row.items())
+    show(result, f"{done.weights}: {text}", as_json)
+
+
+@guarded
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN_OR_BUNDLE", help="A run, a bundle, or a baseline's JSON file.")],
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="What to judge by.")],
+    split: Annotated[str, typer.Option("--split", help="train, val or test.")] = "test",
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="DIR", help="Write figures and the worst tiles there.")
+    ] = None,
+    worst: Annotated[int, typer.Option("--worst", metavar="N", min=0, help="Number of worst tiles.")] = 12,
+    precision: PrecisionText = "fp32",
+    as_json: AsJson = False,
+) -> None:
+    """IoU per class, accuracy, confusion and the worst tiles of an inspector on one split."""
+    from blemish.core.records import Split
+    from blemish.data.dataset import Dataset
+    from blemish.segment.evaluation import evaluate as judge
+    from blemish.segment.evaluation_report import to_text, write_report
+
+    if split not in (Split.TRAIN, Split.VAL, Split.TEST):
+        raise InputError(f"--split must be train, val or test, got '{split}'")
+    if report is not None and report.exists():
+        raise InputError(f"{report} is there already: choose another --report")
+    data = Dataset(dataset)
+    found = judge(load_segmenter(run, precision), data, data.select(Split(split)), worst=worst, progress=True)
+    if report is not None:
+        write_report(report, found, data, {"segmenter": str(run), "split": split})
+        say(f"written: {report}")
+    show({"split": split, **found.to_dict()}, to_text(found), as_json)
+
+
+def load_segmenter(source: Path, precision: str | None = "fp32") -> Segmenter:
+    """A trained run, a bundle, or the JSON file of a fixed-parameter baseline, told apart by what is there.
+
+    Raises:
+        BundleError: none of them, or a damaged one.
+    """
+    if source.is_file():
+        from blemish.segment.baseline import FixedParameters
+
+        return FixedParameters.from_dict(read_json(source))
+    if (source / "card.json").is_file() and read_json(source / "card.json").get("kind") == "inspector":
+        from blemish.bundle.bundle import Bundle
+
+        return Bundle.open(source).segmenter()
+    from blemish.segment.model import TorchSegmenter
+
+    return TorchSegmenter.load(source, precision=_precision(precision) or "fp32")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """One JSON object.
+
+    Raises:
+        InputError: not readable, or something else.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not readable JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path} must hold one JSON object")
+    return values
+
+
+def _steps(preset: str, steps: int | None, epochs: int | None, tiles: int, batch: int) -> int:
+    from blemish.segment.settings import DEFAULT_STEPS, PAPER_EPOCHS, steps_of
+
+    if steps is not None and epochs is not None:
+        raise InputError("give --steps or --epochs, not both")
+    if steps is not None:
+        return steps
+    if epochs is None and preset != "paper":
+        return DEFAULT_STEPS
+    return steps_of(epochs or PAPER_EPOCHS, tiles, batch)
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")] if text else []
+    except ValueError as error:
+        raise InputError(f"--class-weights must look like 1,5,5, got '{text}'") from error
+
+
+def _precision(text: str | None) -> Precision | None:
+    if text is None:
+        return None
+    if text == "fp32":
+        return "fp32"
+    if text == "bf16":
+        return "bf16"
+    raise InputError(f"--precision must be fp32 or bf16, got '{text}'")
+
+
+def _plan(settings: TrainSettings, tiles: int) -> str:
+    return (
+        f"would train {settings.network} for {settings.steps} steps of {settings.batch} samples on {tiles} tiles, "
+        f"{settings.sampling} sampling, learning rate {settings.learning_rate}, nothing written"
+    )

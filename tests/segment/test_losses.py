@@ -1,0 +1,112 @@
+"""Losses by hand, against an independent implementation, and at their edges."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from monai.losses import DiceLoss, FocalLoss
+
+from blemish.core.errors import InputError
+from blemish.segment.losses import LossSettings, cross_entropy, dice, focal, loss_named, loss_terms
+
+
+@pytest.fixture
+def logits() -> torch.Tensor:
+    return torch.randn(3, 4, 8, 9, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def truth() -> torch.Tensor:
+    return torch.randint(0, 4, (3, 8, 9), generator=torch.Generator().manual_seed(2))
+
+
+def ignoring(truth: torch.Tensor) -> torch.Tensor:
+    partly = truth.clone()
+    partly[:, :3] = 255
+    return partly
+
+
+def test_cross_entropy_by_hand():
+    two = torch.tensor([[[[0.0, math.log(3.0)]], [[0.0, 0.0]]]])  # p(class 0) = 1/2 and 3/4.
+    truth = torch.tensor([[[0, 0]]])
+    assert float(cross_entropy(two, truth)) == pytest.approx((math.log(2) + math.log(4 / 3)) / 2)
+
+
+def test_cross_entropy_is_torchs_with_weights_and_ignored_pixels(logits, truth):
+    weights = torch.tensor([0.5, 2.0, 1.0, 3.0])
+    expected = F.cross_entropy(logits, ignoring(truth), weights, ignore_index=255)
+    torch.testing.assert_close(cross_entropy(logits, ignoring(truth), weights), expected)
+
+
+def test_focal_by_hand():
+    two = torch.tensor([[[[0.0]], [[0.0]]]])
+    assert float(focal(two, torch.tensor([[[1]]]), gamma=2.0)) == pytest.approx(0.25 * math.log(2))
+
+
+def test_focal_is_monais(logits, truth):
+    other = FocalLoss(include_background=True, to_onehot_y=True, gamma=2.0, use_softmax=True)
+    # MONAI takes the mean over the classes too.
+    torch.testing.assert_close(focal(logits, truth), other(logits, truth[:, None]) * 4)
+
+
+def test_dice_by_hand():
+    certain = torch.full((1, 2, 1, 4), -50.0)
+    for x, value in enumerate([1, 1, 0, 0]):
+        certain[0, value, 0, x] = 50.0
+    truth = torch.tensor([[[1, 0, 1, 0]]])  # One of two hit, one of two predicted is right: Dice 1/2.
+    assert float(dice(certain, truth, smooth=0.0)) == pytest.approx(0.5)
+    assert float(dice(certain, truth, smooth=1.0)) == pytest.approx(1 - 3 / 5)
+
+
+def test_dice_is_monais_where_every_class_is_shown(logits, truth):
+    other = DiceLoss(include_background=False, to_onehot_y=True, softmax=True, batch=True, smooth_nr=1.0, smooth_dr=1.0)
+    torch.testing.assert_close(dice(logits, truth), other(logits, truth[:, None]))
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, focal, dice])
+def test_what_is_predicted_on_ignored_pixels_changes_nothing(loss, logits, truth):
+    changed = logits.clone()
+    changed[:, :, :3] += torch.arange(4.0)[None, :, None, None]
+    torch.testing.assert_close(loss(logits, ignoring(truth)), loss(changed, ignoring(truth)))
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, focal, dice])
+def test_a_batch_of_only_ignored_pixels_costs_nothing_and_has_finite_gradients(loss, logits, truth):
+    logits.requires_grad_(True)
+    value = loss(logits, torch.full_like(truth, 255))
+    value.backward()
+    assert float(value.detach()) == 0.0
+    assert float(logits.grad.abs().sum()) == 0.0
+
+
+def test_extreme_logits_give_finite_gradients(truth):
+    logits = (torch.randn(3, 4, 8, 9, generator=torch.Generator().manual_seed(3)) * 300).requires_grad_(True)
+    loss_terms(logits, truth, LossSettings(cross_entropy=1.0, focal=1.0, dice=1.0))["loss"].backward()
+    assert bool(torch.isfinite(logits.grad).all())
+
+
+def test_gradients_are_right():
+    generator = torch.Generator().manual_seed(4)
+    logits = torch.randn(1, 3, 2, 3, generator=generator, dtype=torch.float64, requires_grad=True)
+    truth = torch.tensor([[[0, 1, 2], [255, 2, 1]]])
+    for loss in (cross_entropy, focal, dice):
+        assert torch.autograd.gradcheck(lambda x, loss=loss: loss(x, truth), logits)
+
+
+def test_the_loss_is_the_weighted_sum_of_its_terms(logits, truth):
+    terms = loss_terms(logits, truth, LossSettings(cross_entropy=0.5, focal=2.0, dice=3.0))
+    expected = 0.5 * terms["cross_entropy"] + 2 * terms["focal"] + 3 * terms["dice"]
+    torch.testing.assert_close(terms["loss"], expected)
+    assert set(loss_terms(logits, truth, loss_named("ce"))) == {"loss", "cross_entropy"}
+
+
+def test_bad_weights_are_refused(logits, truth):
+    with pytest.raises(InputError, match="one above 0"):
+        LossSettings(cross_entropy=0.0)
+    with pytest.raises(InputError, match="must be 4"):
+        loss_terms(logits, truth, loss_named("ce", [1.0, 2.0]))
+    with pytest.raises(InputError, match=r"there are ce, focal\+dice"):
+        loss_named("mse")

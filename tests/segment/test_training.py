@@ -1,0 +1,229 @@
+"""Training through the command line: it learns, it resumes exactly, and what it writes can be used."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from blemish.cli import segment as commands
+from blemish.core.errors import BundleError, DatasetError, InputError
+from blemish.core.records import Split
+from blemish.data.augment import Augmentation
+from blemish.data.dataset import Dataset
+from blemish.picture.normalise import to_channels
+from blemish.segment.draw import SampleDraw, TilePool, synthetic_records, train_records
+from blemish.segment.model import TorchSegmenter, save_segmenter
+from blemish.segment.networks import build
+from blemish.segment.settings import TrainSettings, settings_of
+from blemish.segment.training import Pace, SegmentTrainer, measure_normalisation, train
+
+
+@pytest.fixture
+def run_command():
+    app = typer.Typer()
+    for command in (commands.describe, commands.train, commands.evaluate):
+        app.command(command.__name__)(command)
+    return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def train_shortly(folder, out, *, steps=6, resume=False, stop_after=None, monkeypatch=None):
+    settings = TrainSettings(network="hardnet-small", steps=steps, batch=4, crop_px=32, val_steps=3, keep="best")
+    pace = Pace(threads=2, tick_steps=2, checkpoint_steps=2, sample_steps=6)
+    if stop_after is not None:
+        step = SegmentTrainer.step
+
+        def stopping(self, number, batch):
+            if number == stop_after:
+                raise KeyboardInterrupt
+            return step(self, number, batch)
+
+        monkeypatch.setattr(SegmentTrainer, "step", stopping)
+    return train(Dataset(folder), out, settings, pace=pace, precision="fp32", resume=resume)
+
+
+def test_one_batch_is_learnt_by_heart(shapes):
+    torch.set_num_threads(1)
+    settings = TrainSettings(network="hardnet-small", steps=80, learning_rate=0.01, val_steps=80)
+    records = [record for record in shapes.select(Split.TRAIN) if record.classes][:4]
+    torch.manual_seed(0)
+    network = build("hardnet-small", 1, 3, mean=[0.5], std=[0.1])
+    trainer = SegmentTrainer(network, shapes, records, settings, "fp32")
+    samples = [shapes.sample(record) for record in records]
+    batch = {
+        "picture": torch.from_numpy(np.stack([to_channels(s.picture, 1) for s in samples])),
+        "label": torch.from_numpy(np.stack([s.label_map.defect for s in samples])),
+    }
+    for step in range(settings.steps):
+        figures = trainer.step(step, batch)
+    assert figures["val_iou"] > 0.9
+
+
+def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(shapes_folder, tmp_path, monkeypatch):
+    train_shortly(shapes_folder, tmp_path / "whole")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        train_shortly(shapes_folder, tmp_path / "stopped", stop_after=5, monkeypatch=patched)
+    train_shortly(shapes_folder, tmp_path / "stopped", resume=True)
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert len((whole / "figures.jsonl").read_text().splitlines()) == 3
+    for name in ("figures.jsonl", "weights/weights.safetensors", "samples/step-000000006.png"):
+        assert (whole / name).read_bytes() == (stopped / name).read_bytes(), name
+
+
+def test_the_command_trains_and_what_it_wrote_is_judged(run_command, shapes_folder, synthetic_folder, tmp_path):
+    run = tmp_path / "run"
+    options = ["--network", "hardnet-small", "--batch", 4, "--steps", 3, "--val-every", 2, "--crop", 48]
+    mixed = ["--synthetic", synthetic_folder, "--synthetic-share", 0.25, "--loss", "focal+dice", "--json"]
+    done = run_command("train", shapes_folder, "--out", run, *options, *mixed)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["step"] == 3
+    judged = run_command("evaluate", run, shapes_folder, "--report", tmp_path / "report", "--json")
+    assert judged.exit_code == 0, judged.output
+    figures = json.loads(judged.stdout)
+    assert (figures["split"], figures["tiles"], set(figures["iou"])) == ("test", 6, {"square", "disc"})
+    assert len(list((tmp_path / "report" / "worst").glob("*.png"))) == 6
+    card = json.loads((run / "weights" / "card.json").read_text())
+    assert card["settings"]["synthetic_share"] == 0.25
+    assert card["data_hash"] == Dataset(shapes_folder).hash
+    assert card["settings"]["synthetic_hashes"] == [Dataset(synthetic_folder).hash]
+
+
+def test_a_dry_run_writes_nothing(run_command, shapes_folder, tmp_path):
+    done = run_command("train", shapes_folder, "--out", tmp_path / "run", "--preset", "paper", "--dry-run", "--json")
+    settings = json.loads(done.stdout)
+    # 12 tiles, 1,000 epochs, batch 16.
+    assert (settings["steps"], settings["learning_rate"], settings["schedule"]) == (750, 0.001, "constant")
+    assert settings["augmentation"] == json.loads(json.dumps(vars(Augmentation.paper_segment())))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--network", "unet"], "there are fc-hardnet-70"),
+        (["--steps", "2", "--epochs", "2"], "not both"),
+        (["--loss", "mse"], "no loss 'mse'"),
+        (["--precision", "fp8"], "must be fp32 or bf16"),
+        (["--sampling", "random"], "uniform or balanced"),
+        (["--preset", "best"], "there are default, paper"),
+    ],
+)
+def test_a_wrong_option_ends_in_one_line(run_command, shapes_folder, tmp_path, options, message):
+    done = run_command("train", shapes_folder, "--out", tmp_path / "run", *options)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_describe_prints_the_figures_of_fc_hardnet_70(run_command):
+    found = json.loads(run_command("describe", "--size", 512, "--json").stdout)
+    assert found["name"] == "fc-hardnet-70"
+    assert 4.05e6 < found["parameters"] < 4.2e6
+    assert 4.3 < found["gmac"] < 4.5
+    assert len(found["layers"]) == found["convolutions"] == 70
+
+
+class TestSegmenter:
+    def test_probabilities_sum_to_one_and_have_the_pictures_size(self, shapes):
+        segmenter = TorchSegmenter(build("hardnet-small", 1, 3), shapes.taxonomy)
+        found = segmenter.probabilities(np.random.default_rng(0).integers(0, 256, (2, 37, 50, 1), np.uint8))
+        assert found.shape == (2, 3, 37, 50)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+
+    def test_reloaded_from_a_run_it_gives_the_same_answer(self, shapes, tmp_path):
+        network = build("hardnet-small", 1, 3, mean=[0.4], std=[0.2])
+        before = TorchSegmenter(network, shapes.taxonomy)
+        save_segmenter(tmp_path, network, {"architecture": "hardnet-small", "taxonomy": shapes.taxonomy.to_dict()})
+        pictures = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 1), np.uint8)
+        after = TorchSegmenter.load(tmp_path)
+        assert np.array_equal(before.probabilities(pictures), after.probabilities(pictures))
+        assert after.taxonomy == shapes.taxonomy
+        assert after.card["mean"] == pytest.approx([0.4])
+
+    def test_altered_weights_are_refused(self, shapes, tmp_path):
+        card = {"architecture": "hardnet-small", "taxonomy": shapes.taxonomy.to_dict()}
+        weights = save_segmenter(tmp_path, build("hardnet-small", 1, 3), card) / "weights.safetensors"
+        data = bytearray(weights.read_bytes())
+        data[-1] ^= 1
+        weights.write_bytes(data)
+        with pytest.raises(BundleError, match="altered or damaged"):
+            TorchSegmenter.load(tmp_path)
+
+    def test_float_pictures_are_refused(self, shapes):
+        with pytest.raises(InputError, match="must be uint8 N H W 1, got float32"):
+            TorchSegmenter(build("hardnet-small", 1, 3), shapes.taxonomy).probabilities(
+                np.zeros((1, 8, 8, 1), np.float32)
+            )
+
+
+class TestDraw:
+    def test_a_draw_is_a_pure_function_of_step_and_index(self, shapes):
+        settings = TrainSettings(crop_px=32, seed=3)
+        draws = [SampleDraw(TilePool(shapes, train_records(shapes), 0), [], settings, 1) for _ in range(2)]
+        again = [draw(5, 2) for draw in (draws[0], draws[1], draws[0])]
+        assert all(np.array_equal(again[0]["picture"], other["picture"]) for other in again[1:])
+        assert not np.array_equal(again[0]["picture"], draws[0](5, 3)["picture"])
+
+    def test_kept_tiles_change_nothing(self, shapes):
+        records, settings = train_records(shapes), TrainSettings(crop_px=32)
+        kept = SampleDraw(TilePool(shapes, records), [], settings, 1)
+        fresh = SampleDraw(TilePool(shapes, records, cache_bytes=0), [], settings, 1)
+        for index in range(24):
+            assert np.array_equal(kept(0, index)["label"], fresh(0, index)["label"])
+
+    def test_crops_on_a_defect_hold_one(self, shapes):
+        records = [record for record in train_records(shapes) if record.classes]
+        settings = TrainSettings(crop_px=16, crop_on_defect_frac=1.0)
+        draw = SampleDraw(TilePool(shapes, records), [], settings, 1)
+        assert all(draw(0, index)["label"].any() for index in range(40))
+
+    def test_the_share_of_synthetic_samples_is_kept(self, shapes, synthetic_folder):
+        made = Dataset(synthetic_folder)
+        settings = TrainSettings(synthetic_share=0.25)
+        draw = SampleDraw(
+            TilePool(shapes, train_records(shapes)), [TilePool(made, synthetic_records(made, shapes))], settings, 1
+        )
+        picked = [draw._pick(step, index)[0] for step in range(50) for index in range(8)]
+        assert np.mean(picked) == pytest.approx(0.25, abs=0.06)
+
+    def test_real_tiles_may_not_enter_as_synthetic(self, shapes):
+        with pytest.raises(DatasetError, match="is real, not synthetic"):
+            synthetic_records(shapes, shapes)
+
+    def test_gray_tiles_feed_an_rgb_network(self, shapes):
+        draw = SampleDraw(TilePool(shapes, train_records(shapes)), [], TrainSettings(), 3)
+        assert draw(0, 0)["picture"].shape == (64, 64, 3)
+
+
+def test_normalisation_is_measured_on_the_tiles(shapes):
+    mean, std = measure_normalisation(shapes, train_records(shapes))
+    pixels = np.stack([shapes.picture(record) for record in train_records(shapes)]) / 255
+    assert mean == pytest.approx([pixels.mean()], abs=1e-6)
+    assert std == pytest.approx([pixels.std()], abs=1e-6)
+
+
+def test_keeping_the_best_needs_a_val_split(shapes, tmp_path):
+    shapes_without_val = Dataset(shapes.folder)
+    shapes_without_val.records = shapes.select(Split.TRAIN)
+    with pytest.raises(InputError, match="no val split"):
+        train(shapes_without_val, tmp_path / "run", TrainSettings(network="hardnet-small", keep="best"))
+
+
+def test_uniform_sampling_does_not_balance_through_its_crops():
+    assert settings_of("default", {"sampling": "uniform"}).crop_on_defect_frac == 0
+    assert settings_of("default", {"sampling": "uniform", "crop_on_defect_frac": 0.3}).crop_on_defect_frac == 0.3
+    assert settings_of("default", {}).crop_on_defect_frac == 0.5
+
+
+def test_the_learning_rate_rises_and_falls_to_nothing():
+    settings = TrainSettings(steps=100, warmup_frac=0.1, learning_rate=0.001)
+    rates = [settings.rate(step) for step in range(100)]
+    assert rates[0] == pytest.approx(0.0001)
+    assert max(rates) == rates[10] == pytest.approx(0.001)
+    assert rates[-1] < 1e-6
+    assert {settings_of("paper", {}).rate(step) for step in (0, 1000)} == {0.001}
