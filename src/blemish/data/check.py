@@ -57,7 +57,7 @@ class CheckReport:
         if self.is_sound:
             return f"{self.tiles} tiles, nothing wrong"
         found = ", ".join(f"{count} {kind}" for kind, count in self.wrong_counts.items())
-        return f"{self.tiles} tiles, {sum(self.wrong_counts.values())} things wrong: {found}"
+        return f"{self.tiles} tiles, wrong: {found}"
 
     def add_wrong(self, finding: Finding) -> None:
         _add(self.wrong, self.wrong_counts, finding)

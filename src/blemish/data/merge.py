@@ -1,0 +1,133 @@
+"""Several data sets of one product become one: frozen test groups stay frozen, counts add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from blemish.core.errors import DatasetError
+from blemish.core.records import Split, TileRecord
+from blemish.core.taxonomy import Taxonomy
+from blemish.data.dataset import Dataset, DatasetWriter
+
+
+@dataclass(frozen=True)
+class MergeReport:
+    """What became of the tiles: `read` = `written` + `dropped`."""
+
+    read: tuple[int, ...]  # Tiles of each input, in the order given.
+    written: int
+    dropped: int  # Tiles left out because their group is on a frozen side elsewhere.
+    renamed: int  # Tiles whose id another input uses too: the name of their data set is set before it.
+    conflicts: tuple[str, ...]  # The groups of the tiles left out.
+
+
+def merge_datasets(datasets: Sequence[Dataset], out: Path, *, drop_conflicts: bool = False) -> MergeReport:
+    """Write one data set with the tiles of all, byte for byte; origins, generators, seeds and presets are kept.
+
+    A group is the same group wherever its name occurs. One that is in test (or val) in any input may not be on another
+    side in the result.
+
+    Args:
+        drop_conflicts: leave out the tiles of such groups that are on another side (test is kept before val, and val
+            before train), instead of refusing; without it a group on two sides is refused.
+
+    Raises:
+        DatasetError: fewer than two sets; another taxonomy, tile size, channels or 16-bit range; a group on two sides;
+            a tile altered after its import; `out` exists.
+    """
+    if len(datasets) < 2:
+        raise DatasetError(f"merging takes two data sets or more, got {len(datasets)}")
+    for other in datasets[1:]:
+        _refuse_different(datasets[0], other)
+    sides = _sides(datasets)
+    conflicts = sorted(group for group, found in sides.items() if len(found) > 1)
+    if conflicts and not drop_conflicts:
+        raise DatasetError(_crossing(conflicts, sides))
+    kept_side = {group: min(found, key=_FROZEN_FIRST.index) for group, found in sides.items()}
+    names = _names(datasets)
+    used = Counter(record.id for dataset in datasets for record in dataset.records)
+    written = renamed = dropped = 0
+    with (
+        DatasetWriter(out, replace(datasets[0].info, hash="")) as writer,
+        tqdm(total=sum(map(len, datasets)), unit="tile", desc="merge", disable=None) as bar,
+    ):
+        for name, dataset, record in _tiles(names, datasets):
+            bar.update()
+            if record.split != kept_side[record.group]:
+                dropped += 1
+                continue
+            clash = used[record.id] > 1
+            writer.copy(dataset, record, replace(record, id=f"{name}/{record.id}") if clash else record)
+            written, renamed = written + 1, renamed + clash
+    return MergeReport(tuple(map(len, datasets)), written, dropped, renamed, tuple(conflicts))
+
+
+_FROZEN_FIRST = (Split.TEST, Split.VAL, Split.TRAIN, Split.NONE)
+
+
+def _tiles(names: Sequence[str], datasets: Sequence[Dataset]) -> Iterator[tuple[str, Dataset, TileRecord]]:
+    return (
+        (name, dataset, record) for name, dataset in zip(names, datasets, strict=True) for record in dataset.records
+    )
+
+
+def _sides(datasets: Sequence[Dataset]) -> dict[str, set[Split]]:
+    sides: dict[str, set[Split]] = {}
+    for dataset in datasets:
+        for record in dataset.records:
+            sides.setdefault(record.group, set()).add(record.split)
+    return sides
+
+
+def _crossing(conflicts: Sequence[str], sides: dict[str, set[Split]]) -> str:
+    group = conflicts[0]
+    where = " and in ".join(side or "no split" for side in _FROZEN_FIRST if side in sides[group])
+    others = f" ({len(conflicts) - 1} more groups cross as well)" if len(conflicts) > 1 else ""
+    return (
+        f"group '{group}' is in {where}{others}: a frozen group stays on its side; "
+        f"split the sets alike, or leave the tiles on the other side out with --drop-conflicts"
+    )
+
+
+def _refuse_different(one: Dataset, other: Dataset) -> None:
+    both = f"{one.folder} and {other.folder}"
+    difference = taxonomy_difference(one.taxonomy, other.taxonomy)
+    if difference:
+        raise DatasetError(f"{both} have different taxonomies: {difference}; import them with one --taxonomy")
+    for what in ("tile_px", "channels", "value_range"):
+        here, there = getattr(one.info, what), getattr(other.info, what)
+        if here != there:
+            raise DatasetError(f"{both} differ in {what}: {here} and {there}; import them alike")
+
+
+def taxonomy_difference(one: Taxonomy, other: Taxonomy) -> str:
+    """The first thing in which two taxonomies differ, as text; "" = they agree (their names may differ).
+
+    Example:
+        >>> taxonomy_difference(Taxonomy.of_names("a", ["dot"]), Taxonomy.of_names("b", ["spot"]))
+        "defect 1 is 'dot' and 'spot' (name)"
+    """
+    for kind, here, there in (
+        ("background", one.backgrounds, other.backgrounds),
+        ("defect", one.defects, other.defects),
+    ):
+        if len(here) != len(there):
+            return f"{len(here)} and {len(there)} {kind} classes"
+        for place, (left, right) in enumerate(zip(here, there, strict=True), start=1):
+            for key, value in vars(left).items():
+                if value != getattr(right, key):
+                    return f"{kind} {place} is {value!r} and {getattr(right, key)!r} ({key})"
+    if one.pixel_mm_xy != other.pixel_mm_xy:
+        return f"pixels of {one.pixel_mm_xy} and {other.pixel_mm_xy} mm"
+    return ""
+
+
+def _names(datasets: Sequence[Dataset]) -> list[str]:
+    """A name for each set: its folder's, with a number where two folders are called the same."""
+    found = [dataset.folder.resolve().name for dataset in datasets]
+    return [name if found.count(name) == 1 else f"{name}-{place}" for place, name in enumerate(found, start=1)]

@@ -1,0 +1,103 @@
+"""Merged sets keep their bytes, their frozen sides and their provenance."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from blemish.core.errors import DatasetError
+from blemish.core.labels import LabelMap
+from blemish.core.records import Box, Origin, Split, TileRecord
+from blemish.core.taxonomy import Taxonomy
+from blemish.data.check import check_dataset
+from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
+from blemish.data.merge import merge_datasets
+
+TILE = 32
+
+
+def made(folder, *rows: tuple[str, str, Split], names=("dot", "line"), synthetic=False, **info) -> Dataset:
+    """A set with a tile for each (id, group, split); pictures differ by folder and id."""
+    with DatasetWriter(folder, DatasetInfo(Taxonomy.of_names("t", names), TILE, 1, **info)) as writer:
+        for name, group, split in rows:
+            record = TileRecord(name, name, "top", name, Box(0, 0, TILE, TILE), group, split, Origin.REAL, (), ())
+            if synthetic:
+                record = replace(record, origin=Origin.SYNTHETIC, generator="f" * 64, seed=7, preset="paper")
+            seed = zlib.crc32(f"{folder.name}{name}".encode())
+            picture = np.random.default_rng(seed).integers(0, 256, (TILE, TILE), np.uint8)
+            label = LabelMap.clean(TILE, TILE)
+            label.defect[2, 3:9], label.defect[:, -2:] = 1, 255
+            padding = label.defect == 255
+            writer.add(Sample(picture, label, record), padding)
+    return Dataset(folder)
+
+
+def test_counts_add_up_and_every_byte_is_kept(tmp_path):
+    a = made(tmp_path / "a", ("x", "g1", Split.TRAIN), ("y", "g2", Split.TEST))
+    b = made(tmp_path / "b", ("x", "g3", Split.TRAIN), ("z", "g2", Split.TEST))
+    report = merge_datasets([a, b], tmp_path / "out")
+    merged = Dataset(tmp_path / "out")
+    assert (report.read, report.written, report.dropped, report.renamed) == ((2, 2), 4, 0, 2)
+    assert [r.id for r in merged.records] == ["a/x", "y", "b/x", "z"]
+    assert [r.sha256 for r in merged.records] == [r.sha256 for s in (a, b) for r in s.records]
+    assert {r.padding_px for r in merged.records} == {2 * TILE}
+    assert np.array_equal(merged.picture(merged.records[2]), b.picture(b.records[0]))
+    assert check_dataset(merged).is_sound
+
+
+def test_synthetic_provenance_is_kept(tmp_path):
+    real = made(tmp_path / "real", ("x", "g1", Split.TRAIN))
+    made_up = made(tmp_path / "gan", ("x", "g1", Split.TRAIN), synthetic=True)
+    merge_datasets([real, made_up], tmp_path / "out")
+    row = Dataset(tmp_path / "out").records[1]
+    assert (row.id, row.origin, row.generator, row.seed, row.preset) == (
+        "gan/x",
+        Origin.SYNTHETIC,
+        "f" * 64,
+        7,
+        "paper",
+    )
+
+
+def test_a_frozen_test_group_is_refused_elsewhere_and_named(tmp_path):
+    a = made(tmp_path / "a", ("x", "lot7", Split.TEST))
+    b = made(tmp_path / "b", ("y", "lot7", Split.TRAIN), ("z", "lot8", Split.TRAIN))
+    with pytest.raises(DatasetError, match=r"group 'lot7' is in test and in train: .*--drop-conflicts"):
+        merge_datasets([a, b], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_drop_conflicts_leaves_the_train_tiles_out_and_counts_them(tmp_path):
+    a = made(tmp_path / "a", ("x", "lot7", Split.TEST))
+    b = made(tmp_path / "b", ("y", "lot7", Split.TRAIN), ("z", "lot8", Split.TRAIN))
+    report = merge_datasets([b, a], tmp_path / "out", drop_conflicts=True)
+    assert (report.written, report.dropped, report.conflicts) == (2, 1, ("lot7",))
+    assert {(r.id, r.split) for r in Dataset(tmp_path / "out").records} == {("x", Split.TEST), ("z", Split.TRAIN)}
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"names": ("dot", "crack")}, "defect 2 is 'line' and 'crack'"),
+        ({"names": ("line", "dot")}, "defect 1 is 'dot' and 'line'"),
+        ({"names": ("dot",)}, "2 and 1 defect classes"),
+        ({"value_range": (0, 4095)}, r"differ in value_range: None and \(0, 4095\)"),
+    ],
+)
+def test_sets_that_do_not_fit_are_refused_saying_what_differs(tmp_path, other, message):
+    a = made(tmp_path / "a", ("x", "g1", Split.TRAIN))
+    b = made(tmp_path / "b", ("y", "g2", Split.TRAIN), **other)
+    with pytest.raises(DatasetError, match=message):
+        merge_datasets([a, b], tmp_path / "out")
+
+
+def test_an_altered_tile_is_refused_and_nothing_is_left(tmp_path):
+    a = made(tmp_path / "a", ("x", "g1", Split.TRAIN))
+    b = made(tmp_path / "b", ("y", "g2", Split.TRAIN))
+    (b.folder / "images" / "y.png").write_bytes((a.folder / "images" / "x.png").read_bytes())
+    with pytest.raises(DatasetError, match=r"y in .* was altered after its import"):
+        merge_datasets([a, b], tmp_path / "out")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
