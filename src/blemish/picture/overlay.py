@@ -19,7 +19,8 @@ from blemish.core.records import Box, Defect
 from blemish.core.taxonomy import Taxonomy, rgb
 from blemish.picture.normalise import to_channels
 
-LEAST_SIDE_PX = 900  # A smaller picture is enlarged by a whole factor, so that text fits beside its defects.
+LEAST_SIDE_PX = 900  # A smaller picture is enlarged by a whole factor, so that text fits beside its defects,
+MOST_SCALE = 16  # up to this one.
 MOST_LABELS = 120  # Text beside the largest; the others keep their outline.
 JPEG_QUALITY = 90
 _DARK, _WHITE = (20, 20, 20), (255, 255, 255)
@@ -39,7 +40,7 @@ class _Style:
 
     @classmethod
     def of(cls, height: int, width: int) -> _Style:
-        scale = max(1, -(-LEAST_SIDE_PX // max(height, width)))
+        scale = min(MOST_SCALE, max(1, -(-LEAST_SIDE_PX // max(height, width))))
         longest = scale * max(height, width)
         text_px = max(15, longest // 110)
         return cls(scale, max(2, longest // 1500), ImageFont.load_default(text_px), text_px)

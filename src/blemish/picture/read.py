@@ -48,7 +48,11 @@ def read_picture(path: Path, budget_px: int = BUDGET_PX) -> UInt8 | UInt16:
     Raises:
         PictureError: cannot be read, damaged or truncated, or more pixels than the budget.
     """
-    data = read_bytes(path)
+    return decode_picture(read_bytes(path), path, budget_px)
+
+
+def decode_picture(data: bytes, path: Path, budget_px: int = BUDGET_PX) -> UInt8 | UInt16:
+    """As `read_picture`, from a file's bytes; the path only names them in errors."""
     with _opened(data, path) as image:
         _refuse_large(image.size, path, budget_px)
         try:
