@@ -37,14 +37,14 @@ def index_from_colours(picture: UInt8, taxonomy: Taxonomy, where: str) -> LabelM
         ([[0, 3, 0]], [[0, 0, 1]])
     """
     values = _packed(picture)
-    found, places, inverse = np.unique(values, return_index=True, return_inverse=True)
+    found, places, inverse, counts = np.unique(values, return_index=True, return_inverse=True, return_counts=True)
     meaning = _meanings(taxonomy)
     defect = np.zeros(len(found), np.uint8)
     background = np.full(len(found), -1, np.int16)
     for i, value in enumerate(found.tolist()):
         if value not in meaning:
             y, x = divmod(int(places[i]), values.shape[1])
-            raise LabelError(_unknown(value, x, y, taxonomy, where))
+            raise LabelError(_unknown(value, (x, y, int(counts[i])), taxonomy, where))
         defect[i], background[i] = meaning[value]
     index = inverse.reshape(values.shape)
     return LabelMap(defect[index], _filled(background[index]))
@@ -81,11 +81,13 @@ def _filled(background: NDArray[np.int16]) -> UInt8:
     return filled
 
 
-def _unknown(value: int, x: int, y: int, taxonomy: Taxonomy, where: str) -> str:
+def _unknown(value: int, place: tuple[int, int, int], taxonomy: Taxonomy, where: str) -> str:
+    x, y, count = place
     known = ", ".join(
         [f"{d.colour} {d.name}" for d in taxonomy.defects] + [f"{b.colour} {b.name}" for b in taxonomy.backgrounds]
     )
     return (
-        f"{where}: colour #{value:06x} at x={x}, y={y} belongs to no class of taxonomy '{taxonomy.name}', which knows "
-        f"{known}, #000000 nothing and #ffffff ignored: paint with a hard pencil (no soft edges) and save as PNG"
+        f"{where}: colour #{value:06x} at x={x}, y={y} belongs to no class of taxonomy '{taxonomy.name}' "
+        f"({count} pixel{'' if count == 1 else 's'} have it), which knows {known}, "
+        f"#000000 nothing and #ffffff ignored: paint with a hard pencil (no soft edges) and save as PNG"
     )

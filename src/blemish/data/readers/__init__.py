@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from blemish.core.errors import InputError, PictureError
 from blemish.data.readers.base import Match, Reader, ReadOptions
+from blemish.data.readers.colour import ColourMasks
 from blemish.data.readers.index import IndexMasks
+from blemish.data.readers.labelme import LabelmeFiles
 from blemish.data.readers.masks import KolektorFolders, MaskFolders, MvtecFolders
 from blemish.data.readers.pairing import Folder
 from blemish.data.readers.scans import ScanFolders
 from blemish.picture.read import picture_size
 
-READERS: tuple[Reader, ...] = (ScanFolders(), MaskFolders(), MvtecFolders(), KolektorFolders(), IndexMasks())
+READERS: tuple[Reader, ...] = (
+    ScanFolders(),
+    MaskFolders(),
+    MvtecFolders(),
+    KolektorFolders(),
+    IndexMasks(),
+    ColourMasks(),
+    LabelmeFiles(),
+)
 _CLEAR_LEAD = 0.15
 
 

@@ -67,7 +67,8 @@ def split_of(entry: Entry) -> Split:
 
 
 def _draw_clean(picture: Path) -> Drawn:
-    return empty_drawing(picture_size(picture))
+    pixels = read_picture(picture)  # Decoded: the size in the header is that before any turn.
+    return empty_drawing((pixels.shape[0], pixels.shape[1]))
 
 
 def _unpaired(listing: Listing, pair: Pair) -> list[LeftOut]:

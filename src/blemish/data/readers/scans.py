@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from blemish.core.errors import InputError, LabelError, PictureError, TaxonomyError
+from blemish.core.errors import InputError, LabelError, PictureError
 from blemish.core.records import Origin
 from blemish.core.taxonomy import Taxonomy, rgb
 from blemish.data.readers.base import Drawn, LeftOut, Match, Plan, ReadOptions, SourcePicture
+from blemish.data.readers.colour import taxonomy_in
 from blemish.data.readers.index import draw_index
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.pairing import Folder, mask_likeness, spread
@@ -34,13 +35,13 @@ class ScanFolders:
 
     def recognise(self, folder: Folder, options: ReadOptions) -> Match | None:
         listing = folder.listing
-        if _taxonomy(listing, options) is None or _three_trees(listing) is None:
+        if (options.taxonomy or taxonomy_in(listing)) is None or _three_trees(listing) is None:
             return None
         return Match(1.0, "three folders of equal names and a taxonomy: scans, defect planes, background planes")
 
     def plan(self, folder: Folder, options: ReadOptions) -> Plan:
         listing = folder.listing
-        taxonomy, trees = _taxonomy(listing, options), _three_trees(listing)
+        taxonomy, trees = options.taxonomy or taxonomy_in(listing), _three_trees(listing)
         if taxonomy is None or trees is None:
             raise InputError(
                 f"{listing.root} cannot be read as 'scans': expected three folders of equal names (scans, labels, "
@@ -136,17 +137,6 @@ def _background_likeness(listing: Listing, tree: Tree, taxonomy: Taxonomy) -> fl
         if plane.max() >= len(taxonomy.backgrounds):
             score -= 1
     return score + (0.1 if next(iter(tree.values())).folders[0] == "backgrounds" else 0.0)
-
-
-def _taxonomy(listing: Listing, options: ReadOptions) -> Taxonomy | None:
-    if options.taxonomy is not None:
-        return options.taxonomy
-    for entry in listing.with_extension(".toml"):
-        try:
-            return Taxonomy.from_toml(listing.path(entry))
-        except TaxonomyError:
-            continue
-    return None
 
 
 def _has_story(listing: Listing) -> bool:

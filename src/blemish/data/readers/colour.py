@@ -1,0 +1,91 @@
+"""Labels painted in the taxonomy's colours, the paper's paint or Photoshop way; without soft edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from blemish.core.arrays import UInt8
+from blemish.core.errors import InputError, LabelError, PictureError, TaxonomyError
+from blemish.core.taxonomy import IGNORE, Taxonomy
+from blemish.data.colour_labels import index_from_colours
+from blemish.data.readers.base import Drawn, Match, Plan, ReadOptions
+from blemish.data.readers.kinds import MaskKind, colours_in, kind_of
+from blemish.data.readers.listing import Listing
+from blemish.data.readers.masks import pairing_of
+from blemish.data.readers.paired import paired_sources
+from blemish.data.readers.pairing import Folder, Pairing, spread
+from blemish.picture.read import read_picture
+
+_NAMED = 6
+
+
+@dataclass(frozen=True)
+class ColourMasks:
+    """Pictures with masks whose colours are classes, of the taxonomy given or of the one that lies in the folder."""
+
+    name: str = "colour"
+
+    def recognise(self, folder: Folder, options: ReadOptions) -> Match | None:
+        pairing = folder.pairing
+        taxonomy = options.taxonomy or taxonomy_in(folder.listing)
+        if pairing is None or kind_of(folder.listing, pairing.masks, taxonomy) is not MaskKind.COLOUR:
+            return None
+        return Match(0.8, "masks whose colours are classes")
+
+    def plan(self, folder: Folder, options: ReadOptions) -> Plan:
+        pairing = pairing_of(folder, self.name)
+        taxonomy = options.taxonomy or taxonomy_in(folder.listing)
+        if taxonomy is None:
+            raise InputError(_which_colours(folder.listing, pairing))
+        sources, left_out = paired_sources(
+            folder.listing, pairing, [""] * len(pairing.pairs), partial(_draw, taxonomy), bare_is_clean=False
+        )
+        return Plan(self.name, tuple(sources), tuple(left_out), taxonomy)
+
+
+def taxonomy_in(listing: Listing) -> Taxonomy | None:
+    """The first TOML file of a folder that is a taxonomy."""
+    for entry in listing.with_extension(".toml"):
+        try:
+            return Taxonomy.from_toml(listing.path(entry))
+        except TaxonomyError:
+            continue
+    return None
+
+
+def _draw(taxonomy: Taxonomy, path: Path, token: str) -> Drawn:
+    pixels = read_picture(path)
+    if pixels.dtype != np.uint8:
+        raise LabelError(f"{path} must be painted in 8-bit colours, got 16-bit: save it as 8-bit RGB PNG")
+    painted: UInt8 = pixels.astype(np.uint8, copy=False)
+    if painted.ndim == 2:
+        painted = np.repeat(painted[:, :, None], 3, axis=2)
+    found = index_from_colours(painted, taxonomy, str(path))
+    return Drawn(
+        size_hw=found.size_hw,
+        defects={
+            d.name: found.defect == i for i, d in enumerate(taxonomy.defects, start=1) if (found.defect == i).any()
+        },
+        backgrounds={b.name: found.background == i for i, b in enumerate(taxonomy.backgrounds)},
+        ignored=found.defect == IGNORE,
+    )
+
+
+def _which_colours(listing: Listing, pairing: Pairing) -> str:
+    for entry in spread(pairing.masks, _NAMED):
+        try:
+            pixels = read_picture(listing.path(entry))
+        except PictureError:
+            continue
+        if pixels.dtype == np.uint8 and pixels.ndim == 3:
+            colours = colours_in(pixels.astype(np.uint8, copy=False))
+            few = ", ".join(f"#{r:02x}{g:02x}{b:02x} ({n} px)" for (r, g, b), n in list(colours.items())[:_NAMED])
+            return (
+                f"{listing.root} has labels painted in colours, and only a taxonomy says which class a colour is: give "
+                f"--taxonomy FILE; {entry.relative} has {few}{' and more' if len(colours) > _NAMED else ''}"
+            )
+    return f"{listing.root} has labels painted in colours: give --taxonomy FILE, which says the class of each colour"
