@@ -25,8 +25,10 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except BlemishError as error:
             fail(str(error))
-        except KeyboardInterrupt:
-            say("stopped: run the same command with --resume to go on, where it has one")
+        except KeyboardInterrupt as stop:
+            say(
+                str(stop) or "stopped: nothing half-written is left; where the command has --resume, it goes on with it"
+            )
             raise typer.Exit(130) from None
         raise AssertionError("unreachable")
 

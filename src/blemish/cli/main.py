@@ -1,8 +1,28 @@
-"""`blemish`: the command groups, each in a file of its own."""
+"""`blemish`: the command groups, each command in the file that its name says."""
 
 from __future__ import annotations
 
 import typer
+
+from blemish import __version__
+from blemish.cli import (
+    bench,
+    data_check,
+    data_export,
+    data_import,
+    data_simulate,
+    demo,
+    gan,
+    gan_generate,
+    inspect,
+    segment,
+    segment_export,
+)
+
+
+def _group(help_text: str) -> typer.Typer:
+    return typer.Typer(help=help_text, no_args_is_help=True, pretty_exceptions_enable=False)
+
 
 app = typer.Typer(
     name="blemish",
@@ -11,6 +31,46 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+data_group = _group("Pictures become a data set.")
+data_group.command("simulate")(data_simulate.simulate)
+data_group.command("import")(data_import.import_)
+data_group.command("split")(data_import.split)
+data_group.command("check")(data_check.check)
+data_group.command("stats")(data_check.stats)
+data_group.command("merge")(data_export.merge)
+data_group.command("export")(data_export.export)
+
+gan_group = _group("Train the defect-background separated GAN and generate with it.")
+gan_group.command("describe")(gan.describe)
+gan_group.command("train")(gan.train)
+gan_group.command("generate")(gan_generate.generate)
+
+segment_group = _group("Train, judge and export the inspector.")
+segment_group.command("describe")(segment.describe)
+segment_group.command("train")(segment.train)
+segment_group.command("evaluate")(segment.evaluate)
+segment_group.command("export")(segment_export.export)
+
+bench_group = _group("The tables: is it better than what an engineer would do in an afternoon?")
+bench_group.command("ladder")(bench.ladder)
+
+app.add_typer(data_group, name="data")
+app.add_typer(gan_group, name="gan")
+app.add_typer(segment_group, name="segment")
+app.add_typer(bench_group, name="bench")
+app.command("inspect")(inspect.inspect)
+app.command("demo")(demo.demo)
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show_version: bool = typer.Option(False, "--version", help="Print the version and end.", is_eager=True),
+) -> None:
+    """Few defects in, a line-ready inspector out."""
+    if show_version:
+        print(__version__)
+        raise typer.Exit
 
 
 def run() -> None:

@@ -1,0 +1,223 @@
+"""The whole story on the simulated line, stage by stage, from simulated cells to an inspected one.
+
+A stage whose product is there is not repeated (products appear whole or not at all), so a stopped demo goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from blemish.bundle.bundle import Bundle
+from blemish.core.errors import InputError
+from blemish.core.records import PartResult, Split
+from blemish.data.dataset import Dataset
+from blemish.data.importing import ImportOptions, import_folder
+from blemish.inspect.run import inspect_files
+from blemish.picture.write import write_bytes
+from blemish.segment.baseline import FixedParameters
+from blemish.segment.evaluation import Evaluation, evaluate
+from blemish.segment.export import export_run
+from blemish.segment.model import TorchSegmenter
+from blemish.segment.settings import TrainSettings
+from blemish.segment.training import Pace, train
+from blemish.simulate.folder import write_scans
+from blemish.train.machine import machine
+
+T = TypeVar("T")
+FULL_MINUTES = 12.0
+_FIXED_MINUTES = 3.5  # Simulating, importing, judging, inspecting: the same however short the training.
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSettings:
+    """Everything that decides the demo's numbers; all of it is in the report."""
+
+    cells: int = 28
+    seed: int = 7
+    tile_px: int = 256
+    per_class: int = 90  # Real + synthetic train tiles of each class.
+    gan_width: int = 16
+    gan_size_px: int = 128
+    gan_batch: int = 8
+    gan_steps: int = 600
+    network: str = "hardnet-small"
+    crop_px: int = 192
+    batch: int = 8
+    steps: int = 400  # Of each of the two inspectors.
+    synthetic_share: float = 0.5
+
+    @classmethod
+    def for_minutes(cls, minutes: float) -> DemoSettings:
+        """The steps that fit; the set, the networks and the sizes stay.
+
+        Example:
+            >>> DemoSettings.for_minutes(12).steps == DemoSettings().steps
+            True
+        """
+        if minutes <= _FIXED_MINUTES:
+            raise InputError(
+                f"--minutes must be above {_FIXED_MINUTES}, which the rest of the demo takes: got {minutes}"
+            )
+        share = (minutes - _FIXED_MINUTES) / (FULL_MINUTES - _FIXED_MINUTES)
+        whole = cls()
+        return cls(gan_steps=max(20, round(whole.gan_steps * share)), steps=max(20, round(whole.steps * share)))
+
+
+@dataclass(frozen=True)
+class Products:
+    """What the stages made, for the report."""
+
+    settings: DemoSettings
+    scans: Path
+    dataset: Dataset
+    synthetic: Dataset
+    baseline: Evaluation
+    before: Evaluation
+    after: Evaluation
+    before_run: Path
+    after_run: Path
+    results: tuple[PartResult, ...]
+    seconds: dict[str, float]
+
+
+class Stages:
+    """Announces each stage, times it, and remembers the time of one that was done before."""
+
+    def __init__(self, work: Path, total: int) -> None:
+        self.total = total
+        self.file = work / "seconds.json"
+        self.seconds: dict[str, float] = json.loads(self.file.read_text()) if self.file.is_file() else {}
+        self.begun = 0
+
+    def run(self, name: str, stage: Callable[[], T]) -> T:
+        """Run one stage; its time adds to what an earlier, stopped try took."""
+        self.begun += 1
+        print(f"[{self.begun}/{self.total}] {name}", file=sys.stderr, flush=True)
+        started = time.perf_counter()
+        try:
+            return stage()
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - started, 2)
+            write_bytes(self.file, json.dumps(self.seconds).encode())
+
+
+def run_demo(work: Path, settings: DemoSettings) -> Products:
+    """Run every stage in a folder named by the settings, or go on where an earlier run was stopped."""
+    key = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()[:8]
+    folder = work / key
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / "settings.json", json.dumps(asdict(settings), indent=2).encode())
+    stages = Stages(folder, 9)
+    scans, data, synthetic = folder / "scans", folder / "set", folder / "synthetic"
+    stages.run("simulate cells", lambda: None if scans.exists() else write_scans(scans, settings.cells, settings.seed))
+    stages.run("cut, label and split", lambda: _imported(scans, data, settings))
+    dataset = Dataset(data)
+    stages.run("train the GAN", lambda: _train_gan(dataset, folder / "gan", settings))
+    stages.run("generate until balanced", lambda: _generate(dataset, folder / "gan", synthetic, settings))
+    made = Dataset(synthetic)
+    before, after = folder / "inspector-real", folder / "inspector-synthetic"
+    stages.run("train the inspector on real tiles", lambda: _train(dataset, before, settings, []))
+    stages.run("train the inspector on real and synthetic tiles", lambda: _train(dataset, after, settings, [made]))
+    baseline, first, second = stages.run("judge on unseen cells", lambda: _judge(dataset, before, after, settings))
+    bundle = stages.run("export the inspector", lambda: _exported(after, folder / "bundle"))
+    results = stages.run("inspect unseen cells", lambda: tuple(inspect_files(bundle, unseen(scans, dataset))))
+    return Products(
+        settings, scans, dataset, made, baseline, first, second, before, after, results, dict(stages.seconds)
+    )
+
+
+def unseen(scans: Path, dataset: Dataset) -> list[Path]:
+    """The scans of the test cells, by serial."""
+    return sorted({scans / record.source for record in dataset.select(Split.TEST)})
+
+
+def settings_table(settings: DemoSettings) -> dict[str, str]:
+    """The settings in words."""
+    facts = machine()
+    return {
+        "cells": f"{settings.cells} of 5400 x 2000 px, seed {settings.seed}",
+        "tile": f"{settings.tile_px} px",
+        "GAN": f"preset paper, width {settings.gan_width} (paper: 64), tiles of {settings.gan_size_px} px (paper: 512)",
+        "GAN training": f"{settings.gan_steps} steps of {settings.gan_batch} tiles",
+        "inspector": f"{settings.network}, {settings.steps} steps of {settings.batch} crops of {settings.crop_px} px",
+        "synthetic share": f"{settings.synthetic_share:.0%} of the samples drawn",
+        "filled up to": f"{settings.per_class} tiles a class",
+        "machine": f"{facts['cpu']}, {facts['cores']} cores",
+    }
+
+
+def _imported(scans: Path, data: Path, settings: DemoSettings) -> None:
+    if not data.exists():
+        options = ImportOptions(tile_px=settings.tile_px, split=(0.64, 0.12, 0.24), seed=settings.seed)
+        import_folder(scans, data, options)
+
+
+def _train_gan(dataset: Dataset, run: Path, settings: DemoSettings) -> None:
+    from blemish.gan.presets import preset
+    from blemish.gan.training import TrainingPlan
+    from blemish.gan.training import train as train_gan
+
+    chosen = preset(
+        "paper",
+        width=settings.gan_width,
+        size_px=settings.gan_size_px,
+        batch=settings.gan_batch,
+        steps=settings.gan_steps,
+        sampling="class-balanced",
+    )
+    plan = TrainingPlan.of(chosen, len(dataset.select(Split.TRAIN)), seed=settings.seed)
+    train_gan(dataset, run, plan, resume=True)
+
+
+def _generate(dataset: Dataset, run: Path, out: Path, settings: DemoSettings) -> None:
+    from blemish.gan.bank import build_bank
+    from blemish.gan.model import TorchGenerator
+    from blemish.gan.plan import plan_per_class
+    from blemish.gan.synthesis import Job, Provenance, synthesise
+
+    generator = TorchGenerator.load(run)
+    plan = plan_per_class(dataset.records, dataset.taxonomy, settings.per_class, seed=settings.seed)
+    bank = build_bank(dataset, sorted({index for item in plan.items for index in item.classes}))
+    job = Job(generator, bank, Provenance(generator.hash, generator.preset, settings.seed), None)
+    synthesise(job, plan, dataset, out, resume=True)
+
+
+def _train(dataset: Dataset, run: Path, settings: DemoSettings, synthetic: list[Dataset]) -> None:
+    chosen = TrainSettings(
+        network=settings.network,
+        steps=settings.steps,
+        batch=settings.batch,
+        crop_px=settings.crop_px,
+        synthetic_share=settings.synthetic_share if synthetic else 0.0,
+        ema_half_life_steps=max(1, settings.steps // 30),
+        val_steps=max(1, settings.steps // 5),
+        val_tiles=96,
+        seed=settings.seed,
+    )
+    train(dataset, run, chosen, synthetic=synthetic, pace=Pace.of(settings.steps), resume=True)
+
+
+def _judge(
+    dataset: Dataset, before: Path, after: Path, settings: DemoSettings
+) -> tuple[Evaluation, Evaluation, Evaluation]:
+    learning = (dataset.sample(record) for record in dataset.select(Split.TRAIN) if record.classes)
+    fixed = FixedParameters.tuned(learning, dataset.taxonomy, dataset.channels, settings.seed, tiles_per_class=12)
+    judged_by = dataset.select(Split.TEST)
+    return (
+        evaluate(fixed, dataset, judged_by),
+        evaluate(TorchSegmenter.load(before), dataset, judged_by),
+        evaluate(TorchSegmenter.load(after), dataset, judged_by),
+    )
+
+
+def _exported(run: Path, out: Path) -> Bundle:
+    if not out.exists():
+        export_run(run, out=out)
+    return Bundle.open(out)

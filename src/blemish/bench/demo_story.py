@@ -1,0 +1,162 @@
+"""What the demo's stages made, as the story that the report tells."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from blemish.bench.demo import Products, settings_table
+from blemish.bench.ladder import learning_curve
+from blemish.core.arrays import UInt8
+from blemish.core.records import Box, Defect, PartResult, Split, TileRecord
+from blemish.core.seeds import rng
+from blemish.core.taxonomy import IGNORE, Taxonomy
+from blemish.data.dataset import Dataset
+from blemish.inspect.defects import Limits, find_defects
+from blemish.inspect.scan import ScoreMap
+from blemish.metrics.part import escape_rate, overkill_rate, review_share
+from blemish.picture.normalise import to_8_bit
+from blemish.picture.overlay import draw_overlay
+from blemish.picture.read import read_index, read_picture
+from blemish.picture.tiling import cut
+from blemish.report.chart import Curve
+from blemish.report.embed import jpeg_uri, label_picture, png_uri
+from blemish.report.story import InspectedCell, Judged, Pair, PartFigures, Story
+from blemish.segment.evaluation import Evaluation
+
+_CLOSE_UP_PX = 256
+_MOST_CLOSE_UPS = 8
+
+
+def tell(products: Products) -> Story:
+    """The story of one demo."""
+    dataset, taxonomy = products.dataset, products.dataset.taxonomy
+    truths = {result.serial: true_defects(products.scans, result.serial, taxonomy) for result in products.results}
+    shown = most_to_see(products.results, truths)
+    return Story(
+        taxonomy=taxonomy,
+        real_tiles=_tiles_per_class(dataset, Split.TRAIN),
+        synthetic_tiles=_tiles_per_class(products.synthetic, Split.TRAIN),
+        pairs=_pairs(products),
+        judged=(
+            _judged("fixed-parameter vision", products.baseline),
+            _judged("real tiles", products.before),
+            _judged("real + synthetic", products.after),
+        ),
+        curves=(_curve("real tiles", products.before_run), _curve("real + synthetic", products.after_run)),
+        cell=_inspected(shown, truths[shown.serial], products.scans, taxonomy),
+        parts=_parts(products.results, truths),
+        settings=settings_table(products.settings),
+        seconds=products.seconds,
+        notes=_notes(products),
+    )
+
+
+def true_defects(scans: Path, serial: str, taxonomy: Taxonomy) -> tuple[Defect, ...]:
+    """What the simulator put on a cell and the least sizes let count, measured as the inspector measures."""
+    label = read_index(scans / "labels" / f"{serial}.png")
+    shown = np.where(label == IGNORE, 0, label).astype(np.uint8)
+    scores = ScoreMap(np.maximum(shown, 1), (shown > 0).astype(np.float32))
+    sizes = {defect.code: defect.least_size_px for defect in taxonomy.defects}
+    return find_defects(scores, taxonomy, Limits(dict.fromkeys(sizes, 0.5), sizes)).defects
+
+
+def most_to_see(results: tuple[PartResult, ...], truths: dict[str, tuple[Defect, ...]]) -> PartResult:
+    """The cell with the most kinds of defect, then the most defects, then the first serial: a rule, not a choice."""
+
+    def rank(result: PartResult) -> tuple[int, int, str]:
+        found = truths[result.serial]
+        return -len({defect.code for defect in found}), -len(found), result.serial
+
+    return min(results, key=rank)
+
+
+def _tiles_per_class(dataset: Dataset, split: Split) -> tuple[int, ...]:
+    counts = Counter(index for record in dataset.select(split) for index in record.classes)
+    return tuple(counts[index] for index in range(1, len(dataset.taxonomy.defects) + 1))
+
+
+def _pairs(products: Products) -> tuple[Pair, ...]:
+    pairs = []
+    for index, defect in enumerate(products.dataset.taxonomy.defects, start=1):
+        made = _drawn(products.synthetic.records, index, products.settings.seed)
+        real = _drawn(products.dataset.select(Split.TRAIN), index, products.settings.seed)
+        if made is None or real is None:
+            continue
+        one, other = products.synthetic.sample(made), products.dataset.sample(real)
+        taxonomy = products.dataset.taxonomy
+        pairs.append(
+            Pair(
+                f"{defect.code} {defect.name}",
+                png_uri(label_picture(one.label_map, taxonomy)),
+                png_uri(one.picture),
+                png_uri(label_picture(other.label_map, taxonomy)),
+                png_uri(other.picture),
+            )
+        )
+    return tuple(pairs)
+
+
+def _drawn(records: list[TileRecord], index: int, seed: int) -> TileRecord | None:
+    """One tile of the class by lot: neither the best nor the worst."""
+    pool = [record for record in records if index in record.classes]
+    return pool[int(rng(seed, "report", index).integers(len(pool)))] if pool else None
+
+
+def _judged(name: str, found: Evaluation) -> Judged:
+    return Judged(name, tuple(found.iou.values()), found.mean_iou, found.accuracy.value)
+
+
+def _curve(name: str, run: Path) -> Curve:
+    points = [(float(row["step"]), float(row["val_iou"])) for row in learning_curve(run) if "val_iou" in row]
+    return Curve(name, tuple(points))
+
+
+def _inspected(result: PartResult, truth: tuple[Defect, ...], scans: Path, taxonomy: Taxonomy) -> InspectedCell:
+    picture = to_8_bit(read_picture(scans / "scans" / f"{result.serial}.png"), None)
+    found = draw_overlay(picture, result.defects, taxonomy, f"{result.serial}: {result.verdict}")
+    there = draw_overlay(picture, truth, taxonomy, f"{result.serial}: what the simulator put there")
+    largest = sorted(result.defects, key=lambda defect: -defect.area_px)[:_MOST_CLOSE_UPS]
+    close_ups = tuple((f"{d.code} {d.name}, score {d.score:.2f}", jpeg_uri(_close_up(picture, d))) for d in largest)
+    return InspectedCell(result, jpeg_uri(found), jpeg_uri(there), close_ups)
+
+
+def _close_up(picture: UInt8, defect: Defect) -> UInt8:
+    side = max(_CLOSE_UP_PX, min(defect.box.longest_px + 32, 1024))
+    x, y = defect.box.x + defect.box.width // 2 - side // 2, defect.box.y + defect.box.height // 2 - side // 2
+    return cut(picture, Box(x, y, side, side))
+
+
+def _parts(results: tuple[PartResult, ...], truths: dict[str, tuple[Defect, ...]]) -> PartFigures:
+    verdicts = [result.verdict for result in results]
+    defective = [bool(truths[result.serial]) for result in results]
+    return PartFigures(
+        results,
+        tuple(defective),
+        escape_rate(verdicts, defective),
+        overkill_rate(verdicts, defective),
+        review_share(verdicts),
+    )
+
+
+def _notes(products: Products) -> tuple[str, ...]:
+    run = products.before_run.with_name("gan") / "run.json"
+    rate = json.loads(run.read_text(encoding="utf-8")).get("learning_rate", {})
+    notes = [
+        "The pictures are simulated (origin: simulated): the simulator is not the judge of real gain.",
+        "Tiles and pairs shown above are drawn by lot, not chosen. The inspected cell is the unseen one with the most "
+        "kinds of defect.",
+    ]
+    for diverged in rate.get("diverged", []):
+        notes.append(
+            f"The paper's learning rate {diverged['learning_rate']:g} diverged in step {diverged['step']} "
+            f"({diverged['reason']}); {rate.get('used')} was used instead."
+        )
+    absent = [name for name, value in products.after.iou.items() if math.isnan(value)]
+    if absent:
+        notes.append(f"No unseen tile shows {', '.join(absent)}: its IoU is not defined and not in the mean.")
+    return tuple(notes)

@@ -1,0 +1,113 @@
+"""The rungs of the ladder: same network, same steps, same tiles to judge by; only what the rung adds differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from blemish.data.augment import Augmentation
+from blemish.data.copy_paste import copy_paste_dataset
+from blemish.data.dataset import Dataset
+from blemish.segment.losses import LOSSES
+from blemish.segment.settings import TrainSettings
+
+SIMPLE = ("real", "augment", "balance", "loss")  # BASE is the best of those that were run.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How large every rung's training is; the same for all of them, in steps and never in minutes."""
+
+    network: str = "hardnet-small"
+    crop_px: int | None = 224
+    batch: int = 16
+    steps: int = 1500
+    learning_rate: float = 0.001
+    synthetic_share: float = 0.5
+    per_class: int = 100  # Real + synthetic train tiles of each class.
+    gan_width: int = 16
+    gan_size_px: int = 128
+    gan_batch: int = 8
+    gan_steps: int = 1500
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+MakeSynthetic = Callable[[Dataset, Path, Scale, int], dict[str, Any]]  # writes a data set, tells how
+
+
+def simple_settings(name: str, scale: Scale, seed: int) -> TrainSettings:
+    """The training of a rung without synthetic tiles; each adds to the one before it."""
+    base = TrainSettings(
+        preset="ladder",
+        network=scale.network,
+        steps=scale.steps,
+        batch=scale.batch,
+        learning_rate=scale.learning_rate,
+        crop_px=scale.crop_px,
+        sampling="uniform",
+        augmentation=Augmentation.none(),
+        crop_on_defect_frac=0.0,
+        ema_half_life_steps=max(1, scale.steps // 30),
+        val_steps=max(1, scale.steps // 6),
+        keep="last",
+        seed=seed,
+    )
+    if name == "real":
+        return base
+    augmented = replace(base, augmentation=Augmentation.paper_segment())
+    if name == "augment":
+        return augmented
+    balanced = replace(augmented, sampling="balanced", crop_on_defect_frac=0.5)
+    if name == "balance":
+        return balanced
+    return replace(balanced, loss=LOSSES["focal+dice"])
+
+
+def with_synthetic(base: TrainSettings, scale: Scale) -> TrainSettings:
+    """BASE with a share of synthetic tiles among the samples drawn."""
+    return replace(base, synthetic_share=scale.synthetic_share)
+
+
+def make_copy_paste(view: Dataset, out: Path, scale: Scale, seed: int) -> dict[str, Any]:
+    """Real defects pasted and blended on clean tiles."""
+    return {"tiles": copy_paste_dataset(view, out, scale.per_class, seed)}
+
+
+def make_gan_paper(view: Dataset, out: Path, scale: Scale, seed: int) -> dict[str, Any]:
+    """The paper's network trained on the view's train tiles, and its synthetic tiles on generated backgrounds."""
+    from blemish.gan import training
+    from blemish.gan.bank import build_bank
+    from blemish.gan.model import TorchGenerator
+    from blemish.gan.plan import plan_per_class
+    from blemish.gan.presets import preset
+    from blemish.gan.synthesis import Job, Provenance, synthesise
+
+    run = out.with_name(f"{out.name}-run")
+    settings = preset(
+        "paper",
+        width=scale.gan_width,
+        size_px=scale.gan_size_px,
+        batch=scale.gan_batch,
+        steps=scale.gan_steps,
+        sampling="class-balanced",
+    )
+    plan = training.TrainingPlan.of(settings, len(view.records), seed=seed)
+    trained = training.train(view, run, plan, resume=run.exists())
+    generator = TorchGenerator.load(run)
+    wanted = plan_per_class(view.records, view.taxonomy, scale.per_class, seed=seed)
+    bank = build_bank(view, sorted({index for item in wanted.items for index in item.classes}))
+    job = Job(generator, bank, Provenance(generator.hash, generator.preset, seed), None)
+    made = synthesise(job, wanted, view, out, resume=True)
+    return {
+        "gan_seconds": round(trained.outcome.seconds, 1),
+        "learning_rate": trained.learning_rate,
+        "plan": wanted.to_dict(),
+        "synthesis": made.to_dict(),
+    }
+
+
+SYNTHETIC: dict[str, MakeSynthetic] = {"copy_paste": make_copy_paste, "gan_paper": make_gan_paper}

@@ -1,0 +1,42 @@
+"""`blemish demo`: the whole story on the simulated line, ending in a report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blemish.cli.console import guarded, say, show
+
+
+@guarded
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where index.html goes; the work lies beside it.")] = Path(
+        "report"
+    ),
+    minutes: Annotated[float, typer.Option(metavar="MIN", help="Scales the training steps; 12 on two cores.")] = 12.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Simulate cells, fill up the lopsided set with the GAN, train the inspector without and with, inspect, report.
+
+    A demo that was stopped goes on where it was: run the same command again.
+    """
+    from blemish.bench.demo import DemoSettings, run_demo
+    from blemish.bench.demo_story import tell
+    from blemish.report.story import outcome, write_story
+
+    settings = DemoSettings.for_minutes(minutes)
+    products = run_demo(out / "work", settings)
+    story = tell(products)
+    page = write_story(story, out)
+    say(outcome(story))
+    values = {
+        "report": str(page),
+        "settings": asdict(settings),
+        "seconds": products.seconds,
+        "before": products.before.to_dict(),
+        "after": products.after.to_dict(),
+    }
+    show(values, str(page), as_json)
