@@ -1,4 +1,5 @@
 import math
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from blemish.gan.bank import background_picture, build_bank, source_tiles
 from blemish.gan.clean_areas import largest_clean_area
 from blemish.gan.labels import NotDrawn, draw_label, draw_tile
 from blemish.gan.plan import PlanItem
-from blemish.gan.shapes import direction
+from blemish.gan.shapes import direction, find_shapes
 
 GROOVE, DOT = 1, 2
 
@@ -58,6 +59,26 @@ def test_places_directions_and_sizes_are_those_of_the_class(bank):
     rows = [np.nonzero(label_map.defect == DOT)[0].mean() for label_map in many(bank, DOT)]
     assert min(rows) > 20
     assert np.std(rows) > 1
+
+
+def test_a_defect_that_ended_at_the_edge_of_the_body_ends_there_again(small_set):
+    bank = build_bank(small_set, [DOT])
+    plane = bank.backgrounds[0].plane
+    defect = np.zeros_like(plane)
+    defect[30:38, 30:38] = DOT
+    (at_edge,) = find_shapes(LabelMap(defect, plane), backgrounds=2)
+    assert at_edge.foreign == (1,)
+    assert at_edge.meets_frac == pytest.approx(3 * 14 / (14 * 14 - 8 * 8))
+    moved = tuple(replace(b, packed=shifted(b.plane, 4)) for b in bank.backgrounds)
+    only = replace(bank, classes={DOT: replace(bank.classes[DOT], shapes=(at_edge,))}, backgrounds=moved)
+    for label_map in many(only, DOT, count=20):
+        xs = np.nonzero(label_map.defect == DOT)[1]
+        assert 32 <= xs.max() <= 33
+
+
+def shifted(plane, px):
+    """A background whose outside begins that many pixels further left."""
+    return zlib.compress(np.roll(np.pad(plane, ((0, 0), (0, px)), "edge"), -px, axis=1)[:, : plane.shape[1]].tobytes())
 
 
 def test_a_defect_stays_as_large_as_its_class_must_be(bank):

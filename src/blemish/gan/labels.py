@@ -117,6 +117,8 @@ def _background_for(bank: Bank, shape: Shape, random: np.random.Generator) -> Ba
     """One that shows what lay beneath the shape; from near its place on the scan where there are several such."""
     area_px = np.count_nonzero(shape.mask)
     suits = (bank.background_px >= np.array(shape.background_frac) * area_px).all(axis=1)
+    if shape.meets_frac > 0:
+        suits &= (bank.background_px[:, shape.foreign] > 0).any(axis=1)
     near = (np.abs(bank.background_scan_xy - np.array(shape.scan_xy)) <= bank.tile_px / 2).all(axis=1)
     places = np.flatnonzero(suits & near)
     if len(places) < 4:

@@ -2,7 +2,8 @@
 
 Sizes and directions are drawn from the other shapes of the class, places from their middles in what the tile shows. A
 shape lies on the same background classes as the real one did, to within a share of its pixels; on a class where its
-kind never occurs it never lies. What was cut off by an end of its tile is put to that end again.
+kind never occurs it never lies. What was cut off by an end of its tile is put to that end again, and what ended at the
+edge of a background is put to such an edge.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from blemish.core.arrays import Bool, UInt8
+from blemish.core.arrays import Bool, Int64, UInt8
 from blemish.core.records import Box
 from blemish.gan.bank import Background, ClassShapes
-from blemish.gan.shapes import ELONGATED, LEAST_AREA_PX, Change, Shape, changed_mask, trimmed
+from blemish.gan.shapes import ELONGATED, LEAST_AREA_PX, RING_PX, Change, Shape, changed_mask, ring, trimmed
+from blemish.picture.tiling import cut
 
 SCALES = (0.6, 1.6)  # A shape is made at most so much smaller or larger;
-SCALES_FIXED = (0.8, 1.25)  # one that was cut off, or lies across two backgrounds, so much.
+SCALES_FIXED = (0.8, 1.25)  # one that was cut off or is bound to an edge between backgrounds, so much.
 JITTER_FRAC = 0.04  # Standard deviation of a place, as a share of the window.
 BENDS_FRAC = (0.01, 0.04)
 _FIXED_TURN_RAD = math.radians(3)
@@ -27,7 +29,9 @@ _ORIENTED_TURN_RAD = math.radians(6)
 _MIX_TOLERANCE_FRAC = 0.25  # Share of the pixels that may lie on other background classes than in the real defect.
 _LOST_FRAC = 0.1  # Share of the pixels that may be taken away because they fell on a forbidden background.
 _GAP_PX = 2  # Between two drawn shapes.
-_STRADDLES_FRAC = 0.05  # From this share on its second background on, a shape lies across two.
+_MEETS_FRAC = 0.08  # From this share of its ring on, a shape ended at an edge between backgrounds, and does so again.
+_EDGE_REACH_PX = 32  # So far from its drawn place such an edge is looked for.
+_EDGE_TOLERANCE_FRAC = 0.15
 
 
 @dataclass
@@ -62,15 +66,15 @@ def draft(
     shape: Shape, of_class: ClassShapes, window: Box, least_size_px: int, random: np.random.Generator
 ) -> Draft | None:
     """Mirror, scale, turn and bend a shape as its class allows; None if nothing is left of it."""
-    straddles = 1 - max(shape.background_frac) > _STRADDLES_FRAC
+    fixed = shape.straddles or shape.meets_frac >= _MEETS_FRAC
     own_angle, place_uv = shape.angle_rad, shape.centre_uv
     flip_x, flip_y = (bool(flip) for flip in random.random(2) < 0.5)
-    if not straddles and shape.ends.mirrored(flip_x, flip_y) in of_class.ends_seen:
+    if not fixed and shape.ends.mirrored(flip_x, flip_y) in of_class.ends_seen:
         shape = shape.mirrored(flip_x, flip_y)
     change = Change(
-        scale=_scale(shape, of_class, window, least_size_px, straddles, random),
+        scale=_scale(shape, of_class, window, least_size_px, fixed, random),
         stretch=math.exp(random.normal(0, 0.06)),
-        turn_rad=_turn(shape, own_angle, of_class, straddles, random),
+        turn_rad=_turn(shape, own_angle, of_class, fixed, random),
         bend_frac=random.uniform(*BENDS_FRAC),
     )
     mask = changed_mask(shape.mask, change, shape.ends, random)
@@ -99,10 +103,17 @@ def put(
     ):
         return "the shape is larger than the tile"
     alike = of_class.shapes if ends.any else of_class.whole
-    place_uv = drawn.place_uv if random.random() < 0.5 else alike[int(random.integers(len(alike)))].centre_uv
+    at_edge = drawn.shape.meets_frac >= _MEETS_FRAC
+    own = at_edge or drawn.shape.straddles or random.random() < 0.5
+    place_uv = drawn.place_uv if own else alike[int(random.integers(len(alike)))].centre_uv
     u, v = (centre + random.normal(0, JITTER_FRAC) for centre in place_uv)
     x = _start(u, window.width, width, drawn.middle_xy[0], drawn.half_xy[0], ends.left, ends.right, random)
     y = _start(v, window.height, height, drawn.middle_xy[1], drawn.half_xy[1], ends.top, ends.bottom, random)
+    if at_edge:
+        moved = _to_edge(canvas, drawn, x, y)
+        if moved is None:
+            return "no edge like that beside the real defect"
+        x, y = moved
     there, here = _overlap(window, x, y, height, width)
     mask = drawn.mask[here].copy()
     if mask.size == 0 or (mask & canvas.taken[there]).any():
@@ -120,11 +131,38 @@ def put(
     return None
 
 
+def _to_edge(canvas: Canvas, drawn: Draft, x: int, y: int) -> tuple[int, int] | None:
+    """The place near x, y where the shape meets other backgrounds as the real one did; None if there is none."""
+    window, shape = canvas.window, drawn.shape
+    shown = np.s_[window.y : window.y + window.height, window.x : window.x + window.width]
+    foreign = np.isin(canvas.background[shown], shape.foreign).astype(np.uint8)
+    height, width = drawn.mask.shape
+    xs = _places(x, window.width - width, shape.ends.left or shape.ends.right)
+    ys = _places(y, window.height - height, shape.ends.top or shape.ends.bottom)
+    mask = np.pad(drawn.mask, RING_PX)
+    around = Box(int(xs[0]) - RING_PX, int(ys[0]) - RING_PX, len(xs) - 1 + mask.shape[1], len(ys) - 1 + mask.shape[0])
+    surface = cut(foreign, around).astype(np.float32)
+    beside = ring(mask)
+    on = cv2.matchTemplate(surface, mask.astype(np.float32), cv2.TM_CCORR) / np.count_nonzero(mask)
+    meets = cv2.matchTemplate(surface, beside.astype(np.float32), cv2.TM_CCORR) / np.count_nonzero(beside)
+    miss = np.abs(meets - shape.meets_frac) + 2 * on
+    row, column = np.unravel_index(int(np.argmin(miss)), miss.shape)
+    tolerated = min(_EDGE_TOLERANCE_FRAC, shape.meets_frac / 2)
+    return (int(xs[column]), int(ys[row])) if miss[row, column] <= tolerated else None
+
+
+def _places(start: int, room: int, is_bound: bool) -> Int64:
+    """Where a mask may start along one axis, near where it was drawn to start."""
+    if is_bound:
+        return np.array([start])
+    return np.arange(max(start - _EDGE_REACH_PX, 0), min(start + _EDGE_REACH_PX, room) + 1)
+
+
 def _scale(
-    shape: Shape, of_class: ClassShapes, window: Box, least_size_px: int, straddles: bool, random: np.random.Generator
+    shape: Shape, of_class: ClassShapes, window: Box, least_size_px: int, fixed: bool, random: np.random.Generator
 ) -> float:
     other = of_class.shapes[int(random.integers(len(of_class.shapes)))]
-    low, high = SCALES_FIXED if shape.ends.any or straddles else SCALES
+    low, high = SCALES_FIXED if shape.ends.any or fixed else SCALES
     scale = min(max(other.longest_px / shape.longest_px, low), high) * math.exp(random.normal(0, 0.05))
     if not shape.ends.any:
         scale = max(scale, 1.1 * least_size_px / shape.longest_px)
@@ -135,8 +173,8 @@ def _scale(
     return scale
 
 
-def _turn(shape: Shape, own_angle: float, of_class: ClassShapes, straddles: bool, random: np.random.Generator) -> float:
-    if shape.ends.any or straddles:
+def _turn(shape: Shape, own_angle: float, of_class: ClassShapes, fixed: bool, random: np.random.Generator) -> float:
+    if shape.ends.any or fixed:
         return float(random.normal(0, _FIXED_TURN_RAD))
     if not of_class.is_oriented:
         return float(random.uniform(0, 2 * math.pi))

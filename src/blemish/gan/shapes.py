@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from blemish.core.arrays import Bool, Float32
+from blemish.core.arrays import Bool, Float32, UInt8
 from blemish.core.labels import LabelMap
 from blemish.core.records import Box
 from blemish.data.cutouts import usable_window
 
 LEAST_AREA_PX = 4  # Smaller regions are slips of the pen.
 NEAR_FRAC = 1 / 32  # Regions nearer than twice this share of the tile's side are one shape.
+RING_PX = 3  # Width of the ring round a shape in which other backgrounds are looked for.
+BENEATH_FRAC = 0.05  # From this share of its pixels on, a shape lies on a background class.
 ELONGATED = 0.5  # From here on a shape has a direction: it is twice as long as wide.
 
 
@@ -54,7 +56,23 @@ class Shape:
     angle_rad: float  # Of its long axis, 0 along x, 0..pi (y down).
     elongation: float  # 1 - width / length: 0 round, 1 a line.
     background_frac: tuple[float, ...]  # Share of its pixels on each background class.
+    ring_frac: tuple[float, ...]  # The same of the ring round it.
     scan_xy: tuple[int, int] = (0, 0)  # Corner of its tile on the scan.
+
+    @property
+    def straddles(self) -> bool:
+        """Whether it lies across two backgrounds."""
+        return 1 - max(self.background_frac) >= BENEATH_FRAC
+
+    @property
+    def foreign(self) -> tuple[int, ...]:
+        """The background classes that it does not lie on."""
+        return tuple(i for i, share in enumerate(self.background_frac) if share < BENEATH_FRAC)
+
+    @property
+    def meets_frac(self) -> float:
+        """Share of the ring round it that shows a background it does not lie on: it ends at an edge there."""
+        return sum(self.ring_frac[i] for i in self.foreign)
 
     @property
     def mask(self) -> Bool:
@@ -108,9 +126,16 @@ def find_shapes(label_map: LabelMap, *, backgrounds: int, scan_xy: tuple[int, in
     found = []
     for index in (int(i) for i in np.unique(defect) if 0 < i < 255):
         for mask in _clusters(defect == index, near_px=round(NEAR_FRAC * max(label_map.size_hw))):
-            shares = np.bincount(background[mask], minlength=backgrounds) / np.count_nonzero(mask)
-            found.append(_shape(mask, index, tuple(float(s) for s in shares), scan_xy))
+            beneath = _shares(background[mask], backgrounds)
+            beside = _shares(background[ring(mask)], backgrounds)
+            found.append(_shape(mask, index, beneath, beside, scan_xy))
     return found
+
+
+def ring(mask: Bool) -> Bool:
+    """The pixels at most 3 px beside a mask."""
+    near = cv2.dilate(mask.astype(np.uint8), np.ones((2 * RING_PX + 1, 2 * RING_PX + 1), np.uint8))
+    return (near > 0) & ~mask
 
 
 def changed_mask(mask: Bool, change: Change, ends: Ends, random: np.random.Generator) -> Bool:
@@ -162,7 +187,13 @@ def _clusters(of_class: Bool, near_px: int) -> list[Bool]:
     return [mask for mask in masks if np.count_nonzero(mask) >= LEAST_AREA_PX]
 
 
-def _shape(mask: Bool, index: int, background_frac: tuple[float, ...], scan_xy: tuple[int, int]) -> Shape:
+def _shares(values: UInt8, count: int) -> tuple[float, ...]:
+    return tuple(float(share) for share in np.bincount(values, minlength=count) / max(values.size, 1))
+
+
+def _shape(
+    mask: Bool, index: int, beneath: tuple[float, ...], beside: tuple[float, ...], scan_xy: tuple[int, int]
+) -> Shape:
     height, width = mask.shape
     box = Box(*cv2.boundingRect(mask.astype(np.uint8)))
     own = mask[box.y : box.y + box.height, box.x : box.x + box.width]
@@ -176,7 +207,8 @@ def _shape(mask: Bool, index: int, background_frac: tuple[float, ...], scan_xy: 
         ends=Ends(box.x == 0, box.y == 0, box.x + box.width == width, box.y + box.height == height),
         angle_rad=angle,
         elongation=elongation,
-        background_frac=background_frac,
+        background_frac=beneath,
+        ring_frac=beside,
         scan_xy=scan_xy,
     )
 
