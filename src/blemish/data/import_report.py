@@ -88,9 +88,11 @@ class ImportReport:
 
 def summarised(reasons: list[tuple[str, str]]) -> str:
     """The first reason, and how many more files have one: a single line."""
+    file, reason = reasons[0]
+    named = reason if file in reason else f"{file}: {reason}"
     more = len(reasons) - 1
     rest = f" (and {more} more bad file{'s' if more > 1 else ''}: --dry-run lists all, --skip-bad leaves them out)"
-    return reasons[0][1] + (rest if more else "")
+    return named + (rest if more else "")
 
 
 def report_of(source: str, recognised_by: str, surveyed: Survey, placement: Placement, *, tiles: int) -> ImportReport:

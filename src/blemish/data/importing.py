@@ -89,7 +89,7 @@ def prepare(src: Path, options: ImportOptions) -> Prepared:
     else:
         reader, reason = reader_named(options.format), "as told with --format"
     plan = reader.plan(folder, read_options)
-    plan = replace(plan, left_out=(*plan.left_out, *_strange(listing)))
+    plan = replace(plan, left_out=(*_strange(listing), *plan.left_out))
     surveyed = survey(plan, src.resolve().name)
     placement = place(surveyed, listing, groups=options.groups, split=options.split, seed=options.seed)
     tiles = sum(len(_boxes(row.seen.size_hw, options)) for row in placement.rows)

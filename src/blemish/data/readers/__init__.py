@@ -31,7 +31,13 @@ def recognise(folder: Folder, options: ReadOptions) -> tuple[Reader, Match]:
         InputError: no format fits, or two fit alike; the message names them.
         PictureError: no format fits, and a file in it is not the picture that its name says.
     """
-    found = [(match, reader) for reader in READERS if (match := reader.recognise(folder, options)) is not None]
+    found: list[tuple[Match, Reader]] = []
+    for reader in READERS:
+        match = reader.recognise(folder, options)
+        if match is not None and match.confidence == 1:
+            return reader, match
+        if match is not None:
+            found.append((match, reader))
     found.sort(key=lambda pair: -pair[0].confidence)
     if not found:
         raise _unrecognised(folder)
