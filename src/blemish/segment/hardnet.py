@@ -110,8 +110,9 @@ class FCHarDNet(nn.Module):
     """Logits of each class for each pixel, at the input's size.
 
     The encoder halves the size after each block; the decoder doubles it, joins the block of that size, halves the
-    channels and runs a mirrored block. All convolutions start as Kaiming normal, the head too: a head that starts near
-    zero needs hundreds of Adam steps to grow, and small defects are not found before.
+    channels and runs a mirrored block. Convolutions start as PyTorch starts them, with a smaller spread than Kaiming's:
+    with batch norm after them that only makes them turn faster (neu-seg, 300 steps, one seed: IoU of inclusion 0.30
+    against 0.00). The head starts as Kaiming normal: near zero it needs hundreds of Adam steps to grow.
     """
 
     channels: int
@@ -149,7 +150,8 @@ class FCHarDNet(nn.Module):
             self.up.append(block)
             width = block.channels_out
         self.head = nn.Conv2d(width, outputs, 1)
-        self.apply(_initialise)
+        nn.init.kaiming_normal_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
 
     def forward(self, picture: Tensor) -> Tensor:
         """Logits float N outputs H W for a picture float N channels H W in [0, 1], any H and W.
@@ -216,10 +218,3 @@ def _per_channel(values: Sequence[float], channels: int, what: str) -> Tensor:
             f"{what} must be 1 or {channels} values, a std above 0; got {list(values)}: correct the normalisation"
         )
     return torch.tensor([float(v) for v in values]).expand(channels).reshape(1, channels, 1, 1).clone()
-
-
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
