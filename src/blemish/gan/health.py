@@ -2,10 +2,11 @@
 
 non-finite   a loss is not a finite number.
 exploded     the fused MSE stays above 4: worse than the farthest that two pictures in [-1, 1] can be apart.
-dead         the fused pictures of a batch differ from each other by less than 1 % of what the real ones do: the
+dead         the fused pictures of a batch differ from each other by less than 0.2 % of what the real ones do: the
              network no longer looks at its label. Networks of plain ReLU die so when a step was too large.
 
-The last two are judged on averages over about 50 steps, from step 100 on.
+The last two are judged on averages over about 50 steps, from step 100 on; the response's is a geometric mean, as a
+dying network still bursts now and then.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from blemish.core.errors import TrainingError
 
 FIRST_STEP = 100
 EXPLODED_MSE = 4.0
-DEAD_RESPONSE = 0.01
+DEAD_RESPONSE = 0.002
 _KEPT = 0.98  # Of the average at each step.
+_LEAST_RESPONSE = 1e-6  # So that one of 0 has a logarithm.
 
 
 class DivergedError(TrainingError):
@@ -34,7 +36,7 @@ class DivergedError(TrainingError):
 
 
 class Health(nn.Module):
-    """Running averages of the fused MSE and the response. Buffers, so that a resumed run judges alike."""
+    """Running averages of the fused MSE and the log of the response; buffers, so that a resumed run judges alike."""
 
     averages: Tensor
 
@@ -54,11 +56,12 @@ class Health(nn.Module):
         for name, value in losses.items():
             if not math.isfinite(value):
                 raise DivergedError(step, f"loss '{name}' is {value}")
-        now = torch.tensor([losses["g_fused"], losses["response"]], dtype=torch.float64, device=self.averages.device)
+        log_response = math.log(max(losses["response"], _LEAST_RESPONSE))
+        now = torch.tensor([losses["g_fused"], log_response], dtype=torch.float64, device=self.averages.device)
         self.averages.copy_(now if step == 0 else self.averages.lerp(now, 1 - _KEPT))
         if step < FIRST_STEP:
             return
-        fused, response = self.averages.tolist()
+        fused, response = float(self.averages[0]), math.exp(float(self.averages[1]))
         if fused > EXPLODED_MSE:
             raise DivergedError(step, f"the fused MSE exploded to {fused:.3g} (limit {EXPLODED_MSE:g})")
         if response < DEAD_RESPONSE:
