@@ -191,10 +191,17 @@ def test_cutting_out_of_the_test_split_is_refused(tmp_path):
         DefectBank.from_dataset(source, source.records)
 
 
-def test_a_class_without_a_whole_defect_is_named_and_nothing_is_written(tmp_path):
+def test_a_class_without_a_whole_defect_is_named_and_left_as_it_is(tmp_path, capsys):
     with DatasetWriter(tmp_path / "real", DatasetInfo(Taxonomy.of_names("spots", ["dot", "blot"]), TILE, 1)) as writer:
         writer.add(spotted(1))
-    with pytest.raises(DatasetError, match="no defect of class 2 to cut out"):
+    assert copy_paste_dataset(Dataset(tmp_path / "real"), tmp_path / "pasted", 4, seed=0) == 3
+    assert "no whole defect to cut out of blot" in capsys.readouterr().err
+
+
+def test_a_set_without_any_defect_is_refused_and_nothing_is_written(tmp_path):
+    with DatasetWriter(tmp_path / "real", DatasetInfo(Taxonomy.of_names("spots", ["dot"]), TILE, 1)) as writer:
+        writer.add(Sample(surface(150), LabelMap.clean(TILE, TILE), row("clean")))
+    with pytest.raises(DatasetError, match="show no whole defect to cut out"):
         copy_paste_dataset(Dataset(tmp_path / "real"), tmp_path / "pasted", 4, seed=0)
     assert [p.name for p in tmp_path.iterdir()] == ["real"]
 

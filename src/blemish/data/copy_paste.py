@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import sys
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -132,12 +133,13 @@ def copy_paste_dataset(
 
     Real train tiles count, and a tile counts for each class it shows. The canvas is a clean train tile, or any train
     tile (with the defects it has) where none is clean; a pasted tile keeps its canvas's part, source, box and group.
+    A class without a whole defect to cut out is left as it is, and named on standard error.
 
     Returns:
         The number of tiles written.
 
     Raises:
-        DatasetError: a class has no whole defect to cut out or fits on no canvas; nothing is missing; `out` exists.
+        DatasetError: no class has a defect to cut out, or one fits on no canvas; nothing is missing; `out` exists.
     """
     records = [r for r in dataset.select(Split.TRAIN) if r.origin != Origin.SYNTHETIC]
     canvases = [r for r in records if r.is_clean] or records
@@ -147,11 +149,16 @@ def copy_paste_dataset(
     settings, blend = settings or PasteSettings(), blend or feathered
     made_by = hashlib.sha256(f"{PRESET} {_VERSION} {dataset.hash} {settings} {blend.__name__}".encode()).hexdigest()
     held = Counter(index for record in records for index in record.classes)
-    classes = sorted(range(1, len(dataset.taxonomy.defects) + 1), key=lambda index: (held[index], index))
+    classes = sorted(_fillable(dataset, bank), key=lambda index: (held[index], index))
     written = 0
     with (
         DatasetWriter(out, replace(dataset.info, hash="")) as writer,
-        tqdm(total=sum(max(0, per_class - held[index]) for index in classes), unit="tile", desc="copy-paste") as bar,
+        tqdm(
+            total=sum(max(0, per_class - held[index]) for index in classes),
+            unit="tile",
+            desc="copy-paste",
+            disable=None,
+        ) as bar,
     ):
         for index in classes:
             while held[index] < per_class:
@@ -162,6 +169,16 @@ def copy_paste_dataset(
                 written += 1
                 bar.update()
     return written
+
+
+def _fillable(dataset: Dataset, bank: DefectBank) -> list[int]:
+    empty = [index for index, found in bank.cut_outs.items() if not found]
+    if len(empty) == len(bank.cut_outs):
+        raise DatasetError(f"{dataset.folder}: the train tiles show no whole defect to cut out")
+    if empty:
+        names = ", ".join(dataset.taxonomy.defect(index).name for index in empty)
+        tqdm.write(f"copy-paste: no whole defect to cut out of {names}: left as it is", file=sys.stderr)
+    return [index for index in bank.cut_outs if index not in empty]
 
 
 def _pasted_tile(

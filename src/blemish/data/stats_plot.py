@@ -71,7 +71,7 @@ def _draw_sizes(canvas: ImageDraw.ImageDraw, entry: ClassStats, colour: tuple[in
     canvas.text((_MARGIN, top), f"{entry.code}  {entry.name}", fill=_INK, font=_font(15))
     canvas.text((_MARGIN, top + 22), _size_text(entry), fill=_INK, font=_font(13))
     counts = entry.histogram_px or ()
-    left, base, height, step = _MARGIN, top + _ROW - 40, _ROW - 90, 48
+    left, base, height, step = _MARGIN, top + _ROW - 40, _ROW - 105, 48
     canvas.line((left, base, left + step * 13, base), fill=_FAINT)
     for place, count in enumerate(counts):
         x, tall = left + step * place, round(height * count / max(counts))
