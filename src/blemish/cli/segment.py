@@ -168,9 +168,9 @@ def train(
         return
     pace = Pace.of(count, threads)
     done = run_training(data, out, settings, synthetic=made, pace=pace, precision=_precision(precision), resume=resume)
-    result = {"weights": str(done.weights), "seconds": round(done.outcome.seconds, 1), **done.outcome.last_row}
-    text = "  ".join(f"{name} {value:.4g}" for name, value in done.outcome.last_row.items())
-    show(result, f"{done.weights}: {text}", as_json)
+    row = done.outcome.last_row
+    text = "  ".join(f"{name} {value:.4g}" for name, value in row.items())
+    show({"weights": str(done.weights), "seconds": round(done.outcome.seconds, 1), **row}, text, as_json)
 
 
 @guarded

@@ -21,7 +21,7 @@ from blemish.picture.normalise import to_channels
 from blemish.segment.settings import TrainSettings
 from blemish.train.sampling import ClassBalancedSampler, MixedSampler, Sampler, UniformSampler
 
-_CACHE_BYTES = 192 * 2**20
+_CACHE_BYTES = 128 * 2**20
 
 
 class TilePool:

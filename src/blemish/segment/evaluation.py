@@ -93,7 +93,7 @@ def evaluate(
     dataset: Dataset,
     records: Sequence[TileRecord],
     *,
-    batch: int = 8,
+    batch: int = 4,
     worst: int = 12,
     progress: bool = False,
 ) -> Evaluation:
