@@ -186,6 +186,11 @@ def _plainly_named(network: ov.Model) -> ov.Model:
     copy = network.clone()
     for place, layer in enumerate(copy.get_ordered_ops()):
         layer.set_friendly_name(f"{layer.get_type_name()}-{place}")
+        notes = layer.get_rt_info()
+        for key in [key for key in notes if key.startswith("fused_names")]:
+            del notes[key]
+        for output in layer.outputs():
+            output.get_tensor().set_names(set())
     for tensor, name in ((copy.input(0).get_tensor(), "pictures"), (copy.output(0).get_tensor(), "probabilities")):
         tensor.set_names({name})
     copy.set_friendly_name("inspector")

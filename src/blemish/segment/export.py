@@ -1,7 +1,7 @@
 """A trained network becomes an OpenVINO bundle, or is refused because it would not answer like the one it came from.
 
 The network is traced: what Python decides by the picture's size is fixed by that. So a bundle is compared with PyTorch
-on tiles and, with random pictures, at two other sizes; what a trace froze wrongly shows there.
+on tiles and on a random picture of another size, where what a trace froze wrongly shows.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from blemish.core.arrays import Float32, UInt8
 from blemish.core.errors import BundleError, InputError, ParityError
 from blemish.core.seeds import rng
 from blemish.core.taxonomy import Taxonomy
+from blemish.picture.tiling import plan_tiles
 from blemish.segment.model import TorchSegmenter, to_input
 
 # Largest difference of a probability in float32, where only the order of sums differs; mean difference in bfloat16,
@@ -34,8 +35,7 @@ from blemish.segment.model import TorchSegmenter, to_input
 TOLERANCES: Mapping[Precision, float] = {"f32": 1e-3, "bf16": 1e-2}
 LEAST_AGREEMENT = 0.99
 DECIDED = 0.1  # A pixel is decided where PyTorch's best class leads the next by this much.
-RANDOM_PICTURES = 3
-DEFAULT_OVERLAP_FRAC = 1 / 8
+RANDOM_TILES = 3
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def export_module(
     """Write a bundle of a network that turns float N C H W in [0, 1] into logits N K+1 H W.
 
     Args:
-        overlap_px: least overlap of tiles; None = an eighth of a tile, in whole strides.
+        overlap_px: least overlap of tiles; None = an eighth of a tile, up to whole strides.
         precision: what the bundle computes in.
         tolerance: of the difference from PyTorch's float32; None = 0.001 at most in f32, 0.01 on average in bf16.
         tiles: real tiles to compare on; None = seeded random pictures.
@@ -92,10 +92,12 @@ def export_module(
     Raises:
         ParityError: the answers differ by more than the tolerance; nothing is written.
         BundleError: `out` is there already.
+        InputError: a tile that is no multiple of the stride, or an overlap that leaves no step.
     """
     if out.exists():
         raise BundleError(f"{out} is there already and a bundle is never changed: choose another --out")
-    overlap = round(tile_px * DEFAULT_OVERLAP_FRAC / stride) * stride if overlap_px is None else overlap_px
+    overlap = _default_overlap(tile_px, stride) if overlap_px is None else overlap_px
+    plan_tiles(1, 1, tile_px=tile_px, overlap_px=overlap, stride=stride)  # Refuses sizes that do not work out.
     draft = Card.model_validate(
         {
             "architecture": architecture,
@@ -115,8 +117,8 @@ def export_module(
     )
     frozen = _Frozen(network).eval()
     traced = to_openvino(frozen, channels, stride)
-    compared = [tiles or random_tiles(channels, tile_px, tile_px)]
-    compared += [random_tiles(channels, stride, 3 * stride), random_tiles(channels, 2 * stride, stride)]
+    compared = [tiles or random_tiles(RANDOM_TILES, channels, tile_px, tile_px)]
+    compared.append(random_tiles(1, channels, 3 * stride, stride))  # Neither height nor width of the trace's example.
     parity = _measured(frozen, traced, draft, compared, tolerance or TOLERANCES[precision])
     _refuse_unlike(parity, precision)
     return write_bundle(out, traced, draft.model_copy(update={"parity": parity}))
@@ -181,10 +183,10 @@ def to_openvino(frozen: nn.Module, channels: int, stride: int) -> ov.Model:
     return model
 
 
-def random_tiles(channels: int, height: int, width: int) -> Tiles:
+def random_tiles(count: int, channels: int, height: int, width: int) -> Tiles:
     """Seeded pictures with shades, edges and noise."""
-    pictures = [_random_picture(index, (height, width), channels) for index in range(RANDOM_PICTURES)]
-    return Tiles(np.stack(pictures), f"{RANDOM_PICTURES} seeded random pictures")
+    pictures = [_random_picture(index, (height, width), channels) for index in range(count)]
+    return Tiles(np.stack(pictures), f"{count} seeded random pictures")
 
 
 def _random_picture(index: int, size_hw: tuple[int, int], channels: int) -> UInt8:
@@ -212,7 +214,7 @@ def _measured(frozen: nn.Module, traced: ov.Model, draft: Card, compared: Sequen
     decided = sum(difference.decided_px for difference in differences)
     agreed = sum(difference.agreed_px for difference in differences)
     return Parity(
-        pictures=f"{compared[0].what}, and random ones of two other sizes",
+        pictures=f"{compared[0].what}, and a random one of another size",
         computed_in=exported.precision,
         tolerance=tolerance,
         max_abs_diff=max(difference.largest for difference in differences),
@@ -255,6 +257,10 @@ def _refuse_unlike(parity: Parity, precision: Precision) -> None:
             f"the bundle must name the same class as PyTorch on {LEAST_AGREEMENT:.0%} of the decided pixels "
             f"({parity.pictures}), got {parity.argmax_agreement:.2%}: nothing was written; export with --precision f32"
         )
+
+
+def _default_overlap(tile_px: int, stride: int) -> int:
+    return min(-(-tile_px // (8 * stride)) * stride, tile_px - stride)
 
 
 def _whole_strides(tile_px: int, stride: int) -> int:

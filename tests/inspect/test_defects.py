@@ -1,0 +1,156 @@
+"""From scores to defects, by hand: regions, thresholds, least sizes, millimetres."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from blemish.core.records import Box
+from blemish.core.taxonomy import Taxonomy
+from blemish.inspect import defects as room
+from blemish.inspect.defects import Limits, find_defects
+from blemish.inspect.scan import ScoreMap
+
+TWO = Taxonomy.from_dict({"name": "two", "pixel_mm_xy": [0.5, 0.25], "defects": [{"name": "a"}, {"name": "b"}]})
+PLAIN = Taxonomy.of_names("plain", ["a", "b"])
+
+
+def limits(threshold=0.5, least=0):
+    return Limits({"A": threshold, "B": threshold}, {"A": least, "B": least})
+
+
+def scores(classes, score=0.9):
+    """What a network would give that is sure of these classes (0 = none)."""
+    best = np.maximum(classes, 1).astype(np.uint8)
+    return ScoreMap(best, np.where(classes > 0, score, 0.01).astype(np.float32))
+
+
+def blank(height=60, width=80):
+    return np.zeros((height, width), np.uint8)
+
+
+def test_a_rectangle_is_measured_to_the_pixel_with_pixels_that_are_not_square():
+    classes = blank()
+    classes[10:14, 20:40] = 2
+    (found,) = find_defects(scores(classes), TWO, limits(), "top").defects
+    assert (found.code, found.name, found.view, found.box) == ("B", "b", "top", Box(20, 10, 20, 4))
+    assert (found.area_px, found.area_mm2) == (80, 10.0)
+    assert (found.length_px, found.width_px) == pytest.approx((20, 4))
+    assert (found.length_mm, found.width_mm) == pytest.approx((10, 1))
+    assert found.centre_xy_px == (29.5, 11.5)
+    assert found.place_mm_xy == (15.0, 3.0)
+    assert set(found.outline_xy) == {(20, 10), (39, 10), (39, 13), (20, 13)}
+
+
+def test_without_a_pixel_size_millimetres_are_not_made_up():
+    classes = blank()
+    classes[5, 5:15] = 1
+    (found,) = find_defects(scores(classes), PLAIN, limits()).defects
+    assert (found.length_px, found.width_px) == pytest.approx((10, 1))
+    assert (found.area_mm2, found.length_mm, found.width_mm, found.place_mm_xy) == (None, None, None, None)
+
+
+def test_a_line_at_45_degrees_has_its_own_length_in_millimetres():
+    classes = blank(200, 200)
+    cv2.line(classes, (20, 20), (120, 120), 1, 3)
+    (found,) = find_defects(scores(classes), TWO, limits()).defects
+    assert found.length_px == pytest.approx(100 * math.sqrt(2) + 3, abs=2)  # The line is 3 px wide, at its ends too.
+    assert found.length_mm == pytest.approx(math.hypot(103 * 0.5, 103 * 0.25), abs=1)
+    assert found.width_px < 6
+
+
+def test_the_score_is_the_mean_probability():
+    classes = blank()
+    classes[0, :4] = 1
+    given = scores(classes)
+    given.score[0, :4] = (0.5, 0.6, 0.7, 1.0)
+    assert find_defects(given, TWO, limits()).defects[0].score == pytest.approx(0.7)
+
+
+def test_pixels_below_the_threshold_of_their_class_do_not_count():
+    classes = blank()
+    classes[0, :5], classes[9, :5] = 1, 2
+    given = scores(classes, score=0.6)
+    picky = Limits({"A": 0.7, "B": 0.6}, {"A": 0, "B": 0})
+    assert [d.code for d in find_defects(given, TWO, picky).defects] == ["B"]
+    assert [d.code for d in find_defects(given, TWO, limits(0.61)).defects] == []
+
+
+def test_a_threshold_below_one_half_finds_faint_defects():
+    classes = blank()
+    classes[0, :5] = 1
+    assert len(find_defects(scores(classes, 0.2), TWO, limits(0.15)).defects) == 1
+
+
+def test_the_least_size_is_the_longest_side_of_its_own_class():
+    classes = blank()
+    classes[0, :10], classes[20, :9], classes[40, :9] = 1, 1, 2
+    picky = Limits({"A": 0.5, "B": 0.5}, {"A": 10, "B": 9})
+    found = find_defects(scores(classes), TWO, picky).defects
+    assert [(d.code, d.box.y) for d in found] == [("A", 0), ("B", 40)]
+
+
+def test_touching_corners_join_and_touching_classes_do_not():
+    classes = blank()
+    classes[0, 0] = classes[1, 1] = classes[2, 2] = 1
+    classes[3, 3] = classes[3, 4] = 2
+    found = find_defects(scores(classes), TWO, limits()).defects
+    assert [(d.code, d.area_px) for d in found] == [("A", 3), ("B", 2)]
+
+
+def test_one_class_parted_by_another_makes_two_defects():
+    classes = blank()
+    classes[10, 10:30] = 1
+    classes[10, 18:20] = 2
+    found = find_defects(scores(classes), TWO, limits()).defects
+    assert [(d.code, d.box.x, d.area_px) for d in found] == [("A", 10, 8), ("B", 18, 2), ("A", 20, 10)]
+
+
+def test_a_hole_is_no_part_of_the_area_but_the_outline_goes_round_it():
+    classes = blank()
+    classes[10:20, 10:20] = 1
+    classes[12:18, 12:18] = 0
+    (found,) = find_defects(scores(classes), TWO, limits()).defects
+    assert found.area_px == 64
+    assert cv2.contourArea(np.array(found.outline_xy)) == 81
+
+
+@pytest.mark.parametrize("place", [(0, 0), (59, 79), (0, 79)])
+def test_a_single_pixel_at_a_corner_is_one_pixel_long(place):
+    classes = blank()
+    classes[place] = 1
+    (found,) = find_defects(scores(classes), TWO, limits()).defects
+    assert (found.box, found.area_px) == (Box(place[1], place[0], 1, 1), 1)
+    assert (found.length_px, found.width_px) == pytest.approx((1, 1))
+
+
+def test_nothing_likely_gives_no_defects():
+    assert find_defects(scores(blank()), TWO, limits()).defects == ()
+
+
+def test_everything_defective_is_one_defect():
+    (found,) = find_defects(scores(blank() + 1), TWO, limits()).defects
+    assert found.area_px == 60 * 80
+
+
+def test_beyond_the_limit_the_largest_are_kept_and_the_others_counted(monkeypatch):
+    monkeypatch.setattr(room, "MOST_DEFECTS", 2)
+    classes = blank()
+    for i, length in enumerate((3, 9, 5, 7)):
+        classes[i * 4, :length] = 1
+    found = find_defects(scores(classes), TWO, limits())
+    assert [d.area_px for d in found.defects] == [9, 7]
+    assert found.left_out == 2
+
+
+def test_regions_agree_with_scipy_on_random_pixels():
+    from scipy import ndimage
+
+    classes = np.random.default_rng(4).choice([0, 0, 0, 1, 2], (60, 80)).astype(np.uint8)
+    expected = []
+    for index in (1, 2):
+        labels, count = ndimage.label(classes == index, np.ones((3, 3)))
+        expected += [("AB"[index - 1], int((labels == i).sum())) for i in range(1, count + 1)]
+    found = find_defects(scores(classes), TWO, limits()).defects
+    assert sorted((d.code, d.area_px) for d in found) == sorted(expected)

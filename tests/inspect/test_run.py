@@ -1,0 +1,235 @@
+"""Parts get verdicts, whatever happens, with a bundle that sees dark and bright spots."""
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from blemish.bundle.bundle import Bundle
+from blemish.cli.inspect import inspect
+from blemish.core.errors import InputError
+from blemish.core.records import Box, Verdict
+from blemish.inspect import run
+from blemish.inspect.results import COLUMNS, ResultFolder
+from blemish.inspect.run import inspect_files, overlay_name
+from blemish.inspect.sources import read_serials
+from blemish.picture.write import write_png
+
+TINY = Path(__file__).parents[1] / "fixtures" / "tiny-bundle"
+APP = Typer()
+APP.command()(inspect)
+
+
+def ground(height=150, width=200):
+    """An even surface with some grain, far from both thresholds."""
+    return np.random.default_rng(6).integers(110, 141, (height, width), dtype=np.uint8)
+
+
+def spotted(height=150, width=200):
+    """One dark bar over the border between tiles at x = 48..64, one bright square."""
+    picture = ground(height, width)
+    picture[60:66, 30:90] = 0
+    picture[100:110, 150:160] = 255
+    return picture
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    write_png(folder / "good.png", ground())
+    write_png(folder / "bad.png", spotted())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return Bundle.open(TINY)
+
+
+def by_serial(results):
+    return {result.serial: result for result in results}
+
+
+def command(*arguments):
+    return CliRunner().invoke(APP, [str(TINY), *map(str, arguments)])
+
+
+def test_a_defect_across_tiles_is_one_with_its_sizes(bundle, pictures):
+    found = by_serial(inspect_files(bundle, [pictures]))
+    assert (found["good"].verdict, found["good"].defects) == (Verdict.OK, ())
+    dark, bright = found["bad"].defects
+    assert found["bad"].verdict == Verdict.NG
+    assert found["bad"].reasons == ("1 x A dark spot, 1 x B bright spot",)
+    assert found["bad"].judged_by == f"card of {bundle.hash[:12]}"
+    assert (dark.code, dark.box, dark.area_px) == ("A", Box(30, 60, 60, 6), 360)
+    assert (dark.area_mm2, dark.length_mm, dark.width_mm) == pytest.approx((45, 30, 1.5))
+    assert dark.place_mm_xy == pytest.approx((30.0, 15.75))
+    assert (bright.code, bright.box) == ("B", Box(150, 100, 10, 10))
+    assert min(dark.score, bright.score) > 0.99
+
+
+@pytest.mark.parametrize("overlap", [0, 16, 40])
+def test_the_overlap_does_not_change_what_single_pixels_show(bundle, pictures, overlap):
+    found = by_serial(inspect_files(bundle, [pictures], overlap_px=overlap))
+    assert [d.box for d in found["bad"].defects] == [Box(30, 60, 60, 6), Box(150, 100, 10, 10)]
+
+
+def test_a_picture_smaller_than_a_tile_is_inspected(bundle, tmp_path):
+    small = ground(30, 40)
+    small[10:16, 30:40] = 0
+    write_png(tmp_path / "s.png", small)
+    (result,) = inspect_files(bundle, [tmp_path])
+    assert [d.box for d in result.defects] == [Box(30, 10, 10, 6)]
+
+
+def test_a_spot_below_the_least_size_is_ok(bundle, tmp_path):
+    picture = ground()
+    picture[50:54, 50:54] = 0
+    write_png(tmp_path / "s.png", picture)
+    assert next(inspect_files(bundle, [tmp_path])).verdict == Verdict.OK
+
+
+def test_what_cannot_be_judged_is_review_with_the_reason_and_the_rest_go_on(bundle, pictures):
+    write_png(pictures / "blank.png", np.full((100, 100), 120, np.uint8))
+    saturated = ground()
+    saturated[:, :160] = 255
+    write_png(pictures / "bright.png", saturated)
+    write_png(pictures / "soft.png", cv2.GaussianBlur(spotted(), (0, 0), 4))
+    (pictures / "broken.png").write_bytes((pictures / "bad.png").read_bytes()[:900])
+    (pictures / "text.png").write_text("not a picture")
+    found = by_serial(inspect_files(bundle, [pictures]))
+    assert {s: str(r.verdict) for s, r in found.items()} == {
+        "good": "OK", "bad": "NG", "blank": "REVIEW", "bright": "REVIEW", "soft": "REVIEW", "broken": "REVIEW",
+        "text": "REVIEW",
+    }  # fmt: skip
+    for serial, says in {
+        "blank": "blank:",
+        "bright": "saturated: 80%",
+        "soft": "blurred:",
+        "broken": "damaged",
+    }.items():
+        assert len(found[serial].reasons) == 1
+        assert says in found[serial].reasons[0]
+
+
+def test_an_unexpected_error_is_review_and_the_rest_go_on(bundle, pictures, monkeypatch):
+    real = run.find_defects
+
+    def fails_once(scores, *rest):
+        monkeypatch.setattr(run, "find_defects", real)
+        raise RuntimeError("the disk\nis on fire")
+
+    monkeypatch.setattr(run, "find_defects", fails_once)
+    first, second = inspect_files(bundle, [pictures / "good.png", pictures / "bad.png"])
+    assert first.verdict == Verdict.REVIEW
+    assert "RuntimeError: the disk is on fire" in first.reasons[0]
+    assert second.verdict == Verdict.NG
+
+
+def test_an_overlay_that_cannot_be_written_never_leaves_a_part_ok(bundle, pictures, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    found = by_serial(inspect_files(bundle, [pictures], overlays=tmp_path / "file"))
+    assert (found["good"].verdict, found["bad"].verdict) == (Verdict.REVIEW, Verdict.NG)
+    assert len(found["bad"].defects) == 2
+
+
+def test_16_bit_without_a_range_is_review_and_with_one_is_judged(bundle, tmp_path):
+    from dataclasses import replace
+
+    cv2.imwrite(str(tmp_path / "deep.png"), spotted().astype(np.uint16) * 16)
+    assert "has 16 bit" in next(inspect_files(bundle, [tmp_path])).reasons[0]
+    ranged = replace(bundle, card=bundle.card.model_copy(update={"value_range": [0, 4080]}))
+    (result,) = inspect_files(ranged, [tmp_path])
+    assert [d.box for d in result.defects] == [Box(30, 60, 60, 6), Box(150, 100, 10, 10)]
+
+
+def test_rgb_is_turned_gray_for_a_gray_inspector(bundle, tmp_path):
+    write_png(tmp_path / "c.png", np.dstack([spotted()] * 3))
+    assert len(next(inspect_files(bundle, [tmp_path])).defects) == 2
+
+
+def test_views_are_joined_and_one_bad_view_makes_the_part_ng(bundle, pictures, tmp_path):
+    (pictures / "lost.png").write_text("nothing")
+    table = pictures / "s.csv"
+    table.write_text("file,serial,view\ngood.png,cell,top\nbad.png,cell,edge\nlost.png,cell,side\n")
+    (result,) = inspect_files(bundle, [pictures], serials=read_serials(table), overlays=tmp_path / "o")
+    assert (result.serial, result.verdict) == ("cell", Verdict.NG)
+    assert {d.view for d in result.defects} == {"edge"}
+    assert len(result.reasons) == 2
+    assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["cell-edge.jpg", "cell-top.jpg"]
+
+
+def test_an_overlap_that_leaves_no_step_is_refused_before_anything_is_inspected(bundle, pictures):
+    with pytest.raises(InputError, match="overlap must be"):
+        inspect_files(bundle, [pictures], overlap_px=64)
+
+
+def test_names_of_overlays_never_leave_their_folder():
+    names = [overlay_name(serial) for serial in ("../../x", "a/b", "a_b", ".", "..", "x" * 500, "C:\\x", "")]
+    assert len(set(names)) == len(names)
+    assert all(name and "/" not in name and "\\" not in name and len(name) < 130 for name in names)
+    assert not any(name.startswith(".") for name in names)
+
+
+def test_the_command_writes_lines_rows_and_overlays(pictures, tmp_path):
+    ended = command(pictures, "--out", tmp_path / "out", "--threads", 1)
+    assert ended.exit_code == 1
+    lines = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
+    assert [(line["serial"], line["verdict"]) for line in lines] == [("bad", "NG"), ("good", "OK")]
+    assert set(lines[0]["defects"][0]) >= {"code", "box", "outline_xy", "area_mm2", "length_mm", "place_mm_xy", "score"}
+    assert set(lines[0]["seconds"]) == {"read", "quality", "tiles", "network", "blend", "defects", "overlay"}
+    with (tmp_path / "out" / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["serial"], row["code"], row["length_mm"]) for row in rows] == [
+        ("bad", "A", "30.000"), ("bad", "B", "5.000"), ("good", "", ""),
+    ]  # fmt: skip
+    assert all(tuple(row) == COLUMNS for row in rows)
+    assert sorted(p.name for p in (tmp_path / "out" / "overlays").iterdir()) == ["bad.jpg", "good.jpg"]
+
+
+def test_exit_codes_say_ok_ng_review_and_nothing(pictures, tmp_path):
+    (tmp_path / "text.png").write_text("not a picture")
+    good, bad, text = pictures / "good.png", pictures / "bad.png", tmp_path / "text.png"
+    assert [command(*files).exit_code for files in ([good], [bad], [text], [good, text], [bad, text])] == [
+        0,
+        1,
+        3,
+        3,
+        1,
+    ]
+    wrong = ([tmp_path / "none.png"], [good, "--overlap", 64], [good, "--threads", 0], [good, "--no-such-flag"], [])
+    assert [command(*arguments).exit_code for arguments in wrong] == [2] * 5
+    assert CliRunner().invoke(APP, [str(tmp_path), str(good)]).exit_code == 2
+
+
+def test_json_is_one_object_on_standard_output(pictures):
+    ended = command(pictures, "--json")
+    values = json.loads(ended.stdout)
+    assert (values["OK"], values["NG"], values["REVIEW"], values["exit_code"]) == (1, 1, 0, 1)
+    assert [part["serial"] for part in values["parts"]] == ["bad", "good"]
+
+
+def test_results_of_another_run_are_not_overwritten(pictures, tmp_path):
+    command(pictures, "--out", tmp_path / "out", "--no-overlay")
+    before = (tmp_path / "out" / "results.csv").read_bytes()
+    assert not (tmp_path / "out" / "overlays").exists()
+    ended = command(pictures / "good.png", "--out", tmp_path / "out")
+    assert ended.exit_code == 2
+    assert (tmp_path / "out" / "results.csv").read_bytes() == before
+
+
+def test_a_stopped_run_never_looks_like_a_whole_one(bundle, pictures, tmp_path):
+    def stopped_after_one():
+        with ResultFolder(tmp_path / "out") as folder:
+            folder.add(next(inspect_files(bundle, [pictures])))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped_after_one()
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["results.csv.part", "results.jsonl.part"]
+    assert json.loads((tmp_path / "out" / "results.jsonl.part").read_text())["serial"] == "bad"

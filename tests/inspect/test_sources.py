@@ -1,0 +1,88 @@
+"""Files become parts: folders, serials, views."""
+
+import numpy as np
+import pytest
+
+from blemish.core.errors import InputError
+from blemish.inspect.sources import find_files, gather_parts, read_serials
+from blemish.picture.write import write_png
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.png", "a.png", "deep/c.png"):
+        write_png(tmp_path / name, np.zeros((2, 2), np.uint8))
+    (tmp_path / "notes.txt").write_text("no picture")
+    return tmp_path
+
+
+def csv(folder, *lines):
+    path = folder / "serials.csv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def test_a_folder_gives_its_pictures_in_order_and_none_twice(folder):
+    found = find_files([folder, folder / "a.png"])
+    assert [path.name for path in found] == ["a.png", "b.png", "c.png"]
+
+
+def test_a_file_that_is_no_picture_is_taken_as_given(folder):
+    assert find_files([folder / "notes.txt"]) == [folder / "notes.txt"]
+
+
+def test_nothing_to_inspect_is_said(folder):
+    (folder / "empty").mkdir()
+    for given, says in ([], "nothing to inspect: give"), ([folder / "no"], "no such file"), ([folder / "empty"], "no "):
+        with pytest.raises(InputError, match=f"nothing to inspect.*{says}" if given else says):
+            find_files(given)
+
+
+def test_the_serial_is_the_stem(folder):
+    assert [part.serial for part in gather_parts(find_files([folder]))] == ["a", "b", "c"]
+
+
+def test_two_files_of_one_stem_are_refused_naming_both(folder):
+    write_png(folder / "deep" / "a.png", np.zeros((2, 2), np.uint8))
+    with pytest.raises(InputError, match=r"a\.png and .*deep.a\.png have the same serial 'a'.*--serials"):
+        gather_parts(find_files([folder]))
+
+
+def test_a_csv_makes_views_of_one_part(folder):
+    path = csv(folder, "file,serial,view", "a.png,cell-1,top", "deep/c.png,cell-1,edge", "b.png,cell-2,")
+    parts = gather_parts(find_files([folder]), read_serials(path))
+    assert [(part.serial, [view.name for view in part.views]) for part in parts] == [
+        ("cell-1", ["top", "edge"]),
+        ("cell-2", [""]),
+    ]
+
+
+def test_views_without_names_go_by_their_stems(folder):
+    parts = gather_parts(find_files([folder]), read_serials(csv(folder, "file,serial", "a.png,x", "b.png,x")))
+    assert [view.name for view in parts[0].views] == ["a", "b"]
+
+
+def test_a_file_outside_the_csv_never_joins_a_part_of_it(folder):
+    with pytest.raises(InputError, match="same serial 'b'"):
+        gather_parts(find_files([folder]), read_serials(csv(folder, "file,serial", "a.png,b")))
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (["file;serial", "a.png;1"], "must have the columns file, serial"),
+        (["file,serial,colour", "a.png,1,red"], "must have the columns"),
+        (["file,serial", "a.png,"], "line 2: file and serial must both be given"),
+        (["file,serial", "a.png"], "line 2: file and serial must both be given"),
+        (["file,serial", "a.png,1", "./a.png,2"], "line 3: './a.png' is named twice"),
+    ],
+)
+def test_a_wrong_csv_is_refused_with_its_line(folder, lines, says):
+    with pytest.raises(InputError, match=says):
+        read_serials(csv(folder, *lines))
+
+
+def test_two_views_of_one_name_are_refused(folder):
+    path = csv(folder, "file,serial,view", "a.png,x,top", "b.png,x,top")
+    with pytest.raises(InputError, match="two views called 'top'"):
+        gather_parts(find_files([folder]), read_serials(path))
