@@ -90,7 +90,7 @@ def train(
     from blemish.data.dataset import Dataset
     from blemish.gan.draw import train_tiles
     from blemish.gan.presets import preset as preset_of
-    from blemish.gan.training import TrainingPlan
+    from blemish.gan.training import TrainingPlan, refuse_small_tiles
     from blemish.gan.training import train as train_gan
 
     if steps is not None and epochs is not None:
@@ -107,6 +107,7 @@ def train(
         sampling=sampling,
     )
     tiles = len(train_tiles(data))
+    refuse_small_tiles(data, chosen)
     plan = TrainingPlan.of(chosen, tiles, seed=seed, precision=_precision(precision))
     if dry_run:
         show(

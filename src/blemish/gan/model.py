@@ -19,6 +19,7 @@ from blemish.train.checkpoint import WEIGHTS, load_weights
 from blemish.train.machine import commit, versions
 
 KIND = "gan-generator"
+GENERATOR = "generator"  # The folder, in a run, of the weights to generate with.
 
 
 def card_of(plan: Mapping[str, Any], taxonomy: Taxonomy, learning_rate: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,7 +68,7 @@ class TorchGenerator:
         Raises:
             BundleError: no finished training there, weights altered, or a model of another kind.
         """
-        inner = folder / "generator"
+        inner = folder / GENERATOR
         tensors, card = load_weights(inner if inner.is_dir() else folder)
         if card.get("kind") != KIND:
             raise BundleError(f"{folder} holds a '{card.get('kind')}', expected a {KIND}: give a folder of gan train")

@@ -15,11 +15,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from blemish.core.errors import TrainingError
+from blemish.core.errors import InputError, TrainingError
 from blemish.data.dataset import Dataset
 from blemish.gan.draw import augmented, train_tiles
 from blemish.gan.health import DivergedError
-from blemish.gan.model import card_of
+from blemish.gan.model import GENERATOR, card_of
+from blemish.gan.networks import STRIDE
 from blemish.gan.presets import GanSettings
 from blemish.gan.samples import watched_tiles
 from blemish.gan.trainer import GanTrainer
@@ -29,8 +30,6 @@ from blemish.train.loader import BatchLoader
 from blemish.train.loop import LoopSettings, Outcome, run_loop
 from blemish.train.precision import Precision, accelerator, default_precision
 from blemish.train.run_folder import RunFolder
-
-GENERATOR = "generator"  # The folder, in a run, of the weights to generate with.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +85,12 @@ def train(dataset: Dataset, folder: Path, plan: TrainingPlan, *, resume: bool = 
     """Train, or go on with a run that was stopped.
 
     Raises:
+        InputError: the data set's tiles are smaller than what is trained on.
         TrainingError: every learning rate of the preset diverged; the message names the last one's step and reason.
         DatasetError: no real train tile.
         Interrupted: stopped by the user.
     """
+    refuse_small_tiles(dataset, plan.settings)
     run = RunFolder.start(folder, plan.to_dict(dataset), resume=resume)
     record = _read_record(run) or {"asked": plan.settings.learning_rates[0], "used": None, "diverged": []}
     for rate in plan.settings.learning_rates[len(record["diverged"]) :]:
@@ -110,6 +111,20 @@ def train(dataset: Dataset, folder: Path, plan: TrainingPlan, *, resume: bool = 
         f"every learning rate diverged; the last, {last['learning_rate']:g}, in step {last['step']}: {last['reason']}; "
         f"give a lower --learning-rate and another --out"
     )
+
+
+def refuse_small_tiles(dataset: Dataset, settings: GanSettings) -> None:
+    """Refuse crops larger than the tiles: they would be mostly mirror images.
+
+    Raises:
+        InputError: naming the largest size that fits.
+    """
+    tile_px = dataset.info.tile_px
+    if settings.size_px > tile_px:
+        raise InputError(
+            f"the tiles of {dataset.folder} are {tile_px} px but the training is for {settings.size_px} px: "
+            f"give --size {tile_px // STRIDE * STRIDE}, or import with larger tiles"
+        )
 
 
 def _trainer(dataset: Dataset, plan: TrainingPlan, rate: float) -> GanTrainer:
