@@ -153,8 +153,11 @@ def _write_tiles(
 
 
 def _strange(listing: Listing) -> list[LeftOut]:
-    """Links that lead out, and folders without files: neither is silently passed over."""
-    return [LeftOut(name, str(refuse_escape(name))) for name in listing.escaping] + [
+    """Links that lead out, names that are no text, folders without files: none is silently passed over."""
+    links = [LeftOut(name, str(refuse_escape(name))) for name in listing.escaping]
+    names = [LeftOut(name, f"the name {name} is not UTF-8: rename the file") for name in listing.unreadable_names]
+    folders = [
         LeftOut(name, f"folder {name} of {listing.root} is empty: put its pictures there or remove it", False)
         for name in listing.empty_folders
     ]
+    return links + names + folders

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from blemish.core.errors import InputError, PictureError
@@ -41,6 +40,7 @@ class Listing:
     pictures: tuple[Entry, ...]
     others: tuple[Entry, ...]
     escaping: tuple[str, ...] = ()  # Links that lead out of the root.
+    unreadable_names: tuple[str, ...] = ()  # Not UTF-8, shown with their bytes escaped.
     empty_folders: tuple[str, ...] = ()
 
     def path(self, entry: Entry) -> Path:
@@ -49,10 +49,6 @@ class Listing:
     def with_extension(self, extension: str) -> list[Entry]:
         """Other files than pictures by their extension, '.json' for one."""
         return [entry for entry in self.others if entry.extension == extension]
-
-    @cached_property
-    def all_names(self) -> frozenset[str]:
-        return frozenset(entry.relative for entry in (*self.pictures, *self.others))
 
 
 def list_folder(root: Path) -> Listing:
@@ -66,6 +62,7 @@ def list_folder(root: Path) -> Listing:
     pictures: list[Entry] = []
     others: list[Entry] = []
     escaping: list[str] = []
+    unreadable: list[str] = []
     empty: list[str] = []
     inside = root.resolve()
     for folder, subfolders, names in _walk(root):
@@ -75,18 +72,28 @@ def list_folder(root: Path) -> Listing:
         for name in [*names, *(s for s in subfolders if (folder / s).is_symlink())]:
             entry = Entry(relative, PurePosixPath(name).stem, PurePosixPath(name).suffix.lower(), name)
             path = folder / name
-            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+            if not _is_text(entry.relative):
+                unreadable.append(ascii(entry.relative))
+            elif path.is_symlink() and not path.resolve().is_relative_to(inside):
                 escaping.append(entry.relative)
             elif path.is_file():
                 (pictures if is_picture(path) else others).append(entry)
-    if not pictures and not others and not escaping:
+    if not pictures and not others and not escaping and not unreadable:
         raise InputError(f"{root} is empty: expected a folder of pictures and labels (PNG, JPEG, TIFF, BMP, JSON)")
-    return Listing(root, tuple(pictures), tuple(others), tuple(escaping), tuple(empty))
+    return Listing(root, tuple(pictures), tuple(others), tuple(escaping), tuple(unreadable), tuple(empty))
 
 
 def refuse_escape(name: str) -> PictureError:
     """The error of a link that leads out of the folder."""
     return PictureError(f"{name} is a link that leads out of the folder: put the file itself there or leave it out")
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:

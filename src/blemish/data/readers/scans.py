@@ -126,14 +126,14 @@ def _usual_likeness(listing: Listing, tree: Tree) -> float:
 def _background_likeness(listing: Listing, tree: Tree, taxonomy: Taxonomy) -> float:
     """How far planes look like backgrounds: 0 shown in the first background's colour, and no value beyond theirs."""
     score = 0.0
-    for entry in spread(list(tree.values()), 6):
+    for entry in spread(list(tree.values()), 3):
         try:
             plane, shown = read_index(listing.path(entry)), read_picture(listing.path(entry))
         except PictureError:
             continue
-        zero = plane == 0
-        if shown.ndim == 3 and zero.any():
-            score += 1 if tuple(int(v) for v in shown[zero][0]) == rgb(taxonomy.backgrounds[0].colour) else -1
+        y, x = np.unravel_index(int(plane.argmin()), plane.shape)
+        if shown.ndim == 3 and plane[y, x] == 0:
+            score += 1 if tuple(int(v) for v in shown[y, x]) == rgb(taxonomy.backgrounds[0].colour) else -1
         if plane.max() >= len(taxonomy.backgrounds):
             score -= 1
     return score + (0.1 if next(iter(tree.values())).folders[0] == "backgrounds" else 0.0)
