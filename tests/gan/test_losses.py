@@ -138,7 +138,18 @@ def test_exploded_and_dead_are_called_from_step_100_on(change, reason):
         health.check(FIRST_STEP, losses(**change))
 
 
+def test_without_a_lower_rate_left_a_death_is_noted_once_and_a_nan_still_stops():
+    health = Health(strict=False)
+    for step in range(FIRST_STEP + 20):
+        health.check(step, losses(response=0.0))
+    assert health.finding[0] == FIRST_STEP
+    assert "dead" in health.finding[1]
+    with pytest.raises(DivergedError):
+        health.check(200, losses(g_main=float("inf")))
+
+
 def test_one_dull_batch_is_not_a_death():
     health = Health()
     for step in range(200):
         health.check(step, losses(response=0.0 if step % 10 == 0 else 0.3))
+    assert health.finding is None

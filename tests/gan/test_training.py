@@ -167,7 +167,7 @@ def test_a_run_leaves_figures_samples_and_a_generator(data, tmp_path):
     assert {"d_main", "g_main", "g_defect", "g_background", "g_fused", "g_adversarial", "response"} < rows[0].keys()
     grid = read_picture(tmp_path / "run/samples/step-00000006.png")
     assert grid.shape == (4 * 36, 5 * 36, 3)  # A row a class, five columns, 32 px and 4 of gap.
-    assert trained.learning_rate == {"asked": 0.0005, "used": 0.0005, "diverged": []}
+    assert trained.learning_rate == {"asked": 0.0005, "used": 0.0005, "diverged": [], "doubt": None}
 
 
 def test_what_diverged_is_recorded_and_the_next_rate_starts_from_scratch(data, tmp_path):

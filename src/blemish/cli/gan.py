@@ -120,6 +120,8 @@ def train(
     trained = train_gan(data, out, plan, resume=resume)
     for attempt in trained.learning_rate["diverged"]:
         say(f"learning rate {attempt['learning_rate']:g} diverged in step {attempt['step']}: {attempt['reason']}")
+    if (doubt := trained.learning_rate["doubt"]) is not None:
+        say(f"doubtful from step {doubt['step']}: {doubt['reason']}; look at the samples before you generate")
     values: dict[str, Any] = {
         "run": str(out),
         "generator": str(trained.generator),

@@ -36,13 +36,21 @@ class DivergedError(TrainingError):
 
 
 class Health(nn.Module):
-    """Running averages of the fused MSE and the log of the response; buffers, so that a resumed run judges alike."""
+    """Running averages of the fused MSE and the log of the response; buffers, so that a resumed run judges alike.
+
+    Args:
+        strict: an exploded or dead training is stopped. False = there is no lower rate left to try, so it is only
+            noted (`finding`) and goes on; a non-finite loss stops it all the same.
+    """
 
     averages: Tensor
+    found: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = True) -> None:
         super().__init__()
+        self.strict = strict
         self.register_buffer("averages", torch.zeros(2, dtype=torch.float64))
+        self.register_buffer("found", torch.full((2,), -1.0, dtype=torch.float64))  # Step, and what was measured.
 
     def check(self, step: int, losses: Mapping[str, float]) -> None:
         """Take in the losses of a step.
@@ -59,17 +67,29 @@ class Health(nn.Module):
         log_response = math.log(max(losses["response"], _LEAST_RESPONSE))
         now = torch.tensor([losses["g_fused"], log_response], dtype=torch.float64, device=self.averages.device)
         self.averages.copy_(now if step == 0 else self.averages.lerp(now, 1 - _KEPT))
-        if step < FIRST_STEP:
-            return
-        fused, response = float(self.averages[0]), math.exp(float(self.averages[1]))
-        if fused > EXPLODED_MSE:
-            raise DivergedError(step, f"the fused MSE exploded to {fused:.3g} (limit {EXPLODED_MSE:g})")
-        if response < DEAD_RESPONSE:
-            raise DivergedError(
-                step,
-                f"the generator is dead, its pictures differ by {response:.2g} of what real ones do "
-                f"(limit {DEAD_RESPONSE:g})",
-            )
+        fused, answer = float(self.averages[0]), math.exp(float(self.averages[1]))
+        if step >= FIRST_STEP and (fused > EXPLODED_MSE or answer < DEAD_RESPONSE):
+            self._diverged(step, fused if fused > EXPLODED_MSE else answer)
+
+    @property
+    def finding(self) -> tuple[int, str] | None:
+        """Where and why a training that went on would have been stopped; None = nowhere."""
+        step, measured = self.found.tolist()
+        return None if step < 0 else (int(step), _reason(measured))
+
+    def _diverged(self, step: int, measured: float) -> None:
+        if self.strict:
+            raise DivergedError(step, _reason(measured))
+        if self.finding is None:
+            self.found.copy_(torch.tensor([step, measured], dtype=torch.float64))
+
+
+def _reason(measured: float) -> str:
+    if measured > EXPLODED_MSE:
+        return f"the fused MSE exploded to {measured:.3g} (limit {EXPLODED_MSE:g})"
+    return (
+        f"the generator is dead, its pictures differ by {measured:.2g} of what real ones do (limit {DEAD_RESPONSE:g})"
+    )
 
 
 def response(fused: Tensor, picture: Tensor) -> Tensor:

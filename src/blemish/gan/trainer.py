@@ -29,6 +29,7 @@ class GanTrainer:
 
     Args:
         learning_rate: of both networks.
+        strict: stop where the training exploded or died, not only where a loss is not finite (`gan.health`).
         watched: the fixed real tiles of the sample grid.
     """
 
@@ -42,6 +43,7 @@ class GanTrainer:
         learning_rate: float,
         seed: int,
         watched: list[Sample],
+        strict: bool = True,
     ) -> None:
         self.settings, self.taxonomy, self.accelerator, self.watched = settings, taxonomy, accelerator, watched
         self.rate, self.last_step = learning_rate, -1
@@ -50,7 +52,7 @@ class GanTrainer:
         generator = channels_last(PaperGenerator(settings.width, channels)).to(device)
         discriminator = channels_last(PatchDiscriminator(taxonomy.channels, settings.width, channels)).to(device)
         self.average = MovingAverage(generator, half_life_steps=settings.half_life_tiles / settings.batch)
-        self.health = Health().to(device)
+        self.health = Health(strict=strict).to(device)
         self.modules: dict[str, nn.Module] = {
             "generator": generator,
             "discriminator": discriminator,

@@ -78,7 +78,7 @@ class Trained:
 
     outcome: Outcome
     generator: Path
-    learning_rate: dict[str, Any]  # asked, used, diverged: as in run.json.
+    learning_rate: dict[str, Any]  # asked, used, diverged (each with its step and reason), doubt: as in run.json.
 
 
 def train(dataset: Dataset, folder: Path, plan: TrainingPlan, *, resume: bool = False, threads: int = 2) -> Trained:
@@ -86,13 +86,19 @@ def train(dataset: Dataset, folder: Path, plan: TrainingPlan, *, resume: bool = 
 
     Raises:
         InputError: the data set's tiles are smaller than what is trained on.
-        TrainingError: every learning rate of the preset diverged; the message names the last one's step and reason.
+        TrainingError: every learning rate of the preset diverged, the last one to a loss that is not finite; the
+            message names its step and reason. A last one that exploded or died otherwise goes on, with a `doubt`.
         DatasetError: no real train tile.
         Interrupted: stopped by the user.
     """
     refuse_small_tiles(dataset, plan.settings)
     run = RunFolder.start(folder, plan.to_dict(dataset), resume=resume)
-    record = _read_record(run) or {"asked": plan.settings.learning_rates[0], "used": None, "diverged": []}
+    record = _read_record(run) or {
+        "asked": plan.settings.learning_rates[0],
+        "used": None,
+        "diverged": [],
+        "doubt": None,
+    }
     for rate in plan.settings.learning_rates[len(record["diverged"]) :]:
         # A checkpoint folder for each rate: what diverged is never gone on with.
         run.checkpoint = folder / "checkpoint" / f"rate-{rate:g}"
@@ -103,6 +109,7 @@ def train(dataset: Dataset, folder: Path, plan: TrainingPlan, *, resume: bool = 
         except TrainingError as error:
             record = _note_divergence(run, record, rate, trainer.last_step, error)
             continue
+        _write_record(run, record | {"used": rate, "doubt": _doubt(trainer)})
         record = _read_record(run)
         save_weights(folder / GENERATOR, trainer.average.module, card_of(run.settings, dataset.taxonomy, record))
         return Trained(outcome, folder / GENERATOR, record)
@@ -135,8 +142,15 @@ def _trainer(dataset: Dataset, plan: TrainingPlan, rate: float) -> GanTrainer:
         accelerator(plan.precision),
         learning_rate=rate,
         seed=plan.seed,
+        strict=rate != plan.settings.learning_rates[-1],
         watched=watched_tiles(dataset, train_tiles(dataset), plan.settings.size_px),
     )
+
+
+def _doubt(trainer: GanTrainer) -> dict[str, Any] | None:
+    """What would have stopped the last rate, had there been a lower one."""
+    finding = trainer.health.finding
+    return None if finding is None else {"step": finding[0], "reason": finding[1]}
 
 
 def _loop(
