@@ -1,0 +1,108 @@
+"""The fixed-parameter machine-vision baseline: what an engineer would set up with OpenCV (the paper's first row).
+
+Subtract a background (a large median), threshold bright and dark, clean up by morphology, measure each region's shape,
+and name it by the shape rule it falls under. The same parameters hold for every picture; `tuned` finds them on training
+tiles (`baseline_tuning`). No torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from blemish.core.arrays import Float32, UInt8
+from blemish.core.errors import BundleError
+from blemish.core.taxonomy import Taxonomy
+from blemish.data.dataset import Sample
+from blemish.picture.normalise import to_channels
+from blemish.segment.baseline_regions import FEATURES, VisionParameters, find_regions
+from blemish.segment.baseline_rules import ShapeRule, name_regions
+from blemish.segment.baseline_tuning import tune
+
+KIND = "fixed-parameters"
+
+
+class FixedParameters:
+    """The baseline as a `Segmenter`; make one with `tuned` or `from_dict`.
+
+    Example:
+        >>> rules = [ShapeRule(1, (None,) * 8, (None,) * 8)]
+        >>> baseline = FixedParameters(Taxonomy.of_names("one", ["spot"]), 1, VisionParameters(), rules)
+        >>> picture = np.full((1, 64, 64, 1), 100, np.uint8)
+        >>> picture[0, 20:30, 20:30] = 200
+        >>> baseline.probabilities(picture)[0, :, 24, 24].tolist()
+        [0.0, 1.0]
+    """
+
+    def __init__(
+        self, taxonomy: Taxonomy, channels: int, parameters: VisionParameters, rules: Sequence[ShapeRule]
+    ) -> None:
+        self.taxonomy = taxonomy
+        self.channels = channels
+        self.parameters = parameters
+        self.rules = tuple(rules)
+
+    def probabilities(self, pictures: UInt8) -> Float32:
+        """uint8 N H W C -> float32 N (K+1) H W of zeros and ones: the baseline has no doubts."""
+        planes = np.eye(len(self.taxonomy.defects) + 1, dtype=np.float32)
+        classes = np.stack([self.classify(picture) for picture in pictures])
+        return np.ascontiguousarray(np.moveaxis(planes[classes], -1, 1))
+
+    def classify(self, picture: UInt8) -> UInt8:
+        """The class of each pixel of one picture (H W or H W C), uint8 H W."""
+        gray = np.ascontiguousarray(to_channels(picture, 1)[:, :, 0])
+        regions = find_regions(gray, self.parameters)
+        return regions.paint(name_regions(regions.features, self.rules))
+
+    @classmethod
+    def tuned(
+        cls,
+        samples: Iterable[Sample],
+        taxonomy: Taxonomy,
+        channels: int,
+        seed: int = 0,
+        *,
+        trials: int = 24,
+        tiles_per_class: int = 24,
+    ) -> FixedParameters:
+        """The best of `trials` random settings by cross-validated mean IoU, each with shape rules of its own.
+
+        Args:
+            samples: training tiles, read once; of each class, and of clean tiles, a random few are kept.
+            seed: equal seeds and samples give an equal baseline.
+
+        Raises:
+            DatasetError: no tile shows a defect.
+        """
+        found = tune(samples, len(taxonomy.defects), seed, trials=trials, tiles_per_class=tiles_per_class)
+        return cls(taxonomy, channels, found.parameters, found.rules)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` reads them back."""
+        return {
+            "kind": KIND,
+            "taxonomy": self.taxonomy.to_dict(),
+            "channels": self.channels,
+            "parameters": asdict(self.parameters),
+            "features": list(FEATURES),
+            "rules": [asdict(rule) for rule in self.rules],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> FixedParameters:
+        """Build from plain values.
+
+        Raises:
+            BundleError: not a baseline of this version.
+        """
+        if values.get("kind") != KIND or values.get("features") != list(FEATURES):
+            raise BundleError(f"not a {KIND} baseline of this version (kind {values.get('kind')!r}): tune it again")
+        try:
+            rules = [ShapeRule(int(r["class_index"]), tuple(r["low"]), tuple(r["high"])) for r in values["rules"]]
+            parameters = VisionParameters(**values["parameters"])
+            return cls(Taxonomy.from_dict(values["taxonomy"]), int(values["channels"]), parameters, rules)
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleError(f"a {KIND} baseline lacks or garbles {error}: tune it again") from error
