@@ -386,3 +386,13 @@ def test_magnetic_tile_has_its_published_counts() -> None:
     }  # fmt: skip
     assert (report.clean, report.lone_empty_masks, report.pictures_left_out) == (210, 1, 0)
     assert {side: n["pictures"] for side, n in report.splits.items()} == {"train": 291, "val": 59, "test": 156}
+
+
+def test_a_split_never_changes_what_is_there_and_a_dry_run_writes_nothing(tmp_path: Path) -> None:
+    old = split_set(tmp_path)
+    assert run("split", old, "--out", tmp_path / "dry", "--folds", 2, "--dry-run").exit_code == 0
+    assert not (tmp_path / "dry").exists()
+    for arguments in (["--folds", 2], ["--ratios", "60/20/20"]):
+        result = run("split", old, "--out", old, *arguments)
+        assert (result.exit_code, "never changed" in result.stderr) == (2, True)
+    assert run("split", old, "--out", tmp_path / "x", "--folds", 2, "--ratios", "60/20/20").exit_code == 2

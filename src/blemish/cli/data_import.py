@@ -14,7 +14,7 @@ from blemish.core.records import Split
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset
 from blemish.data.importing import ImportOptions, import_folder, prepare, refuse_bad
-from blemish.data.resplit import drawn_sides, fold_sides, sides_from_file, write_with_sides
+from blemish.data.resplit import drawn_sides, fold_sides, sides_from_file, write_folds, write_with_sides
 from blemish.data.splits import parse_shares
 
 _CLASSES, _SPLITS = "Classes", "Groups and splits"
@@ -124,19 +124,18 @@ def split(
         raise InputError("give one of --ratios, --folds and --from")
     old = Dataset(dataset)
     if folds is not None:
-        plans = {f"fold-{i}": s for i, s in enumerate(fold_sides(old, folds, seed=seed), start=1)}
-        targets = {out / name: sides for name, sides in plans.items()}
+        plans = fold_sides(old, folds, seed=seed)
+        targets = [out / f"fold-{i}" for i in range(1, folds + 1)]
     elif from_file is not None:
-        targets = {out: sides_from_file(old, from_file)}
+        plans, targets = [sides_from_file(old, from_file)], [out]
     else:
-        targets = {out: drawn_sides(old, parse_shares(ratios or "70/15/15"), seed=seed, keep_test=keep_test)}
-    if out.exists():
-        raise InputError(f"{out} is there already and a data set is never changed: choose another --out")
-    rows = []
-    for target, sides in targets.items():
-        if not dry_run:
-            write_with_sides(old, target, sides)
-        rows.append(_split_row(old, target, sides, written=not dry_run))
+        shares = parse_shares(ratios or "70/15/15")
+        plans, targets = [drawn_sides(old, shares, seed=seed, keep_test=keep_test)], [out]
+    if not dry_run and folds is not None:
+        write_folds(old, out, plans)
+    elif not dry_run:
+        write_with_sides(old, out, plans[0])
+    rows = [_split_row(old, target, sides, written=not dry_run) for target, sides in zip(targets, plans, strict=True)]
     show({"source": str(dataset), "data_sets": rows}, "\n".join(_split_line(row) for row in rows), as_json)
 
 

@@ -98,6 +98,21 @@ def write_with_sides(dataset: Dataset, out: Path, sides: Sides) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
+def write_folds(dataset: Dataset, out: Path, folds_sides: Sequence[Sides]) -> list[Path]:
+    """Write a data set for each fold, `out/fold-1` and on; all appear together or none does."""
+    if out.exists():
+        raise DatasetError(f"{out} is there already and a data set is never changed: choose another --out")
+    work = out.with_name(f".{out.name}.unfinished-{os.getpid()}")
+    names = [f"fold-{i}" for i in range(1, len(folds_sides) + 1)]
+    try:
+        for name, sides in zip(names, folds_sides, strict=True):
+            write_with_sides(dataset, work / name, sides)
+        work.replace(out)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return [out / name for name in names]
+
+
 def group_classes(records: Sequence[TileRecord]) -> dict[str, set[str]]:
     """The classes that each group shows, as text."""
     groups: dict[str, set[str]] = defaultdict(set)
