@@ -10,7 +10,9 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
 "$python" -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet .
+mkdir "$work/source"
+cp -r pyproject.toml README.md LICENSE NOTICE src "$work/source"  # A build inside the checkout would leave files there.
+"$work/venv/bin/pip" install --quiet "$work/source"
 if "$work/venv/bin/python" -c 'import torch' 2>/dev/null; then
     echo "torch is there: this checks nothing" >&2
     exit 1

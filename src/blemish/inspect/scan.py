@@ -76,6 +76,7 @@ def _tile_scores(
         with watch.stage("network"):
             scores = segmenter.probabilities(tiles)
         yield from zip(some, scores, strict=True)
+        del tiles, scores  # Before the next are made.
 
 
 def _likeliest(band: Float32) -> tuple[UInt8, Float32]:

@@ -70,7 +70,10 @@ def blend(height: int, width: int, planes: int, tiles: Iterable[tuple[Box, Float
     Returns:
         float32 P H W. Where tiles agree, their common value, whatever the weights.
     """
-    return np.concatenate([band for _, band in blend_rows(height, width, planes, tiles)], axis=1)
+    blended = np.empty((planes, height, width), np.float32)
+    for top, band in blend_rows(height, width, planes, tiles):
+        blended[:, top : top + band.shape[1]] = band
+    return blended
 
 
 def blend_rows(
@@ -81,29 +84,32 @@ def blend_rows(
     So a scan of any length is blended in the memory of one row of tiles.
 
     Yields:
-        the band's first row, and its scores float32 P h W.
+        the band's first row, and its scores float32 P h W, which the next band overwrites.
 
     Raises:
         InputError: the tiles do not cover the scan, or do not come row by row.
     """
     total = np.zeros((planes, 0, width), np.float32)
     weight = np.zeros((0, width), np.float32)
-    window: Float32 | None = None
+    window = weighted = np.empty((0, 0), np.float32)
     top = 0
     for box, scores in tiles:
-        if window is None or window.shape != (box.height, box.width):
-            window = _window(box.height, box.width)
+        if window.shape != (box.height, box.width):
+            window, weighted = _window(box.height, box.width), np.empty((box.height, box.width), np.float32)
             total, weight = _grown(total, box.height), _grown(weight, box.height)
         if box.y > top:
             yield top, _mean(total, weight, top, box.y - top)
-            total, weight, top = _moved(total, box.y - top), _moved(weight, box.y - top), box.y
+            _move_up(total, weight, by=box.y - top)
+            top = box.y
         y0, x0 = max(box.y, 0), max(box.x, 0)
         y1, x1 = min(box.y + box.height, height), min(box.x + box.width, width)
         if y0 < top:
             raise InputError(f"tiles must come row by row: one at y={box.y} came after the rows above {top} were done")
         inner = (slice(y0 - box.y, y1 - box.y), slice(x0 - box.x, x1 - box.x))
-        total[:, y0 - top : y1 - top, x0:x1] += scores[:, *inner] * window[inner]
-        weight[y0 - top : y1 - top, x0:x1] += window[inner]
+        there = (slice(y0 - top, y1 - top), slice(x0, x1))
+        for plane, plane_scores in zip(total, scores, strict=True):  # Plane by plane: the product stays in the cache.
+            plane[there] += np.multiply(plane_scores, window, out=weighted)[inner]
+        weight[there] += window[inner]
     yield top, _mean(total, weight, top, height - top)
 
 
@@ -132,24 +138,27 @@ def _reflected(places: NDArray[np.int64], length: int) -> NDArray[np.int64] | No
 
 
 def _mean(total: Float32, weight: Float32, top: int, rows: int) -> Float32:
-    """The first rows of the band, or an error where no tile reached them."""
-    total, weight = _grown(total, rows)[:, :rows], _grown(weight, rows)[:rows]
-    if not weight.all():
-        y, x = np.argwhere(weight == 0)[0]
+    """The first rows of the band, divided in place, or an error where no tile reached them."""
+    reached = weight[:rows] > 0
+    if len(reached) < rows or not reached.all():
+        y, x = np.argwhere(~reached)[0] if not reached.all() else (len(reached), 0)
         raise InputError(f"the tiles do not cover the scan: nothing at x={x}, y={y + top}")
-    mean: Float32 = total / weight
-    return mean
+    for plane in total:
+        plane[:rows] /= weight[:rows]
+    return total[:, :rows]
+
+
+def _move_up(total: Float32, weight: Float32, *, by: int) -> None:
+    """Rows below come up in place; those that come in at the bottom are 0."""
+    for plane in (*total, weight):
+        plane[:-by] = plane[by:].copy()
+        plane[-by:] = 0
 
 
 def _grown(rows: Float32, height: int) -> Float32:
     """At least this many rows (the second last axis), the new ones 0."""
     missing = max(0, height - rows.shape[-2])
     return np.concatenate([rows, np.zeros((*rows.shape[:-2], missing, rows.shape[-1]), np.float32)], axis=-2)
-
-
-def _moved(rows: Float32, by: int) -> Float32:
-    """The rows moved up; those that come in below are 0."""
-    return _grown(rows[..., by:, :], rows.shape[-2])
 
 
 def _window(height: int, width: int) -> Float32:
