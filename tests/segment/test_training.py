@@ -217,7 +217,7 @@ def test_keeping_the_best_needs_a_val_split(shapes, tmp_path):
 def test_uniform_sampling_does_not_balance_through_its_crops():
     assert settings_of("default", {"sampling": "uniform"}).crop_on_defect_frac == 0
     assert settings_of("default", {"sampling": "uniform", "crop_on_defect_frac": 0.3}).crop_on_defect_frac == 0.3
-    assert settings_of("default", {}).crop_on_defect_frac == 0.5
+    assert settings_of("default", {}).crop_on_defect_frac == 0.8
 
 
 def test_the_learning_rate_rises_and_falls_to_nothing():

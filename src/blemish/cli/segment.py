@@ -39,7 +39,7 @@ BatchSize = Annotated[
 Rate = Annotated[
     float | None,
     typer.Option(
-        "--learning-rate", metavar="RATE", help="The highest. (0.005; 0.001 in preset paper)", rich_help_panel=_TRAINING
+        "--learning-rate", metavar="RATE", help="The highest. (0.002; 0.001 in preset paper)", rich_help_panel=_TRAINING
     ),
 ]
 Loss = Annotated[str, typer.Option("--loss", help="ce, focal+dice or ce+dice.", rich_help_panel=_TRAINING)]
@@ -74,7 +74,7 @@ CropOnDefect = Annotated[
     typer.Option(
         "--crop-on-defect",
         metavar="FRAC",
-        help="Share of crops cut round a defect. (0.5; 0 if uniform)",
+        help="Share of crops cut round a defect. (0.8; 0 if uniform)",
         rich_help_panel=_SAMPLES,
     ),
 ]

@@ -41,14 +41,14 @@ class TrainSettings:
     network: str = DEFAULT
     steps: int = DEFAULT_STEPS
     batch: int = 16
-    learning_rate: float = 0.005
+    learning_rate: float = 0.002
     weight_decay: float = 1e-4  # Decoupled from the gradient (AdamW); 0 makes it Adam.
     schedule: Schedule = "cosine"
-    warmup_frac: float = 0.03  # Share of the steps in which the learning rate rises from 0.
+    warmup_frac: float = 0.1  # Share of the steps in which the learning rate rises from 0.
     sampling: Sampling = "balanced"
     augmentation: Augmentation = field(default_factory=Augmentation.paper_segment)
     crop_px: int | None = None  # None = whole tiles.
-    crop_on_defect_frac: float = 0.5  # Share of the crops of a tile with defects that are cut round one of them.
+    crop_on_defect_frac: float = 0.8  # Share of the crops of a tile with defects that are cut round one of them.
     loss: LossSettings = field(default_factory=LossSettings)
     synthetic_share: float = 0.0  # Of the samples drawn.
     ema_half_life_steps: int = 500
@@ -78,7 +78,7 @@ class TrainSettings:
 
         Example:
             >>> TrainSettings(steps=100, warmup_frac=0.0).rate(50)
-            0.0025
+            0.001
         """
         warmup = round(self.warmup_frac * self.steps)
         if self.schedule == "constant":
