@@ -24,6 +24,7 @@ def ladder(
     crop: Annotated[int, typer.Option(metavar="PX", help="Side of the training crops; 0 = whole tiles.")] = 224,
     steps: Annotated[int, typer.Option(help="Training steps of every rung.")] = 1500,
     batch: Annotated[int, typer.Option(help="Crops a step.")] = 16,
+    learning_rate: Annotated[float, typer.Option(help="Of the inspector, in every rung.")] = 0.001,
     share: Annotated[float, typer.Option(help="Share of synthetic tiles among the samples drawn.")] = 0.5,
     per_class: Annotated[int, typer.Option(metavar="TILES", help="Real + synthetic tiles of each class.")] = 100,
     gan_width: Annotated[
@@ -47,6 +48,7 @@ def ladder(
         crop_px=crop or None,
         steps=steps,
         batch=batch,
+        learning_rate=learning_rate,
         synthetic_share=share,
         per_class=per_class,
         gan_width=gan_width,
