@@ -20,9 +20,9 @@ from blemish.gan.planes import LabelPlanes
 class LossWeights:
     """How much each loss counts. The paper gives none; these are ours (docs/adr/0004)."""
 
-    defect: float = 10.0
-    background: float = 10.0
-    fused: float = 10.0
+    defect: float = 100.0
+    background: float = 100.0
+    fused: float = 100.0
     adversarial: float = 1.0
 
 

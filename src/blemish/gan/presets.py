@@ -58,7 +58,7 @@ class GanSettings:
 PRESETS: Mapping[str, GanSettings] = MappingProxyType(
     {
         # Given by the paper: learning rate, epochs, tile size, width, augmentation. The rest is ours (docs/adr/0004).
-        "paper": GanSettings(preset="paper", learning_rates=(0.005, 0.001, 0.0002), epochs=1000),
+        "paper": GanSettings(preset="paper", learning_rates=(0.005, 0.0002, 0.00005), epochs=1000),
     }
 )
 
