@@ -151,7 +151,6 @@ class FCHarDNet(nn.Module):
             width = block.channels_out
         self.head = nn.Conv2d(width, outputs, 1)
         nn.init.kaiming_normal_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
 
     def forward(self, picture: Tensor) -> Tensor:
         """Logits float N outputs H W for a picture float N channels H W in [0, 1], any H and W.
