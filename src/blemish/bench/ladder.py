@@ -133,7 +133,15 @@ def _compute(view: Dataset, scale: Scale, work: Path, key: str, name: str, base:
         synthetic, settings = [Dataset(folder)], with_synthetic(settings, scale)
     run = work / "runs" / f"{name}-{key}"
     started = time.perf_counter()
-    train(view, run, settings, synthetic=synthetic, pace=Pace.of(settings.steps), resume=run.exists())
+    train(
+        view,
+        run,
+        settings,
+        synthetic=synthetic,
+        pace=Pace.of(settings.steps),
+        resume=run.exists(),
+        start=Path(scale.start) if scale.start else None,
+    )
     seconds = time.perf_counter() - started
     found = evaluate(TorchSegmenter.load(run), view, view.select(Split.VAL)).to_dict()
     return {

@@ -24,9 +24,10 @@ class Scale:
     crop_px: int | None = 224
     batch: int = 16
     steps: int = 1500
-    learning_rate: float = 0.001
+    learning_rate: float = 0.002
     synthetic_share: float = 0.5
     per_class: int = 100  # Real + synthetic train tiles of each class.
+    start: str = ""  # A finished run whose weights every rung begins with; empty = from scratch.
     gan_width: int = 16
     gan_size_px: int = 128
     gan_batch: int = 8
@@ -61,7 +62,7 @@ def simple_settings(name: str, scale: Scale, seed: int) -> TrainSettings:
     augmented = replace(base, augmentation=Augmentation.paper_segment())
     if name == "augment":
         return augmented
-    balanced = replace(augmented, sampling="balanced", crop_on_defect_frac=0.5)
+    balanced = replace(augmented, sampling="balanced", crop_on_defect_frac=0.8)
     if name == "balance":
         return balanced
     return replace(balanced, loss=LOSSES["focal+dice"])

@@ -24,7 +24,10 @@ def ladder(
     crop: Annotated[int, typer.Option(metavar="PX", help="Side of the training crops; 0 = whole tiles.")] = 224,
     steps: Annotated[int, typer.Option(help="Training steps of every rung.")] = 1500,
     batch: Annotated[int, typer.Option(help="Crops a step.")] = 16,
-    learning_rate: Annotated[float, typer.Option(help="Of the inspector, in every rung.")] = 0.001,
+    learning_rate: Annotated[float, typer.Option(help="Of the inspector, in every rung.")] = 0.002,
+    start_from: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Run whose weights every rung begins with.")
+    ] = None,
     share: Annotated[float, typer.Option(help="Share of synthetic tiles among the samples drawn.")] = 0.5,
     per_class: Annotated[int, typer.Option(metavar="TILES", help="Real + synthetic tiles of each class.")] = 100,
     gan_width: Annotated[
@@ -49,6 +52,7 @@ def ladder(
         steps=steps,
         batch=batch,
         learning_rate=learning_rate,
+        start=str(start_from) if start_from else "",
         synthetic_share=share,
         per_class=per_class,
         gan_width=gan_width,

@@ -88,6 +88,12 @@ SyntheticShare = Annotated[
         "--synthetic-share", metavar="FRAC", help="Of the samples, if there is a set.", rich_help_panel=_SAMPLES
     ),
 ]
+StartFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--start-from", metavar="RUN", help="Begin with the weights of a finished run.", rich_help_panel=_SAMPLES
+    ),
+]
 Threads = Annotated[
     int, typer.Option("--threads", metavar="N", min=1, help="That draw samples.", rich_help_panel=_SAMPLES)
 ]
@@ -130,6 +136,7 @@ def train(
     crop_on_defect: CropOnDefect = None,
     synthetic: Synthetic = None,
     synthetic_share: SyntheticShare = 0.5,
+    start_from: StartFrom = None,
     threads: Threads = 2,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same machine: same weights.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run was stopped.")] = False,
@@ -167,7 +174,9 @@ def train(
         show(settings.to_dict(), _plan(settings, len(train_records(data))), as_json)
         return
     pace = Pace.of(count, threads)
-    done = run_training(data, out, settings, synthetic=made, pace=pace, precision=_precision(precision), resume=resume)
+    done = run_training(
+        data, out, settings, synthetic=made, pace=pace, precision=_precision(precision), resume=resume, start=start_from
+    )
     row = done.outcome.last_row
     text = "  ".join(f"{name} {value:.4g}" for name, value in row.items())
     show({"weights": str(done.weights), "seconds": round(done.outcome.seconds, 1), **row}, text, as_json)

@@ -27,6 +27,7 @@ from blemish.segment.model import TorchSegmenter, save_segmenter, to_input
 from blemish.segment.networks import build
 from blemish.segment.panels import below, panel
 from blemish.segment.settings import TrainSettings
+from blemish.segment.start import start_from
 from blemish.train.ema import MovingAverage
 from blemish.train.loader import BatchLoader
 from blemish.train.loop import LoopSettings, Outcome, run_loop
@@ -72,6 +73,7 @@ def train(
     pace: Pace | None = None,
     precision: Precision | None = None,
     resume: bool = False,
+    start: Path | None = None,
 ) -> Trained:
     """Train on the train split of a data set (and synthetic ones), judge by its val split, write weights and card.
 
@@ -80,6 +82,7 @@ def train(
         synthetic: sets whose tiles make up `settings.synthetic_share` of the samples drawn.
         precision: None = bfloat16 where the hardware has it.
         resume: go on where the run was stopped; gives what an uninterrupted run would have given.
+        start: a finished run whose weights are begun with (`segment.start`); None = fresh weights.
 
     Raises:
         DatasetError: no train split, other classes, or real tiles in a synthetic set.
@@ -92,8 +95,10 @@ def train(
     val = spread(dataset.select(Split.VAL), settings.val_tiles)
     if settings.keep == "best" and not val:
         raise InputError(f"{dataset.folder} has no val split to choose the best by: use --keep last")
-    facts = _facts(dataset, synthetic, settings, precision)
-    trainer = SegmentTrainer(_fresh_network(dataset, settings), dataset, val, settings, precision)
+    network = _fresh_network(dataset, settings)
+    begun = None if start is None else start_from(network, start).to_dict()
+    facts = _facts(dataset, synthetic, settings, precision) | {"start": begun}
+    trainer = SegmentTrainer(network, dataset, val, settings, precision)
     run = RunFolder.start(out, facts, resume=resume)
     loop = LoopSettings(
         steps=settings.steps,
