@@ -105,7 +105,7 @@ def test_features_of_a_rectangle_are_as_computed_by_hand():
     assert features[0, 1] == pytest.approx(1.0, abs=0.01)
     assert features[0, 2] == pytest.approx(12 / (4 * np.pi), abs=0.01)
     assert features[0, 3] == pytest.approx(np.log1p(120), abs=0.01)
-    assert features[0, 5:7] == pytest.approx([1.0, 100 / 255])
+    assert features[0, 5:7] == pytest.approx([40 / 80, 100 / 255], abs=0.01)
 
 
 def test_where_the_ground_is_dark_nothing_is_looked_for():

@@ -12,7 +12,7 @@ from blemish.simulate.defects import SOFT_PX
 from blemish.simulate.line import DEFAULT, LineSettings, simulate_cell
 
 SMALL = replace(LineSettings.small(640, 400), clean_share=0.0, defects_per_cell=6.0)
-BUSY = replace(LineSettings.small(900, 600), clean_share=0.0, defects_per_cell=60.0, marks_per_mpx=0.0)
+BUSY = replace(LineSettings.small(1800, 1100), clean_share=0.0, defects_per_cell=60.0, marks_per_mpx=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +97,8 @@ def test_sizes_reach_from_below_the_least_size_upward(many_defects):
 
 def test_a_written_share_of_cells_is_clean():
     tiny = replace(LineSettings.small(128, 128), clean_share=0.4)
-    clean = [not simulate_cell(2, index, settings=tiny).defects for index in range(150)]
-    assert 0.28 < np.mean(clean) < 0.52
+    clean = [not simulate_cell(2, index, settings=tiny).defects for index in range(80)]
+    assert 0.24 < np.mean(clean) < 0.56
 
 
 def test_the_default_scan_is_the_papers():

@@ -65,8 +65,8 @@ class FixedParameters:
         channels: int,
         seed: int = 0,
         *,
-        trials: int = 24,
-        tiles_per_class: int = 24,
+        trials: int = 16,
+        tiles_per_class: int = 40,
     ) -> FixedParameters:
         """The best of `trials` random settings by cross-validated mean IoU, each with shape rules of its own.
 

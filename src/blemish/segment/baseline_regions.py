@@ -9,7 +9,7 @@ import numpy as np
 
 from blemish.core.arrays import Bool, Float32, Float64, Int64, UInt8
 
-FEATURES = ("log_area", "log_elongation", "fill", "contrast", "unevenness", "bright_share", "ground", "steepness")
+FEATURES = ("log_area", "log_elongation", "fill", "contrast", "unevenness", "span", "ground", "steepness")
 _LEAST_DEVIATION = 1.0  # Gray levels: a picture without any texture would make every step a defect.
 
 
@@ -53,14 +53,20 @@ def find_regions(gray: UInt8, parameters: VisionParameters) -> Regions:
     change = cv2.GaussianBlur(cv2.subtract(gray, ground, dtype=cv2.CV_32F), (0, 0), parameters.smooth_px)
     inside = ground >= parameters.least_ground
     change = np.asarray(change, np.float32) / np.float32(_deviation(np.asarray(change), inside))
-    mask = (((change > parameters.bright) | (change < -parameters.dark)) & inside).astype(np.uint8)
-    mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, _disc(parameters.close_px)), np.uint8)
-    mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, _disc(parameters.open_px)), np.uint8)
-    _, plane, figures, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    bright, brights = _connected((change > parameters.bright) & inside, parameters)
+    dark, darks = _connected((change < -parameters.dark) & inside, parameters)
+    plane = np.where(bright > 0, bright, np.where(dark > 0, dark + brights, 0))
+    return Regions(plane, _measure(plane, brights + darks, change, ground))
+
+
+def _connected(mask: Bool, parameters: VisionParameters) -> tuple[Int64, int]:
+    """The mask cleaned up, its connected parts that are large enough numbered from 1, and how many there are."""
+    clean = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, _disc(parameters.close_px))
+    clean = cv2.morphologyEx(clean, cv2.MORPH_OPEN, _disc(parameters.open_px))
+    _, plane, figures, _ = cv2.connectedComponentsWithStats(np.asarray(clean, np.uint8), connectivity=8)
     large = np.asarray(figures)[:, cv2.CC_STAT_AREA] >= parameters.least_area_px
     large[0] = False
-    renumbered = np.where(large, np.cumsum(large), 0)[np.asarray(plane)]
-    return Regions(renumbered, _measure(renumbered, int(large.sum()), change, ground))
+    return np.where(large, np.cumsum(large), 0)[np.asarray(plane)], int(large.sum())
 
 
 def _deviation(change: Float32, inside: Bool) -> float:
@@ -92,7 +98,7 @@ def _measure(plane: Int64, count: int, change: Float32, ground: UInt8) -> Float6
         area / (4 * np.pi * np.sqrt(long * short)),  # 1 for a full ellipse, less for curls, rings and clusters.
         np.sign(contrast) * np.log1p(np.abs(contrast)),
         np.log1p(np.sqrt(np.maximum(mean(here * here) - np.square(contrast), 0))),
-        mean((here > 0).astype(np.float64)),
+        np.sqrt(12 * np.maximum(xx, yy)) / max(plane.shape),  # Near 1 for what runs through the picture.
         mean(ground[y, x].astype(np.float64)) / 255,
         np.log1p(mean(slope[y, x].astype(np.float64))),
     ]

@@ -37,7 +37,7 @@ def name_regions(features: Float64, rules: Sequence[ShapeRule]) -> UInt8:
 
 
 def learn_rules(
-    features: Float64, classes: Int64, weights: Float64, *, depth: int = 5, least_regions: int = 3
+    features: Float64, classes: Int64, weights: Float64, *, depth: int = 5, least_regions: int = 1
 ) -> tuple[ShapeRule, ...]:
     """Cut the feature space so that each part holds one class as purely as may be (a classification tree, Gini).
 
@@ -50,7 +50,7 @@ def learn_rules(
 
     Example:
         >>> sizes, classes = np.array([[1.0], [2.0], [8.0], [9.0]]), np.array([0, 0, 2, 2])
-        >>> rules = learn_rules(sizes, classes, np.ones(4), least_regions=1)
+        >>> rules = learn_rules(sizes, classes, np.ones(4))
         >>> [(rule.class_index, rule.low, rule.high) for rule in rules]
         [(0, (None,), (5.0,)), (2, (5.0,), (None,))]
     """
@@ -97,7 +97,8 @@ def _best_cut(features: Float64, classes: Int64, weights: Float64, least_regions
         impurity = np.where(allowed, impurity, np.inf)
         if len(impurity) and impurity.min() < best:
             place = int(impurity.argmin())
-            best, cut = impurity[place], (feature, float((values[place] + values[place + 1]) / 2))
+            middle = float((values[place] + values[place + 1]) / 2)
+            best, cut = impurity[place], (feature, min(middle, float(np.nextafter(values[place + 1], -np.inf))))
     return cut
 
 

@@ -19,8 +19,9 @@ from blemish.segment.baseline_regions import FEATURES, Regions, VisionParameters
 from blemish.segment.baseline_rules import ShapeRule, learn_rules, name_regions
 
 FOLDS = 3
-_DEPTHS = (3, 5, 7)
-_LENIENCY = (1.0, 0.4, 0.15)  # What a region without a defect counts: less finds more, right and wrong.
+_DEPTHS = (5, 8)
+_LENIENCY = (4.0, 2.0, 1.0, 0.5, 0.2)  # What a region without a defect counts: less finds more, right and wrong.
+_CLEAN_TIMES = 6  # Clean tiles kept for each tile of a class: what is no defect has more faces.
 _ENOUGH = 0.25  # A region is of a class when this share of it is.
 
 
@@ -135,10 +136,14 @@ def _cross_validated(found: _Found, depth: int, leniency: float) -> float:
 
 
 def _rules_of(found: _Found, used: Bool, depth: int, leniency: float) -> tuple[ShapeRule, ...]:
-    """Rules from the regions used, each counting by the root of its area: between all regions and all pixels alike."""
+    """Rules from the regions used; the mean IoU wants large regions and rare classes to count, each by its root."""
     used = used & (found.classes != IGNORE)
-    weights = found.weights * np.sqrt(10 ** found.features[:, 0]) * np.where(found.classes == 0, leniency, 1.0)
-    return learn_rules(found.features[used], found.classes[used], weights[used], depth=depth)
+    classes = found.classes[used]
+    weights = found.weights[used] * np.sqrt(10 ** found.features[used, 0])
+    if len(classes):
+        weights = weights / np.sqrt(np.bincount(classes, weights)[classes])
+    weights = weights * np.where(classes == 0, leniency, 1.0)
+    return learn_rules(found.features[used], classes, weights, depth=depth)
 
 
 def _choose_tiles(samples: Iterable[Sample], defects: int, each: int, seed: int) -> _Tiles:
@@ -151,7 +156,7 @@ def _choose_tiles(samples: Iterable[Sample], defects: int, each: int, seed: int)
             pool = pools[index]
             pool[sample.record.id] = ticket, sample
             seen[index] += 1
-            if len(pool) > each:
+            if len(pool) > (each if index else _CLEAN_TIMES * each):
                 del pool[max(pool, key=lambda name: pool[name][0])]
     if not any(pools[1:]):
         raise DatasetError("the baseline needs training tiles that show a defect, got none: give it labelled tiles")

@@ -22,7 +22,9 @@ SOFT_PX = 28  # No pixel farther than this from a defect's visible pixels is cha
 _RING_PX = 16  # How far round a defect its surroundings count as local texture.
 _TEXTURE_PX = 6.0  # Detail coarser than this is shading, not texture.
 _LARGEST_GRAY = 105.0
+_CONTRAST_SPREAD = 0.4  # Of the logarithm.
 _ISLAND_PX = 9  # Nobody would see, or paint, an island of fewer pixels.
+_LARGEST_PX = 400.0
 _TRIES = 5
 
 
@@ -106,7 +108,7 @@ def _draw(
     """One defect somewhere on the cell; None where too little of it would show."""
     kind = KINDS[class_index - 1]
     largest = 0.55 * min(layout.size_hw)
-    size = min(kind.size_px * float(np.exp(generator.normal(0, kind.size_spread))), 460.0, largest)
+    size = min(kind.size_px * float(np.exp(generator.normal(0, kind.size_spread))), _LARGEST_PX, largest)
     change = kind.paint(generator, max(size, 8.0))
     centre = _place(generator, kind, layout, settings)
     change, rows, columns = _on_scan(change, centre, layout)
@@ -119,13 +121,20 @@ def _draw(
         return None
     change = _faded(change / peak, visible)
     deviation = texture_deviation(signal, rows, columns, settings.noise_gray)
-    contrast = settings.contrast * kind.contrast * float(np.exp(generator.normal(0, kind.contrast_spread)))
+    contrast = settings.contrast * _contrast(generator, kind, settings)
     mean_change = float(np.abs(change[visible]).mean())
     gray = min(contrast * deviation / mean_change, _LARGEST_GRAY)
     defect = SimulatedDefect(
         class_index, _box(visible, rows, columns), gray * mean_change / deviation, int(visible.sum())
     )
     return _Patch(defect, rows, columns, change * np.float32(gray), visible)
+
+
+def _contrast(generator: np.random.Generator, kind: Kind, settings: LineSettings) -> float:
+    """The contrast wanted: a written share is faint, between 1 and 2, and the rest log-normal."""
+    if generator.random() < settings.faint_share:
+        return float(generator.uniform(1.0, 2.0))
+    return kind.contrast * float(np.exp(generator.normal(0, _CONTRAST_SPREAD)))
 
 
 def _place(generator: np.random.Generator, kind: Kind, layout: Layout, settings: LineSettings) -> tuple[float, float]:

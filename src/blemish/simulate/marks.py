@@ -53,7 +53,7 @@ def _smudge(generator: np.random.Generator) -> Float32:
     y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     hill = np.clip(1 - np.square(x) - np.square(y), 0, 1)
     streaks = 0.5 + 0.5 * np.tanh(fields.fractal(generator, height, width, generator.uniform(8, 40)))
-    return fields.f32(hill * streaks) * _gray(generator, 5, 15)
+    return fields.f32(hill * streaks) * _gray(generator, 4, 11)
 
 
 def _scuff(generator: np.random.Generator) -> Float32:

@@ -26,11 +26,12 @@ class LineSettings:
     height_px: int = 2000  # Across the table, one row a sensor element.
     with_defects: bool = True  # False renders the same cells without their defects.
     clean_share: float = 0.25  # Share of cells without any defect.
-    defects_per_cell: float = 9.0  # Mean number on a cell that has any.
+    defects_per_cell: float = 14.0  # Mean number on a cell that has any.
     class_shares: tuple[float, ...] = (0.22, 0.02, 0.23, 0.46, 0.04, 0.03)  # Groove .. black dot, paper's Table 3.
-    edge_share: float = 0.35  # Share of defects whose middle lies on a seal, tab or cup edge.
+    edge_share: float = 0.25  # Share of defects whose middle lies on a seal, tab or cup edge.
+    faint_share: float = 0.14  # Share of defects with a contrast of only 1 to 2 times the local texture's deviation.
     contrast: float = 1.0  # Multiplies every defect's contrast; below 1 is a harder line.
-    marks_per_mpx: float = 9.0  # Dust, dirt, fibres and scuffs that are no defect, per million pixels.
+    marks_per_mpx: float = 7.0  # Dust, dirt, fibres and scuffs that are no defect, per million pixels.
     light_frac: float = 0.22  # How far the light falls off from the brightest to the darkest place.
     jitter_px: float = 0.8  # Deviation of a camera line across the table.
     noise_gray: float = 2.4  # Deviation of the sensor's noise.
@@ -41,7 +42,7 @@ class LineSettings:
                 f"a simulated scan must be at least {LEAST_SIDE_PX} x {LEAST_SIDE_PX} px, "
                 f"got {self.width_px} x {self.height_px}: give a larger --size"
             )
-        for name in ("clean_share", "edge_share", "light_frac"):
+        for name in ("clean_share", "edge_share", "faint_share", "light_frac"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} must be a share from 0 to 1, got {getattr(self, name)}")
         if self.defects_per_cell < 1 or len(self.class_shares) != 6 or min(self.class_shares) < 0:

@@ -28,8 +28,7 @@ class Kind:
     paint: Painter
     size_px: float  # Median of the longest side; sizes are log-normal.
     size_spread: float  # Deviation of the logarithm of the size.
-    contrast: float  # Median contrast, as a multiple of the local texture's deviation.
-    contrast_spread: float
+    contrast: float  # Median contrast of those not drawn faint, as a multiple of the local texture's deviation.
     edge_bias: float  # How much likelier at an edge than the average defect.
     close_frac: float = 0.02  # Gaps up to twice this share of the size, where bright turns into dark, are visible too.
 
@@ -104,12 +103,12 @@ def black_dot(generator: np.random.Generator, size_px: float) -> Float32:
 
 
 KINDS = (
-    Kind(groove, 130, 0.60, 3.7, 0.50, 0.6),
-    Kind(spore, 64, 0.45, 3.3, 0.45, 1.0),
-    Kind(protrusion, 70, 0.55, 3.5, 0.50, 1.0, 0.22),
-    Kind(leakage, 90, 0.65, 2.9, 0.50, 1.4),
-    Kind(white_dot, 24, 0.38, 5.0, 0.55, 0.6),
-    Kind(black_dot, 24, 0.38, 5.0, 0.55, 0.6),
+    Kind(groove, 130, 0.60, 6.0, 0.6),
+    Kind(spore, 64, 0.45, 5.2, 1.0),
+    Kind(protrusion, 62, 0.50, 6.0, 1.0, 0.22),
+    Kind(leakage, 84, 0.55, 5.2, 1.4),
+    Kind(white_dot, 24, 0.38, 8.0, 0.6),
+    Kind(black_dot, 24, 0.38, 8.0, 0.6),
 )  # In the order of the taxonomy preset "pouch-cell".
 
 

@@ -61,7 +61,7 @@ def _relief(generator: np.random.Generator, layout: Layout) -> Float32:
     cup = layout.cover(layout.cup, scale=_COARSE).astype(np.float32) * _TO_UNIT
     stack = layout.cover(layout.cup.grown(-24), scale=_COARSE).astype(np.float32) * _TO_UNIT
     height, width = cup.shape
-    relief = 1 + _lit(cup, 2.2, 0.75) + _lit(stack, 1.2, 0.05)
+    relief = 1 + _lit(cup, 2.2, 0.55) + _lit(stack, 1.2, 0.05)
     relief += np.float32(0.035) * (cup - 1)
     waves = fields.smooth(generator, height, width // 3 + 1, 14)
     relief += np.float32(0.014) * fields.enlarge(waves, height, width)
