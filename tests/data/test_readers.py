@@ -266,6 +266,15 @@ def test_painted_defects_lie_on_the_nearest_background(tmp_path: Path) -> None:
     assert label_map.background[:, 20:].min() == 1
 
 
+def test_clean_painted_labels_of_gray_backgrounds_are_not_taken_for_masks(tmp_path: Path) -> None:
+    colour(tmp_path / "src")
+    for file in (tmp_path / "src" / "painted").iterdir():
+        save(file, np.full_like(np.asarray(Image.open(file)), 0x80))  # Body alone, brighter than a mask's threshold.
+    report, dataset = imported(tmp_path / "src", tmp_path / "out")
+    assert report.format == "colour"
+    assert all(record.is_clean for record in dataset.records)
+
+
 def test_a_soft_painted_edge_is_refused_with_colour_place_and_count(tmp_path: Path) -> None:
     colour(tmp_path / "src")
     soft = np.asarray(Image.open(tmp_path / "src" / "painted" / "c1.png")).copy()

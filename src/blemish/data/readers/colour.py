@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from blemish.core.arrays import UInt8
-from blemish.core.errors import InputError, LabelError, PictureError, TaxonomyError
+from blemish.core.errors import InputError, LabelError, PictureError
 from blemish.core.taxonomy import IGNORE, Taxonomy
 from blemish.data.colour_labels import index_from_colours
 from blemish.data.readers.base import Drawn, Match, Plan, ReadOptions
-from blemish.data.readers.kinds import MaskKind, colours_in, kind_of
+from blemish.data.readers.kinds import MaskKind, colours_in, kind_of, taxonomy_in
 from blemish.data.readers.listing import Listing
 from blemish.data.readers.masks import pairing_of
 from blemish.data.readers.paired import paired_sources
@@ -45,16 +45,6 @@ class ColourMasks:
             folder.listing, pairing, [""] * len(pairing.pairs), partial(_draw, taxonomy), bare_is_clean=False
         )
         return Plan(self.name, tuple(sources), tuple(left_out), taxonomy)
-
-
-def taxonomy_in(listing: Listing) -> Taxonomy | None:
-    """The first TOML file of a folder that is a taxonomy."""
-    for entry in listing.with_extension(".toml"):
-        try:
-            return Taxonomy.from_toml(listing.path(entry))
-        except TaxonomyError:
-            continue
-    return None
 
 
 def _draw(taxonomy: Taxonomy, path: Path, token: str) -> Drawn:

@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from blemish.core.arrays import UInt8, UInt16
-from blemish.core.errors import PictureError
+from blemish.core.errors import PictureError, TaxonomyError
 from blemish.core.taxonomy import IGNORE, Taxonomy, rgb
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.pairing import spread
@@ -27,7 +27,12 @@ class MaskKind(StrEnum):
 
 
 def kind_of(listing: Listing, masks: list[Entry], taxonomy: Taxonomy | None) -> MaskKind | None:
-    """The kind that most of a sample of masks have; None where no mask can be read. Only empty masks are binary."""
+    """The kind that most of a sample of masks have; None where no mask can be read. Only empty masks are binary.
+
+    Args:
+        taxonomy: the user's; None = the one that lies in the folder, if any.
+    """
+    taxonomy = taxonomy or taxonomy_in(listing)
     votes: Counter[MaskKind] = Counter()
     readable = False
     for entry in spread(masks, _SAMPLES):
@@ -41,6 +46,16 @@ def kind_of(listing: Listing, masks: list[Entry], taxonomy: Taxonomy | None) -> 
     if not votes:
         return MaskKind.BINARY if readable else None
     return votes.most_common(1)[0][0]
+
+
+def taxonomy_in(listing: Listing) -> Taxonomy | None:
+    """The first TOML file of a folder that is a taxonomy."""
+    for entry in listing.with_extension(".toml"):
+        try:
+            return Taxonomy.from_toml(listing.path(entry))
+        except TaxonomyError:
+            continue
+    return None
 
 
 def is_gray(pixels: UInt8 | UInt16) -> bool:
@@ -75,14 +90,19 @@ def _kind(listing: Listing, entry: Entry, taxonomy: Taxonomy | None) -> MaskKind
     plane = gray_plane(shown.astype(np.uint8)) if shown.dtype == np.uint8 else None
     try:
         raw = read_index(listing.path(entry))
-    except PictureError:
-        return MaskKind.COLOUR if plane is None else _kind_of_values(plane)
+    except PictureError:  # RGB. A taxonomy's colours are classes also where they are gray, as the pouch cell's body is.
+        return MaskKind.COLOUR if plane is None or _is_painted(shown, taxonomy) else _kind_of_values(plane)
     if plane is None or shown.ndim == 3:  # A palette.
-        painted = taxonomy is not None and set(colours_in(shown.astype(np.uint8))) <= {
-            *colours_of(taxonomy), NOTHING, WHITE,
-        }  # fmt: skip
-        return MaskKind.COLOUR if painted else MaskKind.INDEX
+        return MaskKind.COLOUR if _is_painted(shown, taxonomy) else MaskKind.INDEX
     return _kind_of_values(raw)
+
+
+def _is_painted(shown: UInt8 | UInt16, taxonomy: Taxonomy | None) -> bool:
+    """Whether a picture in three planes shows colours of the taxonomy and no other."""
+    if taxonomy is None or shown.ndim != 3:
+        return False
+    found = set(colours_in(shown.astype(np.uint8)))
+    return found <= {*colours_of(taxonomy), NOTHING, WHITE} and bool(found & colours_of(taxonomy))
 
 
 def _kind_of_values(plane: UInt8) -> MaskKind | None:

@@ -20,8 +20,8 @@ from blemish.core.errors import InputError, LabelError, PictureError
 from blemish.core.records import Origin
 from blemish.core.taxonomy import Taxonomy, rgb
 from blemish.data.readers.base import Drawn, LeftOut, Match, Plan, ReadOptions, SourcePicture
-from blemish.data.readers.colour import taxonomy_in
 from blemish.data.readers.index import draw_index
+from blemish.data.readers.kinds import taxonomy_in
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.pairing import Folder, mask_likeness, spread
 from blemish.picture.read import read_index, read_picture
