@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from monai.losses import DiceLoss, FocalLoss
 
 from blemish.core.errors import InputError
-from blemish.segment.losses import LossSettings, cross_entropy, dice, focal, loss_named, loss_terms
+from blemish.segment.losses import LossSettings, cross_entropy, dice, focal, loss_named, loss_terms, pixel_balance
 
 
 @pytest.fixture
@@ -110,3 +110,28 @@ def test_bad_weights_are_refused(logits, truth):
         loss_terms(logits, truth, loss_named("ce", [1.0, 2.0]))
     with pytest.raises(InputError, match=r"there are ce, focal\+dice"):
         loss_named("mse")
+
+
+def test_pixel_balance_makes_every_class_weigh_alike_then_every_pixel():
+    truth = torch.tensor([[[0, 0, 0, 0, 0, 0, 1, 1, 255]]])
+    alike = pixel_balance(truth, 3, 1.0)
+    assert (alike[0] * 6).item() == pytest.approx((alike[1] * 2).item())
+    assert alike[2] == 0
+    assert pixel_balance(truth, 3, 0.0)[:2].tolist() == [1.0, 1.0]
+
+
+def test_balanced_cross_entropy_is_the_mean_over_classes_and_ends_as_the_plain_one():
+    torch.manual_seed(0)
+    logits, truth = torch.randn(2, 3, 4, 4), torch.randint(0, 3, (2, 4, 4))
+    truth[0, 0] = 255
+    settings = LossSettings(balanced_until=0.5)
+    each = torch.nn.functional.cross_entropy(logits, truth, ignore_index=255, reduction="none")
+    by_class = torch.stack([each[truth == c].mean() for c in range(3)]).mean()
+    assert loss_terms(logits, truth, settings, progress=0.0)["loss"].item() == pytest.approx(by_class.item(), rel=1e-5)
+    plain = torch.nn.functional.cross_entropy(logits, truth, ignore_index=255)
+    assert loss_terms(logits, truth, settings, progress=0.5)["loss"].item() == pytest.approx(plain.item(), rel=1e-5)
+
+
+def test_pixel_balance_beside_class_weights_is_refused():
+    with pytest.raises(InputError, match="use one of both"):
+        LossSettings(class_weights=(1.0, 2.0), balanced_until=0.5)

@@ -10,7 +10,7 @@ from typing import Any
 from blemish.data.augment import Augmentation
 from blemish.data.copy_paste import copy_paste_dataset
 from blemish.data.dataset import Dataset
-from blemish.segment.losses import LOSSES
+from blemish.segment.losses import LOSSES, LossSettings
 from blemish.segment.settings import TrainSettings
 
 SIMPLE = ("real", "augment", "balance", "loss")  # BASE is the best of those that were run.
@@ -25,6 +25,7 @@ class Scale:
     batch: int = 16
     steps: int = 1500
     learning_rate: float = 0.002
+    balanced_until: float = 0.9  # `LossSettings.balanced_until`: without it nothing is found in so few steps.
     synthetic_share: float = 0.5
     per_class: int = 100  # Real + synthetic train tiles of each class.
     start: str = ""  # A finished run whose weights every rung begins with; empty = from scratch.
@@ -52,6 +53,7 @@ def simple_settings(name: str, scale: Scale, seed: int) -> TrainSettings:
         sampling="uniform",
         augmentation=Augmentation.none(),
         crop_on_defect_frac=0.0,
+        loss=LossSettings(balanced_until=scale.balanced_until),
         ema_half_life_steps=max(1, scale.steps // 30),
         val_steps=max(1, scale.steps // 6),
         keep="last",
@@ -65,7 +67,7 @@ def simple_settings(name: str, scale: Scale, seed: int) -> TrainSettings:
     balanced = replace(augmented, sampling="balanced", crop_on_defect_frac=0.8)
     if name == "balance":
         return balanced
-    return replace(balanced, loss=LOSSES["focal+dice"])
+    return replace(balanced, loss=replace(LOSSES["focal+dice"], balanced_until=scale.balanced_until))
 
 
 def with_synthetic(base: TrainSettings, scale: Scale) -> TrainSettings:

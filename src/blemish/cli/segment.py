@@ -88,6 +88,15 @@ SyntheticShare = Annotated[
         "--synthetic-share", metavar="FRAC", help="Of the samples, if there is a set.", rich_help_panel=_SAMPLES
     ),
 ]
+BalancedUntil = Annotated[
+    float | None,
+    typer.Option(
+        "--balanced-until",
+        metavar="FRAC",
+        help="Share of the steps in which classes of few pixels weigh more; 0 = never. By default 0.9, paper 0.",
+        rich_help_panel=_SAMPLES,
+    ),
+]
 StartFrom = Annotated[
     Path | None,
     typer.Option(
@@ -127,6 +136,7 @@ def train(
     learning_rate: Rate = None,
     loss: Loss = "ce",
     class_weights: ClassWeights = "",
+    balanced_until: BalancedUntil = None,
     keep: Keep = "last",
     val_every: ValEvery = None,
     precision: PrecisionText = None,
@@ -152,6 +162,7 @@ def train(
     from blemish.segment.training import Pace
     from blemish.segment.training import train as run_training
 
+    weights = _numbers(class_weights)
     data, made = Dataset(dataset), [Dataset(folder) for folder in synthetic or []]
     count = _steps(preset, steps, epochs, len(train_records(data)), batch)
     changes: dict[str, Any] = {
@@ -159,7 +170,7 @@ def train(
         "steps": count,
         "batch": batch,
         "learning_rate": learning_rate,
-        "loss": loss_named(loss, _numbers(class_weights)),
+        "loss": loss_named(loss, weights, _balance(balanced_until, preset, weights)),
         "keep": keep,
         "val_steps": val_every or max(1, -(-count // 10)),
         "sampling": sampling,
@@ -256,6 +267,15 @@ def _steps(preset: str, steps: int | None, epochs: int | None, tiles: int, batch
     if epochs is None and preset != "paper":
         return DEFAULT_STEPS
     return steps_of(epochs or PAPER_EPOCHS, tiles, batch)
+
+
+def _balance(asked: float | None, preset: str, class_weights: list[float]) -> float:
+    """What was asked; else the default preset's, but not beside class weights, and none for the paper's."""
+    from blemish.segment.settings import BALANCED_UNTIL
+
+    if asked is not None:
+        return asked
+    return BALANCED_UNTIL if preset == "default" and not class_weights else 0.0
 
 
 def _numbers(text: str) -> list[float]:

@@ -23,6 +23,7 @@ class LossSettings:
     dice: float = 0.0
     focal_gamma: float = 2.0  # 0 makes focal the cross-entropy.
     class_weights: tuple[float, ...] = ()  # Of the K + 1 classes, in cross-entropy and focal; () = all alike.
+    balanced_until: float = 0.0  # Share of the steps in which classes of few pixels weigh more: `pixel_balance`.
 
     def __post_init__(self) -> None:
         terms = (self.cross_entropy, self.focal, self.dice)
@@ -30,6 +31,10 @@ class LossSettings:
             raise InputError(f"loss weights must be 0 or more, one above 0, and gamma 0 or more: got {self}")
         if self.class_weights and (min(self.class_weights) < 0 or sum(self.class_weights) <= 0):
             raise InputError(f"class weights must be 0 or more, one above 0, got {list(self.class_weights)}")
+        if not 0 <= self.balanced_until <= 1 or (self.balanced_until and self.class_weights):
+            raise InputError(
+                f"balanced_until must be 0 to 1, and 0 beside class weights, got {self.balanced_until}: use one of both"
+            )
 
 
 LOSSES: Mapping[str, LossSettings] = MappingProxyType(
@@ -41,7 +46,7 @@ LOSSES: Mapping[str, LossSettings] = MappingProxyType(
 )
 
 
-def loss_named(name: str, class_weights: Sequence[float] = ()) -> LossSettings:
+def loss_named(name: str, class_weights: Sequence[float] = (), balanced_until: float = 0.0) -> LossSettings:
     """The settings of a loss by its name on the command line.
 
     Example:
@@ -50,7 +55,7 @@ def loss_named(name: str, class_weights: Sequence[float] = ()) -> LossSettings:
     """
     if name not in LOSSES:
         raise InputError(f"no loss '{name}': there are {', '.join(LOSSES)}")
-    return replace(LOSSES[name], class_weights=tuple(class_weights))
+    return replace(LOSSES[name], class_weights=tuple(class_weights), balanced_until=balanced_until)
 
 
 def cross_entropy(logits: Tensor, truth: Tensor, class_weights: Tensor | None = None) -> Tensor:
@@ -105,13 +110,39 @@ def dice(logits: Tensor, truth: Tensor, *, smooth: float = 1.0) -> Tensor:
     return ((1 - overlap) * shown).sum() / shown.sum().clamp(min=1)
 
 
-def loss_terms(logits: Tensor, truth: Tensor, settings: LossSettings) -> dict[str, Tensor]:
+def pixel_balance(truth: Tensor, classes: int, strength: float) -> Tensor:
+    """Class weights for one batch: (share of the pixels)^-strength; 1 = every class alike, 0 = every pixel alike.
+
+    A defect covers a per cent of a crop. With every pixel alike a network first learns to say "none" everywhere and may
+    stay there; with every class alike it finds defects, and too many. So strength falls from 1 to 0 while it trains.
+
+    Args:
+        truth: int64 N H W of 0..C-1 or 255.
+
+    Returns:
+        float32 C; 0 for a class that the batch does not show.
+
+    Example:
+        >>> pixel_balance(torch.tensor([[[0, 0, 0, 1]]]), 3, 1.0).round(decimals=2).tolist()
+        [1.3300000429153442, 4.0, 0.0]
+    """
+    counts = torch.bincount(truth[truth != IGNORE].flatten(), minlength=classes).float()
+    shares = counts / counts.sum().clamp(min=1)
+    return torch.where(counts > 0, shares.clamp(min=1e-9) ** -strength, 0.0)
+
+
+def loss_terms(logits: Tensor, truth: Tensor, settings: LossSettings, *, progress: float = 1.0) -> dict[str, Tensor]:
     """The terms of a loss by name, and their weighted sum as `loss`; computed in float32 whatever the logits are.
+
+    Args:
+        progress: share of the training that is done, 0 to 1; for `balanced_until`.
 
     Raises:
         InputError: the number of class weights differs from the number of classes.
     """
     weights = _class_weights(logits, settings)
+    if progress < settings.balanced_until:
+        weights = pixel_balance(truth, logits.shape[1], 1 - progress / settings.balanced_until)
     logits = logits.float()
     terms: dict[str, Tensor] = {}
     if settings.cross_entropy > 0:

@@ -19,6 +19,7 @@ Keep = Literal["last", "best"]
 
 DEFAULT_STEPS = 2000
 PAPER_EPOCHS = 1000
+BALANCED_UNTIL = 0.9  # Of the default preset; without it small defects are not found in few steps (docs/adr/0005).
 _PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "default": {},
@@ -28,6 +29,7 @@ _PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "schedule": "constant",
             "warmup_frac": 0.0,
             "sampling": "uniform",
+            "loss": LossSettings(),
         },
     }
 )
@@ -49,7 +51,7 @@ class TrainSettings:
     augmentation: Augmentation = field(default_factory=Augmentation.paper_segment)
     crop_px: int | None = None  # None = whole tiles.
     crop_on_defect_frac: float = 0.8  # Share of the crops of a tile with defects that are cut round one of them.
-    loss: LossSettings = field(default_factory=LossSettings)
+    loss: LossSettings = field(default_factory=lambda: LossSettings(balanced_until=BALANCED_UNTIL))
     synthetic_share: float = 0.0  # Of the samples drawn.
     ema_half_life_steps: int = 500
     keep: Keep = "last"  # Which moving average is written: the last, or the best by validation IoU.

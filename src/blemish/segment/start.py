@@ -1,7 +1,7 @@
 """Start weights: a network begins where another one of the same architecture ended, say one trained on simulated tiles.
 
 A defect is a small share of a tile, and from scratch a network first learns to say "none" everywhere and may stay
-there for long; one that has learned edges, dots and lines elsewhere does not (docs/adr/0008).
+there for long; one that has learned edges, dots and lines elsewhere does not (docs/adr/0005).
 """
 
 from __future__ import annotations
