@@ -12,7 +12,7 @@ from blemish.core.labels import LabelMap
 from blemish.core.records import PartResult, Verdict
 from blemish.core.taxonomy import Taxonomy
 from blemish.metrics.part import wilson
-from blemish.report.chart import Curve, Series, bar_chart, line_chart
+from blemish.report.chart import Curve, Series, bar_chart, line_chart, standalone
 from blemish.report.embed import jpeg_uri, label_picture, png_uri
 from blemish.report.story import InspectedCell, Judged, Pair, PartFigures, Story, outcome, write_story
 
@@ -68,6 +68,12 @@ def test_bars_have_heights_in_proportion_and_nan_has_none():
 
 def test_a_chart_of_nothing_is_still_a_chart():
     assert ElementTree.fromstring(line_chart([Curve("empty", ())], title="t", x_name="steps")).tag == "svg"
+
+
+def test_a_chart_in_a_file_of_its_own_is_an_svg_with_its_colours():
+    svg = standalone(line_chart([Curve("one", ((0, 0.0), (10, 0.5)))], title="t", x_name="steps"))
+    assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
+    assert ".grid{stroke" in svg
 
 
 def test_a_label_is_painted_in_the_taxonomys_colours():

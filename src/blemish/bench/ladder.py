@@ -21,6 +21,7 @@ from blemish.core.errors import InputError
 from blemish.core.records import Split
 from blemish.data.dataset import Dataset
 from blemish.picture.write import write_bytes
+from blemish.report.chart import Curve, line_chart, standalone
 from blemish.segment.evaluation import evaluate
 from blemish.segment.model import TorchSegmenter
 from blemish.segment.training import Pace, train
@@ -91,6 +92,18 @@ def ladder_result(dataset: Dataset, plan: LadderPlan, cells: Sequence[dict[str, 
         "rungs": rungs,
         "cells": list(cells),
     }
+
+
+def curves(cells: Sequence[dict[str, Any]], title: str) -> str:
+    """Learning curves of all cells as an SVG file: mean IoU on the judging fold over the steps."""
+    lines = [
+        Curve(
+            f"{cell['rung']} {cell['fold']}.{cell['seed']}",
+            tuple((float(row["step"]), float(row["val_iou"])) for row in cell["curve"] if "val_iou" in row),
+        )
+        for cell in cells
+    ]
+    return standalone(line_chart(lines, title=title, x_name="training steps"))
 
 
 def table(cells: Sequence[dict[str, Any]], classes: Sequence[str]) -> str:

@@ -39,10 +39,11 @@ def ladder(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Compare what an engineer would do in an afternoon with synthetic tiles, at equal steps, by folds of groups."""
-    from blemish.bench.ladder import LadderPlan, climb, ladder_result, table
+    from blemish.bench.ladder import LadderPlan, climb, curves, ladder_result, table
     from blemish.bench.provenance import write_result
     from blemish.bench.rungs import Scale
     from blemish.data.dataset import Dataset
+    from blemish.picture.write import write_bytes
 
     if out.suffix != ".json":
         raise InputError(f"--out is a .json file, got {out}")
@@ -70,5 +71,7 @@ def ladder(
     data = Dataset(dataset)
     cells = climb(data, plan, work)
     values = write_result(out, ladder_result(data, plan, cells), seeds=plan.seeds)
-    say(f"written: {out}")
+    chart = out.with_suffix(".svg")
+    write_bytes(chart, curves(cells, f"mean IoU, {out.stem}").encode())
+    say(f"written: {out} and {chart}")
     show(values, table(cells, data.taxonomy.defect_names), as_json)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-SERIES_COLOURS = ("#8a94a6", "#2563eb", "#d97706", "#059669")
+SERIES_COLOURS = ("#8a94a6", "#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#0891b2", "#65a30d")
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 720, 260, 56, 44, 14
 
 
@@ -44,7 +44,7 @@ def bar_chart(labels: Sequence[str], series: Sequence[Series], *, title: str, de
         parts.append(_text(middle, _HEIGHT - _BOTTOM + 16, label, "middle"))
         for number, row in enumerate(series):
             x = middle + (number - len(series) / 2) * bar
-            parts.append(_bar(x, bar, row.values[place], top, SERIES_COLOURS[number % 4], decimals))
+            parts.append(_bar(x, bar, row.values[place], top, SERIES_COLOURS[number % len(SERIES_COLOURS)], decimals))
     return _frame(title, [s.name for s in series], "".join(parts))
 
 
@@ -58,13 +58,24 @@ def line_chart(curves: Sequence[Curve], *, title: str, x_name: str, decimals: in
         parts.append(_text(_x(fraction), _HEIGHT - _BOTTOM + 16, f"{x_top * fraction:,.0f}", "middle"))
     parts.append(_text(_x(1), _HEIGHT - _BOTTOM + 32, x_name, "end"))
     for number, curve in enumerate(curves):
-        colour = SERIES_COLOURS[number % 4]
+        colour = SERIES_COLOURS[number % len(SERIES_COLOURS)]
         path = " ".join(f"{_x(x / x_top):.1f},{_y(y, top):.1f}" for x, y in curve.points if not math.isnan(y))
         parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2.5" points="{path}"/>')
         for x, y in curve.points:
             if not math.isnan(y):
                 parts.append(f'<circle cx="{_x(x / x_top):.1f}" cy="{_y(y, top):.1f}" r="2.5" fill="{colour}"/>')
     return _frame(title, [c.name for c in curves], "".join(parts))
+
+
+def standalone(svg: str) -> str:
+    """A chart as a file of its own: with its namespace, size, colours and type face, on white."""
+    style = (
+        "<style>text{font:12px system-ui,DejaVu Sans,sans-serif;fill:#1b2430}"
+        ".small{font-size:9.5px;fill:#5b6675}.grid{stroke:#dde3ea}</style>"
+        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#fff"/>'
+    )
+    head, rest = svg.split(">", 1)
+    return f'{head} xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}">{style}{rest}'
 
 
 def _axis(highest: float) -> tuple[float, list[float]]:
@@ -110,7 +121,7 @@ def _frame(title: str, names: Sequence[str], body: str) -> str:
     legend, x = [], float(_LEFT)
     for number, name in enumerate(names):
         legend.append(
-            f'<rect x="{x:.0f}" y="{_HEIGHT - 12}" width="10" height="10" fill="{SERIES_COLOURS[number % 4]}"/>'
+            f'<rect x="{x:.0f}" y="{_HEIGHT - 12}" width="10" height="10" fill="{SERIES_COLOURS[number % len(SERIES_COLOURS)]}"/>'
         )
         legend.append(_text(x + 15, _HEIGHT - 3, name, "start"))
         x += 34 + 7.2 * len(name)
