@@ -120,9 +120,8 @@ def _text(x: float, y: float, text: str, anchor: str, *, small: bool = False) ->
 def _frame(title: str, names: Sequence[str], body: str) -> str:
     legend, x = [], float(_LEFT)
     for number, name in enumerate(names):
-        legend.append(
-            f'<rect x="{x:.0f}" y="{_HEIGHT - 12}" width="10" height="10" fill="{SERIES_COLOURS[number % len(SERIES_COLOURS)]}"/>'
-        )
+        colour = SERIES_COLOURS[number % len(SERIES_COLOURS)]
+        legend.append(f'<rect x="{x:.0f}" y="{_HEIGHT - 12}" width="10" height="10" fill="{colour}"/>')
         legend.append(_text(x + 15, _HEIGHT - 3, name, "start"))
         x += 34 + 7.2 * len(name)
     return (
