@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from blemish.bench.fill_up import fill_up, train_paper_gan
 from blemish.bundle.bundle import Bundle
 from blemish.core.errors import InputError
 from blemish.core.records import PartResult, Split
@@ -43,14 +44,14 @@ class DemoSettings:
     seed: int = 7
     tile_px: int = 256
     per_class: int = 90  # Real + synthetic train tiles of each class.
-    gan_width: int = 16
+    gan_width: int = 8
     gan_size_px: int = 128
     gan_batch: int = 8
-    gan_steps: int = 600
+    gan_steps: int = 500
     network: str = "hardnet-small"
     crop_px: int = 192
     batch: int = 8
-    steps: int = 400  # Of each of the two inspectors.
+    steps: int = 700  # Of each of the two inspectors.
     synthetic_share: float = 0.5
 
     @classmethod
@@ -120,7 +121,7 @@ def run_demo(work: Path, settings: DemoSettings) -> Products:
     stages.run("cut, label and split", lambda: _imported(scans, data, settings))
     dataset = Dataset(data)
     stages.run("train the GAN", lambda: _train_gan(dataset, folder / "gan", settings))
-    stages.run("generate until balanced", lambda: _generate(dataset, folder / "gan", synthetic, settings))
+    stages.run("generate until balanced", lambda: _fill_up(dataset, folder / "gan", synthetic, settings))
     made = Dataset(synthetic)
     before, after = folder / "inspector-real", folder / "inspector-synthetic"
     stages.run("train the inspector on real tiles", lambda: _train(dataset, before, settings, []))
@@ -160,33 +161,19 @@ def _imported(scans: Path, data: Path, settings: DemoSettings) -> None:
 
 
 def _train_gan(dataset: Dataset, run: Path, settings: DemoSettings) -> None:
-    from blemish.gan.presets import preset
-    from blemish.gan.training import TrainingPlan
-    from blemish.gan.training import train as train_gan
-
-    chosen = preset(
-        "paper",
+    train_paper_gan(
+        dataset,
+        run,
         width=settings.gan_width,
         size_px=settings.gan_size_px,
         batch=settings.gan_batch,
         steps=settings.gan_steps,
-        sampling="class-balanced",
+        seed=settings.seed,
     )
-    plan = TrainingPlan.of(chosen, len(dataset.select(Split.TRAIN)), seed=settings.seed)
-    train_gan(dataset, run, plan, resume=True)
 
 
-def _generate(dataset: Dataset, run: Path, out: Path, settings: DemoSettings) -> None:
-    from blemish.gan.bank import build_bank
-    from blemish.gan.model import TorchGenerator
-    from blemish.gan.plan import plan_per_class
-    from blemish.gan.synthesis import Job, Provenance, synthesise
-
-    generator = TorchGenerator.load(run)
-    plan = plan_per_class(dataset.records, dataset.taxonomy, settings.per_class, seed=settings.seed)
-    bank = build_bank(dataset, sorted({index for item in plan.items for index in item.classes}))
-    job = Job(generator, bank, Provenance(generator.hash, generator.preset, settings.seed), None)
-    synthesise(job, plan, dataset, out, resume=True)
+def _fill_up(dataset: Dataset, run: Path, out: Path, settings: DemoSettings) -> None:
+    fill_up(dataset, run, out, per_class=settings.per_class, seed=settings.seed)
 
 
 def _train(dataset: Dataset, run: Path, settings: DemoSettings, synthetic: list[Dataset]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from blemish.bench.fill_up import fill_up, train_paper_gan
 from blemish.data.augment import Augmentation
 from blemish.data.copy_paste import copy_paste_dataset
 from blemish.data.dataset import Dataset
@@ -82,33 +83,21 @@ def make_copy_paste(view: Dataset, out: Path, scale: Scale, seed: int) -> dict[s
 
 def make_gan_paper(view: Dataset, out: Path, scale: Scale, seed: int) -> dict[str, Any]:
     """The paper's network trained on the view's train tiles, and its synthetic tiles on generated backgrounds."""
-    from blemish.gan import training
-    from blemish.gan.bank import build_bank
-    from blemish.gan.model import TorchGenerator
-    from blemish.gan.plan import plan_per_class
-    from blemish.gan.presets import preset
-    from blemish.gan.synthesis import Job, Provenance, synthesise
-
     run = out.with_name(f"{out.name}-run")
-    settings = preset(
-        "paper",
+    trained = train_paper_gan(
+        view,
+        run,
         width=scale.gan_width,
         size_px=scale.gan_size_px,
         batch=scale.gan_batch,
         steps=scale.gan_steps,
-        sampling="class-balanced",
+        seed=seed,
     )
-    plan = training.TrainingPlan.of(settings, len(view.records), seed=seed)
-    trained = training.train(view, run, plan, resume=run.exists())
-    generator = TorchGenerator.load(run)
-    wanted = plan_per_class(view.records, view.taxonomy, scale.per_class, seed=seed)
-    bank = build_bank(view, sorted({index for item in wanted.items for index in item.classes}))
-    job = Job(generator, bank, Provenance(generator.hash, generator.preset, seed), None)
-    made = synthesise(job, wanted, view, out, resume=True)
+    plan, made = fill_up(view, run, out, per_class=scale.per_class, seed=seed)
     return {
         "gan_seconds": round(trained.outcome.seconds, 1),
         "learning_rate": trained.learning_rate,
-        "plan": wanted.to_dict(),
+        "plan": plan.to_dict(),
         "synthesis": made.to_dict(),
     }
 

@@ -1,0 +1,32 @@
+"""The paper's GAN from training to a synthetic data set, as the ladder and the demo both do it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from blemish.core.records import Split
+from blemish.data.dataset import Dataset
+from blemish.gan.bank import build_bank
+from blemish.gan.model import TorchGenerator
+from blemish.gan.plan import Plan, plan_per_class
+from blemish.gan.presets import preset
+from blemish.gan.synthesis import Job, Provenance, Synthesis, synthesise
+from blemish.gan.training import Trained, TrainingPlan, train
+
+
+def train_paper_gan(
+    dataset: Dataset, run: Path, *, width: int, size_px: int, batch: int, steps: int, seed: int
+) -> Trained:
+    """Train the preset `paper` at a reduced width and tile size, classes drawn evenly; a stopped run goes on."""
+    settings = preset("paper", width=width, size_px=size_px, batch=batch, steps=steps, sampling="class-balanced")
+    plan = TrainingPlan.of(settings, len(dataset.select(Split.TRAIN)), seed=seed)
+    return train(dataset, run, plan, resume=True)
+
+
+def fill_up(dataset: Dataset, run: Path, out: Path, *, per_class: int, seed: int) -> tuple[Plan, Synthesis]:
+    """Write synthetic tiles until every class has `per_class`, on generated backgrounds; a stopped one goes on."""
+    generator = TorchGenerator.load(run)
+    plan = plan_per_class(dataset.records, dataset.taxonomy, per_class, seed=seed)
+    bank = build_bank(dataset, sorted({index for item in plan.items for index in item.classes}))
+    job = Job(generator, bank, Provenance(generator.hash, generator.preset, seed), None)
+    return plan, synthesise(job, plan, dataset, out, resume=True)
