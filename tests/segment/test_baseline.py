@@ -13,7 +13,7 @@ from blemish.data.dataset import Sample
 from blemish.metrics.pixel import Confusion
 from blemish.segment.baseline import FixedParameters
 from blemish.segment.baseline_regions import VisionParameters, find_regions
-from blemish.segment.baseline_rules import ShapeRule, learn_rules, name_regions
+from blemish.segment.baseline_rules import learn_committee, learn_rules, name_regions
 from blemish.segment.baseline_tuning import true_classes
 
 TWO = Taxonomy.of_names("two", ["spot", "bar"])
@@ -85,8 +85,8 @@ def test_json_brings_the_same_baseline_back(baseline):
 def test_another_kind_of_json_is_refused(baseline):
     with pytest.raises(BundleError, match="tune it again"):
         FixedParameters.from_dict({"kind": "recipe"})
-    with pytest.raises(BundleError, match="rules"):
-        FixedParameters.from_dict({k: v for k, v in baseline.to_dict().items() if k != "rules"})
+    with pytest.raises(BundleError, match="committee"):
+        FixedParameters.from_dict({k: v for k, v in baseline.to_dict().items() if k != "committee"})
 
 
 def test_tuning_without_any_defect_is_refused():
@@ -123,15 +123,24 @@ def test_rules_leave_no_gap_and_do_not_overlap():
     features = np.random.default_rng(0).normal(size=(200, 3))
     classes = (features[:, 0] > 0).astype(int) + (features[:, 1] > 0.5)
     rules = learn_rules(features, classes, np.ones(200))
-    held = np.sum([rule.holds(features) for rule in rules], axis=0)
-    assert np.array_equal(held, np.ones(200))
-    assert (name_regions(features, rules) == classes).mean() > 0.95
+    assert np.array_equal(rules.holds(features).sum(axis=1), np.ones(200))
+    assert np.array_equal(rules.name(features), classes)
+
+
+def test_a_committee_names_unseen_regions_by_majority():
+    features = np.random.default_rng(1).normal(size=(600, 6))
+    classes = (features[:, 0] > 0) + 2 * (features[:, 1] > 0.8)
+    committee = learn_committee(features[:500], classes[:500], np.ones(500), seed=4)
+    named = name_regions(features[500:], committee)
+    assert (named == classes[500:]).mean() > 0.85
+    alone = [(rules.name(features[500:]) == classes[500:]).mean() for rules in committee]
+    assert (named == classes[500:]).mean() > np.mean(alone)
 
 
 def test_a_heavier_class_wins_a_mixed_part():
     features, classes = np.zeros((4, 1)), np.array([0, 0, 0, 1])
-    assert learn_rules(features, classes, np.array([1.0, 1, 1, 4]))[0] == ShapeRule(1, (None,), (None,))
-    assert learn_rules(features, classes, np.ones(4))[0] == ShapeRule(0, (None,), (None,))
+    assert learn_rules(features, classes, np.array([1.0, 1, 1, 4])).classes.tolist() == [1]
+    assert learn_rules(features, classes, np.ones(4)).classes.tolist() == [0]
 
 
 def test_a_region_is_what_fills_a_quarter_of_it_and_unknown_where_it_is_mostly_ignored():

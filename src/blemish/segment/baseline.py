@@ -1,7 +1,7 @@
 """The fixed-parameter machine-vision baseline: what an engineer would set up with OpenCV (the paper's first row).
 
 Subtract a background (a large median), threshold bright and dark, clean up by morphology, measure each region's shape,
-and name it by the shape rule it falls under. The same parameters hold for every picture; `tuned` finds them on training
+and name it by the vote of shape rules. The same parameters hold for every picture; `tuned` finds them on training
 tiles (`baseline_tuning`). No torch.
 """
 
@@ -19,7 +19,7 @@ from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Sample
 from blemish.picture.normalise import to_channels
 from blemish.segment.baseline_regions import FEATURES, VisionParameters, find_regions
-from blemish.segment.baseline_rules import ShapeRule, name_regions
+from blemish.segment.baseline_rules import RuleSet, name_regions
 from blemish.segment.baseline_tuning import tune
 
 KIND = "fixed-parameters"
@@ -29,8 +29,8 @@ class FixedParameters:
     """The baseline as a `Segmenter`; make one with `tuned` or `from_dict`.
 
     Example:
-        >>> rules = [ShapeRule(1, (None,) * 8, (None,) * 8)]
-        >>> baseline = FixedParameters(Taxonomy.of_names("one", ["spot"]), 1, VisionParameters(), rules)
+        >>> rules = RuleSet.from_list([{"class_index": 1, "low": {"log_area": 1.0}, "high": {}}], FEATURES)
+        >>> baseline = FixedParameters(Taxonomy.of_names("one", ["spot"]), 1, VisionParameters(), [rules])
         >>> picture = np.full((1, 64, 64, 1), 100, np.uint8)
         >>> picture[0, 20:30, 20:30] = 200
         >>> baseline.probabilities(picture)[0, :, 24, 24].tolist()
@@ -38,12 +38,12 @@ class FixedParameters:
     """
 
     def __init__(
-        self, taxonomy: Taxonomy, channels: int, parameters: VisionParameters, rules: Sequence[ShapeRule]
+        self, taxonomy: Taxonomy, channels: int, parameters: VisionParameters, committee: Sequence[RuleSet]
     ) -> None:
         self.taxonomy = taxonomy
         self.channels = channels
         self.parameters = parameters
-        self.rules = tuple(rules)
+        self.committee = tuple(committee)
 
     def probabilities(self, pictures: UInt8) -> Float32:
         """uint8 N H W C -> float32 N (K+1) H W of zeros and ones: the baseline has no doubts."""
@@ -55,7 +55,7 @@ class FixedParameters:
         """The class of each pixel of one picture (H W or H W C), uint8 H W."""
         gray = np.ascontiguousarray(to_channels(picture, 1)[:, :, 0])
         regions = find_regions(gray, self.parameters)
-        return regions.paint(name_regions(regions.features, self.rules))
+        return regions.paint(name_regions(regions.features, self.committee))
 
     @classmethod
     def tuned(
@@ -78,7 +78,7 @@ class FixedParameters:
             DatasetError: no tile shows a defect.
         """
         found = tune(samples, len(taxonomy.defects), seed, trials=trials, tiles_per_class=tiles_per_class)
-        return cls(taxonomy, channels, found.parameters, found.rules)
+        return cls(taxonomy, channels, found.parameters, found.committee)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` reads them back."""
@@ -88,7 +88,7 @@ class FixedParameters:
             "channels": self.channels,
             "parameters": asdict(self.parameters),
             "features": list(FEATURES),
-            "rules": [asdict(rule) for rule in self.rules],
+            "committee": [rules.to_list(FEATURES) for rules in self.committee],
         }
 
     @classmethod
@@ -101,8 +101,8 @@ class FixedParameters:
         if values.get("kind") != KIND or values.get("features") != list(FEATURES):
             raise BundleError(f"not a {KIND} baseline of this version (kind {values.get('kind')!r}): tune it again")
         try:
-            rules = [ShapeRule(int(r["class_index"]), tuple(r["low"]), tuple(r["high"])) for r in values["rules"]]
+            committee = [RuleSet.from_list(rules, FEATURES) for rules in values["committee"]]
             parameters = VisionParameters(**values["parameters"])
-            return cls(Taxonomy.from_dict(values["taxonomy"]), int(values["channels"]), parameters, rules)
-        except (KeyError, TypeError, ValueError) as error:
+            return cls(Taxonomy.from_dict(values["taxonomy"]), int(values["channels"]), parameters, committee)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BundleError(f"a {KIND} baseline lacks or garbles {error}: tune it again") from error

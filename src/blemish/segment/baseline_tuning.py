@@ -16,11 +16,9 @@ from blemish.data.dataset import Sample
 from blemish.metrics.pixel import Confusion
 from blemish.picture.normalise import to_channels
 from blemish.segment.baseline_regions import FEATURES, Regions, VisionParameters, find_regions
-from blemish.segment.baseline_rules import ShapeRule, learn_rules, name_regions
+from blemish.segment.baseline_rules import RuleSet, learn_committee, name_regions
 
 FOLDS = 3
-_DEPTHS = (5, 8)
-_LENIENCY = (4.0, 2.0, 1.0, 0.5, 0.2)  # What a region without a defect counts: less finds more, right and wrong.
 _CLEAN_TIMES = 6  # Clean tiles kept for each tile of a class: what is no defect has more faces.
 _ENOUGH = 0.25  # A region is of a class when this share of it is.
 
@@ -30,7 +28,7 @@ class Tuned:
     """The settings found, and the cross-validated mean IoU by which they were chosen."""
 
     parameters: VisionParameters
-    rules: tuple[ShapeRule, ...]
+    committee: tuple[RuleSet, ...]
     mean_iou: float
 
 
@@ -75,12 +73,9 @@ def tune(samples: Iterable[Sample], defects: int, seed: int, *, trials: int, til
     best: Tuned | None = None
     for parameters in tqdm(_settings(seed, trials), desc="tune baseline", unit="setting"):
         found = _find(tiles, parameters, defects)
-        for depth in _DEPTHS:
-            for leniency in _LENIENCY:
-                score = _cross_validated(found, depth, leniency)
-                if best is None or score > best.mean_iou:
-                    everything = np.ones(len(found.folds), bool)
-                    best = Tuned(parameters, _rules_of(found, everything, depth, leniency), score)
+        score = _cross_validated(found, seed)
+        if best is None or score > best.mean_iou:
+            best = Tuned(parameters, _committee_of(found, np.ones(len(found.folds), bool), seed), score)
     assert best is not None
     return best
 
@@ -121,12 +116,12 @@ def _count(regions: Regions, truth: UInt8, defects: int) -> Int64:
     return np.bincount(pairs, minlength=rows * side).reshape(rows, side)
 
 
-def _cross_validated(found: _Found, depth: int, leniency: float) -> float:
+def _cross_validated(found: _Found, seed: int) -> float:
     """Mean IoU as it would be on all the tiles that these stand for; each fold is named by the others' rules."""
     names = np.zeros(len(found.folds), np.uint8)
     for fold in range(FOLDS):
         judged = found.folds == fold
-        names[judged] = name_regions(found.features[judged], _rules_of(found, ~judged, depth, leniency))
+        names[judged] = name_regions(found.features[judged], _committee_of(found, ~judged, seed))
     table = Confusion(len(found.missed_px) - 1)
     for name in range(table.defects + 1):
         table.counts[:, name] = np.rint(found.truth_px[names == name].sum(axis=0))
@@ -135,15 +130,14 @@ def _cross_validated(found: _Found, depth: int, leniency: float) -> float:
     return 0.0 if np.isnan(score) else score
 
 
-def _rules_of(found: _Found, used: Bool, depth: int, leniency: float) -> tuple[ShapeRule, ...]:
+def _committee_of(found: _Found, used: Bool, seed: int) -> tuple[RuleSet, ...]:
     """Rules from the regions used; the mean IoU wants large regions and rare classes to count, each by its root."""
     used = used & (found.classes != IGNORE)
     classes = found.classes[used]
     weights = found.weights[used] * np.sqrt(10 ** found.features[used, 0])
     if len(classes):
         weights = weights / np.sqrt(np.bincount(classes, weights)[classes])
-    weights = weights * np.where(classes == 0, leniency, 1.0)
-    return learn_rules(found.features[used], classes, weights, depth=depth)
+    return learn_committee(found.features[used], classes, weights, seed)
 
 
 def _choose_tiles(samples: Iterable[Sample], defects: int, each: int, seed: int) -> _Tiles:

@@ -103,12 +103,12 @@ def black_dot(generator: np.random.Generator, size_px: float) -> Float32:
 
 
 KINDS = (
-    Kind(groove, 130, 0.60, 6.0, 0.6),
-    Kind(spore, 64, 0.45, 5.2, 1.0),
-    Kind(protrusion, 62, 0.50, 6.0, 1.0, 0.22),
-    Kind(leakage, 84, 0.55, 5.2, 1.4),
-    Kind(white_dot, 24, 0.38, 8.0, 0.6),
-    Kind(black_dot, 24, 0.38, 8.0, 0.6),
+    Kind(groove, 130, 0.60, 7.0, 0.6),
+    Kind(spore, 64, 0.45, 6.5, 1.0),
+    Kind(protrusion, 62, 0.50, 7.0, 1.0, 0.22),
+    Kind(leakage, 84, 0.50, 6.5, 1.4),
+    Kind(white_dot, 24, 0.38, 9.0, 0.6),
+    Kind(black_dot, 24, 0.38, 9.0, 0.6),
 )  # In the order of the taxonomy preset "pouch-cell".
 
 
