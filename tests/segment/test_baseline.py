@@ -1,6 +1,7 @@
 """The machine-vision baseline: the Segmenter contract, its rules, honest and repeatable tuning, JSON."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -117,6 +118,19 @@ def test_where_the_ground_is_dark_nothing_is_looked_for():
     plane = find_regions(picture, parameters).plane
     assert plane[35, 125] > 0
     assert not plane[:, :70].any()
+
+
+def test_a_region_reaches_to_its_weak_threshold_and_is_filled_where_it_has_a_hole():
+    picture = np.full((90, 90), 100, np.uint8)
+    picture[30:50, 30:50] = 112  # Weak all over, strong on a frame, nothing in the middle.
+    picture[33:47, 33:47] = 130
+    picture[38:42, 38:42] = 100
+    picture[70:75, 10:30] = 112  # Weak and never strong: no region.
+    parameters = VisionParameters(smooth_px=0.1, bright=20, dark=20, weak_frac=0.5, trim_frac=0.0, close_px=1)
+    plane = find_regions(picture, parameters).plane
+    assert np.array_equal(plane > 0, np.pad(np.ones((20, 20), bool), ((30, 40), (30, 40))))
+    trimmed = find_regions(picture, replace(parameters, trim_frac=0.5)).plane
+    assert np.array_equal(trimmed > 0, np.pad(np.ones((14, 14), bool), ((33, 43), (33, 43))))
 
 
 def test_rules_leave_no_gap_and_do_not_overlap():

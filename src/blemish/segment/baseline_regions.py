@@ -21,6 +21,8 @@ class VisionParameters:
     smooth_px: float = 1.5  # Deviation of the blur before the thresholds.
     bright: float = 4.0
     dark: float = 4.0
+    weak_frac: float = 0.6  # A region reaches as far as this share of its threshold (hysteresis); 1 = no farther,
+    trim_frac: float = 0.4  # nor beyond this share of its own mean change where that is strong; 0 = off.
     close_px: int = 7  # Diameter: gaps up to this are closed; 1 = off.
     open_px: int = 1  # Diameter: regions thinner than this vanish; 1 = off.
     least_area_px: int = 30
@@ -50,23 +52,39 @@ def find_regions(gray: UInt8, parameters: VisionParameters) -> Regions:
     """
     window = min(parameters.background_px, (min(gray.shape) - 1) // 2 * 2 + 1)
     ground = np.asarray(cv2.medianBlur(gray, window), np.uint8)
-    change = cv2.GaussianBlur(cv2.subtract(gray, ground, dtype=cv2.CV_32F), (0, 0), parameters.smooth_px)
+    difference = cv2.subtract(gray, ground, dtype=cv2.CV_32F)
+    change = np.asarray(cv2.GaussianBlur(difference, (0, 0), parameters.smooth_px), np.float32)
     inside = ground >= parameters.least_ground
-    change = np.asarray(change, np.float32) / np.float32(_deviation(np.asarray(change), inside))
-    bright, brights = _connected((change > parameters.bright) & inside, parameters)
-    dark, darks = _connected((change < -parameters.dark) & inside, parameters)
+    change = np.where(inside, change / np.float32(_deviation(change, inside)), np.float32(0))
+    bright, brights = _standing_out(change, parameters.bright, parameters)
+    dark, darks = _standing_out(-change, parameters.dark, parameters)
     plane = np.where(bright > 0, bright, np.where(dark > 0, dark + brights, 0))
     return Regions(plane, _measure(plane, brights + darks, change, ground))
 
 
-def _connected(mask: Bool, parameters: VisionParameters) -> tuple[Int64, int]:
-    """The mask cleaned up, its connected parts that are large enough numbered from 1, and how many there are."""
-    clean = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, _disc(parameters.close_px))
-    clean = cv2.morphologyEx(clean, cv2.MORPH_OPEN, _disc(parameters.open_px))
-    _, plane, figures, _ = cv2.connectedComponentsWithStats(np.asarray(clean, np.uint8), connectivity=8)
-    large = np.asarray(figures)[:, cv2.CC_STAT_AREA] >= parameters.least_area_px
-    large[0] = False
-    return np.where(large, np.cumsum(large), 0)[np.asarray(plane)], int(large.sum())
+def _standing_out(change: Float32, threshold: float, parameters: VisionParameters) -> tuple[Int64, int]:
+    """Where the change passes the threshold: cleaned-up regions without holes, numbered from 1, and their number."""
+    weak = (change > parameters.weak_frac * threshold).astype(np.uint8)
+    weak = np.asarray(cv2.morphologyEx(weak, cv2.MORPH_CLOSE, _disc(parameters.close_px)), np.uint8)
+    weak = np.asarray(cv2.morphologyEx(weak, cv2.MORPH_OPEN, _disc(parameters.open_px)), np.uint8)
+    count, plane, _, _ = cv2.connectedComponentsWithStats(_filled(weak), connectivity=8)
+    numbers = np.asarray(plane)
+    strong = change > threshold
+    strong_px = np.bincount(numbers[strong], minlength=count)
+    level = (
+        parameters.trim_frac * np.bincount(numbers[strong], change[strong], minlength=count) / np.maximum(strong_px, 1)
+    )
+    numbers = np.where(_filled(((change > level[numbers]) & (numbers > 0)).astype(np.uint8)) > 0, numbers, 0)
+    kept = (strong_px > 0) & (np.bincount(numbers.ravel(), minlength=count) >= parameters.least_area_px)
+    kept[0] = False
+    return np.where(kept, np.cumsum(kept), 0)[numbers], int(kept.sum())
+
+
+def _filled(mask: UInt8) -> UInt8:
+    """The mask without its holes, in place."""
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    cv2.drawContours(mask, outlines, -1, 1, cv2.FILLED)
+    return mask
 
 
 def _deviation(change: Float32, inside: Bool) -> float:

@@ -183,6 +183,8 @@ def _settings(seed: int, trials: int) -> list[VisionParameters]:
                 smooth_px=float(draw.choice([0.8, 1.5, 2.5])),
                 bright=round(float(draw.uniform(2.5, 5)), 2),
                 dark=round(float(draw.uniform(2.5, 5)), 2),
+                weak_frac=float(draw.choice([0.5, 0.65, 0.8])),
+                trim_frac=float(draw.choice([0.0, 0.35, 0.5])),
                 close_px=int(draw.choice([3, 7, 11, 15])),
                 open_px=int(draw.choice([1, 3])),
                 least_area_px=int(draw.choice([20, 40, 80])),

@@ -29,7 +29,7 @@ class LineSettings:
     defects_per_cell: float = 14.0  # Mean number on a cell that has any.
     class_shares: tuple[float, ...] = (0.22, 0.02, 0.23, 0.46, 0.04, 0.03)  # Groove .. black dot, paper's Table 3.
     edge_share: float = 0.25  # Share of defects whose middle lies on a seal, tab or cup edge.
-    faint_share: float = 0.14  # Share of defects with a contrast of only 1 to 2 times the local texture's deviation.
+    faint_share: float = 0.18  # Share of defects with a contrast of only 1 to 2 times the local texture's deviation.
     contrast: float = 1.0  # Multiplies every defect's contrast; below 1 is a harder line.
     marks_per_mpx: float = 7.0  # Dust, dirt, fibres and scuffs that are no defect, per million pixels.
     light_frac: float = 0.22  # How far the light falls off from the brightest to the darkest place.
