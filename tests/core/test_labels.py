@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blemish.core.errors import LabelError
@@ -27,6 +27,7 @@ def test_ignore_has_no_latent_form():
     assert to_latent(pixel(255, 1), CELL)[:, 0, 0].tolist() == [0, 1, 0, 0, 0, 0, 0, 0]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_latent_and_label_map_are_inverses(seed):
     random = np.random.default_rng(seed)
