@@ -148,8 +148,16 @@ def test_without_a_lower_rate_left_a_death_is_noted_once_and_a_nan_still_stops()
         health.check(200, losses(g_main=float("inf")))
 
 
-def test_one_dull_batch_is_not_a_death():
+def test_a_response_is_judged_only_where_it_is_measured():
+    health = Health()
+    for step in range(FIRST_STEP + 50):
+        health.check(step, {"d_main": 1.0, "g_fused": 0.1})
+    with pytest.raises(DivergedError, match="dead"):
+        health.check(FIRST_STEP + 50, losses(response=1e-3))
+
+
+def test_one_bad_step_is_no_explosion():
     health = Health()
     for step in range(200):
-        health.check(step, losses(response=0.0 if step % 10 == 0 else 0.3))
+        health.check(step, losses(g_fused=20.0 if step == 150 else 0.1))
     assert health.finding is None

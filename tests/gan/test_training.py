@@ -18,6 +18,7 @@ from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
 from blemish.gan.draw import augmented, train_tiles
+from blemish.gan.health import WATCH_STEPS
 from blemish.gan.model import TorchGenerator
 from blemish.gan.presets import PRESETS, preset
 from blemish.gan.trainer import GanTrainer
@@ -102,12 +103,31 @@ def test_one_batch_is_learned_by_heart(one_thread):
         "background": torch.from_numpy(np.stack([label.background for _, label in tiles])),
     }
     settings = preset("paper", width=8, size_px=64)
-    trainer = GanTrainer(settings, CELL, 1, accelerator("fp32", cpu=True), learning_rate=0.0005, seed=1, watched=[])
-    for step in range(90):
+    watched = [Sample(picture, label, record(place, Split.TRAIN)) for place, (picture, label) in enumerate(tiles)]
+    cpu = accelerator("fp32", cpu=True)
+    trainer = GanTrainer(settings, CELL, 1, cpu, learning_rate=0.0005, seed=1, watched=watched)
+    for step in range(2 * WATCH_STEPS):
         losses = trainer.step(step, batch)
     variance = (batch["picture"].float() / 127.5 - 1).var().item()
     assert losses["g_fused"] < 0.2 * variance
     assert losses["response"] > 0.5
+
+
+def test_flat_gray_is_no_response_even_where_masks_differ(one_thread):
+    tiles = [tile(place, size=32) for place in range(2)]
+    watched = [Sample(picture, label, record(place, Split.TRAIN)) for place, (picture, label) in enumerate(tiles)]
+    batch = {
+        "picture": torch.from_numpy(np.stack([picture[:, :, None] for picture, _ in tiles])),
+        "defect": torch.from_numpy(np.stack([label.defect for _, label in tiles])),
+        "background": torch.from_numpy(np.stack([label.background for _, label in tiles])),
+    }
+    batch["defect"][0, :9] = 255
+    cpu = accelerator("fp32", cpu=True)
+    trainer = GanTrainer(preset("paper", **SMALL), CELL, 1, cpu, learning_rate=1e-9, seed=1, watched=watched)
+    for weights in (*trainer.generator.parameters(), *trainer.average.module.parameters()):
+        weights.data.zero_()
+    assert trainer.step(WATCH_STEPS - 1, batch)["response"] < 1e-3
+    assert "response" not in trainer.step(WATCH_STEPS, batch)
 
 
 def test_the_draw_holds_only_real_train_tiles_and_is_a_function_of_step_and_index(data):
@@ -164,7 +184,7 @@ def test_a_run_leaves_figures_samples_and_a_generator(data, tmp_path):
     trained = train(data, tmp_path / "run", plan())
     rows = [json.loads(line) for line in (tmp_path / "run/figures.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [2, 4, 6]
-    assert {"d_main", "g_main", "g_defect", "g_background", "g_fused", "g_adversarial", "response"} < rows[0].keys()
+    assert {"d_main", "g_main", "g_defect", "g_background", "g_fused", "g_adversarial"} < rows[0].keys()
     grid = read_picture(tmp_path / "run/samples/step-00000006.png")
     assert grid.shape == (4 * 36, 5 * 36, 3)  # A row a class, five columns, 32 px and 4 of gap.
     assert trained.learning_rate == {"asked": 0.0005, "used": 0.0005, "diverged": [], "doubt": None}

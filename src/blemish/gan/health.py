@@ -2,11 +2,12 @@
 
 non-finite   a loss is not a finite number.
 exploded     the fused MSE stays above 4: worse than the farthest that two pictures in [-1, 1] can be apart.
-dead         the fused pictures of a batch differ from each other by less than 0.2 % of what the real ones do: the
-             network no longer looks at its label. Networks of plain ReLU die so when a step was too large.
+dead         what the moving average paints for the watched labels differs by less than 0.2 % of what the real pictures
+             of these labels do: the network no longer looks at its label. Networks of plain ReLU die so when a step
+             was too large; the trained weights may still burst now and then, their average stays flat.
 
-The last two are judged on averages over about 50 steps, from step 100 on; the response's is a geometric mean, as a
-dying network still bursts now and then.
+The last two are judged from step 100 on: the fused MSE on an average over about 50 steps, the response (the share by
+which the painted pictures differ) every 50 steps.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from torch import Tensor, nn
 from blemish.core.errors import TrainingError
 
 FIRST_STEP = 100
+WATCH_STEPS = 50  # The response is measured after every so many steps.
 EXPLODED_MSE = 4.0
 DEAD_RESPONSE = 0.002
 _KEPT = 0.98  # Of the average at each step.
-_LEAST_RESPONSE = 1e-6  # So that one of 0 has a logarithm.
 
 
 class DivergedError(TrainingError):
@@ -36,27 +37,27 @@ class DivergedError(TrainingError):
 
 
 class Health(nn.Module):
-    """Running averages of the fused MSE and the log of the response; buffers, so that a resumed run judges alike.
+    """Running average of the fused MSE, and what was found; buffers, so that a resumed run judges alike.
 
     Args:
         strict: an exploded or dead training is stopped. False = there is no lower rate left to try, so it is only
             noted (`finding`) and goes on; a non-finite loss stops it all the same.
     """
 
-    averages: Tensor
+    fused_mse: Tensor
     found: Tensor
 
     def __init__(self, *, strict: bool = True) -> None:
         super().__init__()
         self.strict = strict
-        self.register_buffer("averages", torch.zeros(2, dtype=torch.float64))
+        self.register_buffer("fused_mse", torch.zeros((), dtype=torch.float64))
         self.register_buffer("found", torch.full((2,), -1.0, dtype=torch.float64))  # Step, and what was measured.
 
     def check(self, step: int, losses: Mapping[str, float]) -> None:
         """Take in the losses of a step.
 
         Args:
-            losses: `g_fused` and `response` among them.
+            losses: `g_fused` among them, and `response` in the steps that measure it.
 
         Raises:
             DivergedError: by the rule above.
@@ -64,12 +65,14 @@ class Health(nn.Module):
         for name, value in losses.items():
             if not math.isfinite(value):
                 raise DivergedError(step, f"loss '{name}' is {value}")
-        log_response = math.log(max(losses["response"], _LEAST_RESPONSE))
-        now = torch.tensor([losses["g_fused"], log_response], dtype=torch.float64, device=self.averages.device)
-        self.averages.copy_(now if step == 0 else self.averages.lerp(now, 1 - _KEPT))
-        fused, answer = float(self.averages[0]), math.exp(float(self.averages[1]))
-        if step >= FIRST_STEP and (fused > EXPLODED_MSE or answer < DEAD_RESPONSE):
-            self._diverged(step, fused if fused > EXPLODED_MSE else answer)
+        now = torch.tensor(losses["g_fused"], dtype=torch.float64, device=self.fused_mse.device)
+        self.fused_mse.copy_(now if step == 0 else self.fused_mse.lerp(now, 1 - _KEPT))
+        if step < FIRST_STEP:
+            return
+        if float(self.fused_mse) > EXPLODED_MSE:
+            self._diverged(step, float(self.fused_mse))
+        elif losses.get("response", math.inf) < DEAD_RESPONSE:
+            self._diverged(step, losses["response"])
 
     @property
     def finding(self) -> tuple[int, str] | None:
@@ -92,13 +95,14 @@ def _reason(measured: float) -> str:
     )
 
 
-def response(fused: Tensor, picture: Tensor) -> Tensor:
-    """How much the fused pictures of a batch differ from each other, as a share of what the real ones do; 0 = dead.
+def response(painted: Tensor, real: Tensor) -> Tensor:
+    """How much the pictures painted for several labels differ, as a share of what the real ones do; 0 = dead.
 
-    The root of the mean, over pixels, of the variance across the batch; for a batch of one, across its pixels.
+    The root of the mean, over pixels, of the variance across the batch; for a batch of one, across its pixels. Do not
+    mask the pictures: masks differ too.
 
     Args:
-        fused, picture: float N C H W.
+        painted, real: float N C H W.
 
     Example:
         >>> x = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1)
@@ -110,4 +114,4 @@ def response(fused: Tensor, picture: Tensor) -> Tensor:
         pictures = pictures.detach().float()
         return (pictures.var(dim=0).mean() if len(pictures) > 1 else pictures.var()).sqrt()
 
-    return spread(fused) / spread(picture).clamp(min=1e-6)
+    return spread(painted) / spread(real).clamp(min=1e-6)

@@ -15,7 +15,7 @@ from blemish.core.seeds import rng
 from blemish.core.taxonomy import IGNORE, Taxonomy, rgb
 from blemish.data.augment import Augmentation, augment, point_on_defect
 from blemish.data.dataset import Dataset, Sample
-from blemish.gan.networks import PaperGenerator
+from blemish.gan.networks import Painted, PaperGenerator
 from blemish.gan.planes import from_network, label_planes, stack_maps
 from blemish.picture.normalise import to_channels
 from blemish.picture.write import write_png
@@ -43,16 +43,21 @@ def write_grid(path: Path, generator: PaperGenerator, tiles: Sequence[Sample], t
         generator: in evaluation mode, on any device.
         tiles: pictures and label maps of one size, a multiple of 16 px.
     """
-    device = next(generator.parameters()).device
     rows = []
     for tile in tiles:
-        defect, background = stack_maps([tile.label_map])
-        planes = label_planes(defect.to(device), background.to(device), taxonomy)
-        with torch.inference_mode():
-            painted = generator(planes.defect_input, planes.background_input)
-        columns = [from_network(picture)[0] for picture in painted]
+        columns = [from_network(picture)[0] for picture in paint(generator, tile, taxonomy)]
         rows.append(_row([label_colours(tile.label_map, taxonomy), *columns, with_channels(tile.picture)]))
     write_png(path, np.concatenate(rows))
+
+
+def paint(generator: PaperGenerator, tile: Sample, taxonomy: Taxonomy) -> Painted:
+    """What the generator paints for the label of one tile, float 1 C H W each, on its device and without gradients."""
+    device = next(generator.parameters()).device
+    defect, background = stack_maps([tile.label_map])
+    planes = label_planes(defect.to(device), background.to(device), taxonomy)
+    with torch.inference_mode():
+        painted: Painted = generator(planes.defect_input, planes.background_input)
+    return painted
 
 
 def label_colours(label_map: LabelMap, taxonomy: Taxonomy) -> UInt8:

@@ -10,16 +10,17 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from blemish.core.arrays import with_channels
 from blemish.core.seeds import derive_seed
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Sample
 from blemish.gan.discriminator import PatchDiscriminator, valid_share
-from blemish.gan.health import Health, response
+from blemish.gan.health import WATCH_STEPS, Health, response
 from blemish.gan.losses import background_mse, defect_mse, fused_mse, painted_loss, real_loss
 from blemish.gan.networks import Painted, PaperGenerator
 from blemish.gan.planes import LabelPlanes, label_planes, to_network
 from blemish.gan.presets import GanSettings
-from blemish.gan.samples import write_grid
+from blemish.gan.samples import paint, write_grid
 from blemish.train.ema import MovingAverage
 from blemish.train.precision import channels_last, to_device
 
@@ -30,7 +31,7 @@ class GanTrainer:
     Args:
         learning_rate: of both networks.
         strict: stop where the training exploded or died, not only where a loss is not finite (`gan.health`).
-        watched: the fixed real tiles of the sample grid.
+        watched: the fixed real tiles of the sample grid, and of the health check; one or more.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class GanTrainer:
         self.optimizers: dict[str, Optimizer] = {"generator": self.g_adam, "discriminator": self.d_adam}
 
     def step(self, step: int, batch: dict[str, Tensor]) -> dict[str, float]:
-        """Phases: paint, d_main, g_main, average.
+        """Phases: paint, d_main, g_main, average; every 50 steps the response.
 
         Raises:
             DivergedError: by the rule of `gan.health`.
@@ -82,9 +83,10 @@ class GanTrainer:
         losses = {
             **self._d_main(painted, picture, planes),
             **self._g_main(painted, picture, planes),
-            "response": response(painted.fused * planes.is_valid, picture * planes.is_valid),
         }
         self.average.update(step)
+        if (step + 1) % WATCH_STEPS == 0:
+            losses["response"] = self._response()
         values = dict(
             zip(losses, torch.stack([loss.detach().float() for loss in losses.values()]).tolist(), strict=True)
         )
@@ -94,6 +96,12 @@ class GanTrainer:
     def sample(self, step: int, folder: Path) -> None:
         """The fixed real labels painted by the moving average: label, defect, background, fused, real."""
         write_grid(folder / f"step-{step:08d}.png", self.average.module, self.watched, self.taxonomy)
+
+    def _response(self) -> Tensor:
+        """Does the moving average still look at its label? (`gan.health`)"""
+        fused = [paint(self.average.module, tile, self.taxonomy).fused for tile in self.watched]
+        real = [to_network(torch.from_numpy(with_channels(tile.picture))[None]) for tile in self.watched]
+        return response(torch.cat(fused), torch.cat(real).to(fused[0].device))
 
     def _d_main(self, painted: Painted, picture: Tensor, planes: LabelPlanes) -> dict[str, Tensor]:
         share = valid_share(planes.is_valid)
