@@ -14,7 +14,7 @@ from blemish.data.dataset import Sample
 from blemish.metrics.pixel import Confusion
 from blemish.segment.baseline import FixedParameters
 from blemish.segment.baseline_regions import VisionParameters, find_regions
-from blemish.segment.baseline_rules import learn_committee, learn_rules, name_regions
+from blemish.segment.baseline_rules import count_votes, learn_committee, learn_rules, name_regions
 from blemish.segment.baseline_tuning import true_classes
 
 TWO = Taxonomy.of_names("two", ["spot", "bar"])
@@ -145,7 +145,7 @@ def test_a_committee_names_unseen_regions_by_majority():
     features = np.random.default_rng(1).normal(size=(600, 6))
     classes = (features[:, 0] > 0) + 2 * (features[:, 1] > 0.8)
     committee = learn_committee(features[:500], classes[:500], np.ones(500), seed=4)
-    named = name_regions(features[500:], committee)
+    named = name_regions(count_votes(features[500:], committee), 0.5)
     assert (named == classes[500:]).mean() > 0.85
     alone = [(rules.name(features[500:]) == classes[500:]).mean() for rules in committee]
     assert (named == classes[500:]).mean() > np.mean(alone)

@@ -194,7 +194,7 @@ def _train(dataset: Dataset, run: Path, settings: DemoSettings, synthetic: list[
 def _judge(
     dataset: Dataset, before: Path, after: Path, settings: DemoSettings
 ) -> tuple[Evaluation, Evaluation, Evaluation]:
-    learning = (dataset.sample(record) for record in dataset.select(Split.TRAIN) if record.classes)
+    learning = (dataset.sample(record) for record in dataset.select(Split.TRAIN))
     fixed = FixedParameters.tuned(learning, dataset.taxonomy, dataset.channels, settings.seed, tiles_per_class=12)
     judged_by = dataset.select(Split.TEST)
     return (

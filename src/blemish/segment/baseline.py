@@ -19,7 +19,7 @@ from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Sample
 from blemish.picture.normalise import to_channels
 from blemish.segment.baseline_regions import FEATURES, VisionParameters, find_regions
-from blemish.segment.baseline_rules import RuleSet, name_regions
+from blemish.segment.baseline_rules import RuleSet, count_votes, name_regions
 from blemish.segment.baseline_tuning import tune
 
 KIND = "fixed-parameters"
@@ -55,7 +55,8 @@ class FixedParameters:
         """The class of each pixel of one picture (H W or H W C), uint8 H W."""
         gray = np.ascontiguousarray(to_channels(picture, 1)[:, :, 0])
         regions = find_regions(gray, self.parameters)
-        return regions.paint(name_regions(regions.features, self.committee))
+        votes = count_votes(regions.features, self.committee)
+        return regions.paint(name_regions(votes, self.parameters.quorum_frac))
 
     @classmethod
     def tuned(

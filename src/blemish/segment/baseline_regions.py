@@ -26,6 +26,7 @@ class VisionParameters:
     close_px: int = 7  # Diameter: gaps up to this are closed; 1 = off.
     open_px: int = 1  # Diameter: regions thinner than this vanish; 1 = off.
     least_area_px: int = 30
+    quorum_frac: float = 0.5  # A region is a defect when this share of the rule sets or more call it one.
     least_ground: int = 0  # Where the background is darker than this gray (beside the part) nothing is looked for.
 
 

@@ -63,12 +63,25 @@ class RuleSet:
         return cls(np.array([int(rule["class_index"]) for rule in rules], np.uint8), np.array(low), np.array(high))
 
 
-def name_regions(features: Float64, committee: Sequence[RuleSet]) -> UInt8:
-    """The class of each region by majority, uint8 N; of equal votes the lower class, so that no defect comes first."""
+def count_votes(features: Float64, committee: Sequence[RuleSet]) -> Int64:
+    """How many rule sets give each region each class, int64 N 256."""
     votes = np.zeros((len(features), 256), np.int64)
     for rules in committee:
         votes[np.arange(len(features)), rules.name(features)] += 1
-    return np.asarray(votes.argmax(axis=1), np.uint8)
+    return votes
+
+
+def name_regions(votes: Int64, quorum_frac: float) -> UInt8:
+    """The class of each region, uint8 N: the defect with most votes where the votes for any defect reach the quorum.
+
+    Example:
+        >>> votes = np.zeros((2, 256), np.int64)
+        >>> votes[0, [0, 1, 2]], votes[1, [0, 1, 2]] = (6, 1, 3), (7, 3, 0)
+        >>> name_regions(votes, 0.4).tolist()
+        [2, 0]
+    """
+    share = 1 - votes[:, 0] / np.maximum(votes.sum(axis=1), 1)
+    return np.where(share >= quorum_frac - 1e-9, 1 + votes[:, 1:].argmax(axis=1), 0).astype(np.uint8)
 
 
 def learn_committee(features: Float64, classes: Int64, weights: Float64, seed: int) -> tuple[RuleSet, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from tqdm import tqdm
@@ -16,9 +16,10 @@ from blemish.data.dataset import Sample
 from blemish.metrics.pixel import Confusion
 from blemish.picture.normalise import to_channels
 from blemish.segment.baseline_regions import FEATURES, Regions, VisionParameters, find_regions
-from blemish.segment.baseline_rules import RuleSet, learn_committee, name_regions
+from blemish.segment.baseline_rules import RuleSet, count_votes, learn_committee, name_regions
 
 FOLDS = 3
+_QUORUMS = (0.5, 0.4, 0.3, 0.2, 0.13)
 _CLEAN_TIMES = 6  # Clean tiles kept for each tile of a class: what is no defect has more faces.
 _ENOUGH = 0.25  # A region is of a class when this share of it is.
 
@@ -73,9 +74,12 @@ def tune(samples: Iterable[Sample], defects: int, seed: int, *, trials: int, til
     best: Tuned | None = None
     for parameters in tqdm(_settings(seed, trials), desc="tune baseline", unit="setting"):
         found = _find(tiles, parameters, defects)
-        score = _cross_validated(found, seed)
-        if best is None or score > best.mean_iou:
-            best = Tuned(parameters, _committee_of(found, np.ones(len(found.folds), bool), seed), score)
+        votes = _votes_of_others(found, seed)
+        for quorum_frac in _QUORUMS:
+            score = _mean_iou(found, name_regions(votes, quorum_frac))
+            if best is None or score > best.mean_iou:
+                committee = _committee_of(found, np.ones(len(found.folds), bool), seed)
+                best = Tuned(replace(parameters, quorum_frac=quorum_frac), committee, score)
     assert best is not None
     return best
 
@@ -93,13 +97,16 @@ def true_classes(truth_px: Float64 | Int64, area_px: Float64 | Int64) -> Int64:
 
 
 def _find(tiles: _Tiles, parameters: VisionParameters, defects: int) -> _Found:
-    found = [find_regions(gray, parameters) for gray in tiles.grays]
-    tables = [_count(regions, truth, defects) for regions, truth in zip(found, tiles.truths, strict=True)]
-    counts = [len(regions.features) for regions in found]
+    features, tables = [np.zeros((0, len(FEATURES)))], []
+    for gray, truth in zip(tiles.grays, tiles.truths, strict=True):
+        regions = find_regions(gray, parameters)
+        features.append(regions.features)
+        tables.append(_count(regions, truth, defects))
+    counts = [len(table) - 1 for table in tables]
     inside = np.concatenate([table[1:] for table in tables])
     weights = np.repeat(tiles.weights, counts)
     return _Found(
-        features=np.concatenate([np.zeros((0, len(FEATURES))), *(regions.features for regions in found)]),
+        features=np.concatenate(features),
         truth_px=inside[:, :-1] * weights[:, None],
         missed_px=np.sum([w * table[0, :-1] for w, table in zip(tiles.weights, tables, strict=True)], axis=0),
         classes=true_classes(inside[:, :-1], inside.sum(axis=1)),
@@ -116,12 +123,17 @@ def _count(regions: Regions, truth: UInt8, defects: int) -> Int64:
     return np.bincount(pairs, minlength=rows * side).reshape(rows, side)
 
 
-def _cross_validated(found: _Found, seed: int) -> float:
-    """Mean IoU as it would be on all the tiles that these stand for; each fold is named by the others' rules."""
-    names = np.zeros(len(found.folds), np.uint8)
+def _votes_of_others(found: _Found, seed: int) -> Int64:
+    """Votes on each region, int64 R 256, by a committee that learnt from the other folds."""
+    votes = np.zeros((len(found.folds), 256), np.int64)
     for fold in range(FOLDS):
         judged = found.folds == fold
-        names[judged] = name_regions(found.features[judged], _committee_of(found, ~judged, seed))
+        votes[judged] = count_votes(found.features[judged], _committee_of(found, ~judged, seed))
+    return votes
+
+
+def _mean_iou(found: _Found, names: UInt8) -> float:
+    """Mean IoU as it would be on all the tiles that these stand for; 0 where it has no value."""
     table = Confusion(len(found.missed_px) - 1)
     for name in range(table.defects + 1):
         table.counts[:, name] = np.rint(found.truth_px[names == name].sum(axis=0))
