@@ -83,9 +83,8 @@ def _judge(task: Task, seed: int) -> dict[str, Any]:
         dataset = Dataset(data)
         learning, judged = dataset.select(Split.TRAIN), dataset.select(Split.TEST)
         started = perf_counter()
-        baseline = FixedParameters.tuned(
-            (dataset.sample(record) for record in learning), dataset.taxonomy, dataset.channels, seed, trials=task.trials
-        )
+        samples = (dataset.sample(record) for record in learning)
+        baseline = FixedParameters.tuned(samples, dataset.taxonomy, dataset.channels, seed, trials=task.trials)
         seconds = perf_counter() - started
         evaluation = evaluate(baseline, dataset, judged)
         defects = sum(counts.defects.values())
