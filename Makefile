@@ -11,12 +11,8 @@ demo: $(READY)
 	$(BIN)/blemish demo --out report --minutes $(MINUTES)
 	@echo "open report/index.html"
 
-# Three processes: after all other tests in one process, a real SIGINT in tests/train ends Python with a segmentation
-# fault (exit code 139, no trace); alone they pass. Which library's state it needs is not known yet.
 test: $(READY)
-	$(BIN)/python -m pytest src
-	$(BIN)/python -m pytest tests/train
-	$(BIN)/python -m pytest tests --ignore=tests/train
+	$(BIN)/python -m pytest
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -5,10 +5,9 @@ from pathlib import Path
 from shutil import copytree
 
 import numpy as np
-import openvino as ov
 import pytest
 
-from blemish.bundle.bundle import Bundle, write_bundle
+from blemish.bundle.bundle import Bundle, openvino_core, write_bundle
 from blemish.bundle.card import read_card, write_card
 from blemish.core.errors import BundleError, InputError
 from blemish.core.protocols import Segmenter
@@ -127,5 +126,5 @@ def test_threads_must_be_at_least_one():
 def test_bfloat16_is_asked_for_by_the_card_and_reported(tmp_path):
     card = read_card(TINY).model_copy(update={"precision": "bf16"})
     write_bundle(tmp_path / "b", MAKER["tiny_network"](), card)
-    known = "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    known = "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     assert Bundle.open(tmp_path / "b").segmenter(threads=1).precision == ("bf16" if known else "f32")

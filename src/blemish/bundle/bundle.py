@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -82,8 +83,7 @@ class BundleSegmenter:
             raise InputError(f"threads must be 1 or more, got {threads}")
         self.card = bundle.card
         self.threads = threads or usable_cores()
-        self._core = ov.Core()
-        self._network = _loaded(self._core, bundle)
+        self._network = _loaded(openvino_core(), bundle)
         self._compiled: dict[tuple[int, int], ov.CompiledModel] = {}
         try:
             self._compiled_for(self.card.tile_px, self.card.tile_px)
@@ -132,7 +132,7 @@ class BundleSegmenter:
                 self._compiled.pop(next(iter(self._compiled)))
             network = self._network.clone()
             network.reshape([1, height, width, self.channels])
-            self._compiled[height, width] = self._core.compile_model(network, "CPU", self._settings())
+            self._compiled[height, width] = openvino_core().compile_model(network, "CPU", self._settings())
         return self._compiled[height, width]
 
     def _settings(self) -> dict[str, str | int]:
@@ -174,6 +174,17 @@ def write_bundle(out: Path, network: ov.Model, card: Card) -> Card:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return finished
+
+
+@cache
+def openvino_core() -> ov.Core:
+    """The one Core of this process, never destroyed.
+
+    OpenVINO's CPU plugin gives the thread that loads it an alternate signal stack and takes the memory away with the
+    Core. Where another thread drops the last reference, the first thread's next signal, a Ctrl-C say, is a segmentation
+    fault (openvino 2026.4.1; tests/bundle/test_signals.py).
+    """
+    return ov.Core()
 
 
 def usable_cores() -> int:
