@@ -12,9 +12,20 @@ from blemish.core.labels import LabelMap
 from blemish.core.records import PartResult, Verdict
 from blemish.core.taxonomy import Taxonomy
 from blemish.metrics.part import wilson
+from blemish.picture.labels import label_picture
 from blemish.report.chart import Curve, Series, bar_chart, line_chart, standalone
-from blemish.report.embed import jpeg_uri, label_picture, png_uri
-from blemish.report.story import InspectedCell, Judged, Pair, PartFigures, Story, outcome, write_story
+from blemish.report.embed import jpeg_uri, png_uri
+from blemish.report.story import (
+    InspectedCell,
+    Judged,
+    Labelled,
+    Pair,
+    PartFigures,
+    Story,
+    UnseenTile,
+    outcome,
+    write_story,
+)
 
 CELL = Taxonomy.preset("pouch-cell")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -22,12 +33,14 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 def a_story(before: float = 0.2, after: float = 0.3) -> Story:
     grey = png_uri(np.full((32, 32), 128, np.uint8))
+    tile = Labelled(grey, grey)
     result = PartResult("PC-<b>1</b>", Verdict.NG, reasons=("one groove",))
     return Story(
         taxonomy=CELL,
         real_tiles=(22, 2, 23, 46, 4, 3),
         synthetic_tiles=(24, 44, 23, 0, 42, 43),
-        pairs=tuple(Pair(d.name, grey, grey, grey, grey) for d in CELL.defects),
+        pairs=tuple(Pair(d.name, None if d.code == "D" else tile, tile) for d in CELL.defects),
+        unseen_tiles=(UnseenTile("A groove", tile, (("real tiles", grey),)),),
         judged=(
             Judged("fixed parameters", (0.3,) * 6, 0.3, 0.5),
             Judged("real tiles", (before, math.nan, *(before,) * 4), before, 0.6),
@@ -101,3 +114,9 @@ def test_a_real_browser_shows_every_picture_wide_and_narrow(tmp_path):
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             assert page.locator("section").count() == 6
         browser.close()
+
+
+def test_a_class_that_needs_no_synthetic_tile_says_so(tmp_path):
+    page = write_story(a_story(), tmp_path).read_text()
+    assert page.count("this class has enough real tiles") == 1
+    assert page.count("no real training tile") == 0

@@ -9,24 +9,25 @@ from pathlib import Path
 
 import numpy as np
 
-from blemish.bench.demo import Products, settings_table
+from blemish.bench.demo import Inspector, Products, settings_table
 from blemish.bench.ladder import learning_curve
-from blemish.core.arrays import UInt8
+from blemish.core.arrays import UInt8, with_channels
+from blemish.core.labels import LabelMap
 from blemish.core.records import Box, Defect, PartResult, Split, TileRecord
 from blemish.core.seeds import rng
 from blemish.core.taxonomy import IGNORE, Taxonomy
-from blemish.data.dataset import Dataset
+from blemish.data.dataset import Dataset, Sample
 from blemish.inspect.defects import Limits, find_defects
 from blemish.inspect.scan import ScoreMap
 from blemish.metrics.part import escape_rate, overkill_rate, review_share
+from blemish.picture.labels import label_picture
 from blemish.picture.normalise import to_8_bit
 from blemish.picture.overlay import draw_overlay
 from blemish.picture.read import read_index, read_picture
 from blemish.picture.tiling import cut
 from blemish.report.chart import Curve
-from blemish.report.embed import jpeg_uri, label_picture, png_uri
-from blemish.report.story import InspectedCell, Judged, Pair, PartFigures, Story
-from blemish.segment.evaluation import Evaluation
+from blemish.report.embed import jpeg_uri, png_uri
+from blemish.report.story import InspectedCell, Judged, Labelled, Pair, PartFigures, Story, UnseenTile
 
 _CLOSE_UP_PX = 256
 _MOST_CLOSE_UPS = 8
@@ -42,12 +43,12 @@ def tell(products: Products) -> Story:
         real_tiles=_tiles_per_class(dataset, Split.TRAIN),
         synthetic_tiles=_tiles_per_class(products.synthetic, Split.TRAIN),
         pairs=_pairs(products),
-        judged=(
-            _judged("fixed-parameter vision", products.baseline),
-            _judged("real tiles", products.before),
-            _judged("real + synthetic", products.after),
+        judged=tuple(_judged(inspector) for inspector in _inspectors(products)),
+        unseen_tiles=_unseen_tiles(products),
+        curves=(
+            _curve(products.before.name, products.before_run),
+            _curve(products.after.name, products.after_run),
         ),
-        curves=(_curve("real tiles", products.before_run), _curve("real + synthetic", products.after_run)),
         cell=_inspected(shown, truths[shown.serial], products.scans, taxonomy),
         parts=_parts(products.results, truths),
         settings=settings_table(products.settings),
@@ -81,24 +82,47 @@ def _tiles_per_class(dataset: Dataset, split: Split) -> tuple[int, ...]:
 
 
 def _pairs(products: Products) -> tuple[Pair, ...]:
-    pairs = []
-    for index, defect in enumerate(products.dataset.taxonomy.defects, start=1):
+    pairs, taxonomy = [], products.dataset.taxonomy
+    for index, defect in enumerate(taxonomy.defects, start=1):
         made = _drawn(products.synthetic.records, index, products.settings.seed)
         real = _drawn(products.dataset.select(Split.TRAIN), index, products.settings.seed)
-        if made is None or real is None:
-            continue
-        one, other = products.synthetic.sample(made), products.dataset.sample(real)
-        taxonomy = products.dataset.taxonomy
+        synthetic = None if made is None else _labelled(products.synthetic.sample(made), taxonomy)
         pairs.append(
             Pair(
                 f"{defect.code} {defect.name}",
-                png_uri(label_picture(one.label_map, taxonomy)),
-                png_uri(one.picture),
-                png_uri(label_picture(other.label_map, taxonomy)),
-                png_uri(other.picture),
+                synthetic,
+                None if real is None else _labelled(products.dataset.sample(real), taxonomy),
             )
         )
     return tuple(pairs)
+
+
+def _labelled(sample: Sample, taxonomy: Taxonomy) -> Labelled:
+    return Labelled(png_uri(sample.picture), png_uri(label_picture(sample.label_map, taxonomy)))
+
+
+def _inspectors(products: Products) -> tuple[Inspector, ...]:
+    return products.baseline, products.before, products.after
+
+
+def _unseen_tiles(products: Products) -> tuple[UnseenTile, ...]:
+    """One unseen tile of each class by lot, and what each inspector found on it."""
+    dataset, taxonomy = products.dataset, products.dataset.taxonomy
+    shown = []
+    for index, defect in enumerate(taxonomy.defects, start=1):
+        record = _drawn(dataset.select(Split.TEST), index, products.settings.seed)
+        if record is None:
+            continue
+        sample = dataset.sample(record)
+        truth = _labelled(sample, taxonomy)
+        pictures = with_channels(sample.picture)[None]
+        found = []
+        for inspector in _inspectors(products):
+            classes = inspector.segmenter.probabilities(pictures)[0].argmax(axis=0).astype(np.uint8)
+            painted = label_picture(LabelMap(classes, sample.label_map.background), taxonomy)
+            found.append((inspector.name, png_uri(painted)))
+        shown.append(UnseenTile(f"{defect.code} {defect.name}", truth, tuple(found)))
+    return tuple(shown)
 
 
 def _drawn(records: list[TileRecord], index: int, seed: int) -> TileRecord | None:
@@ -107,8 +131,9 @@ def _drawn(records: list[TileRecord], index: int, seed: int) -> TileRecord | Non
     return pool[int(rng(seed, "report", index).integers(len(pool)))] if pool else None
 
 
-def _judged(name: str, found: Evaluation) -> Judged:
-    return Judged(name, tuple(found.iou.values()), found.mean_iou, found.accuracy.value)
+def _judged(inspector: Inspector) -> Judged:
+    found = inspector.found
+    return Judged(inspector.name, tuple(found.iou.values()), found.mean_iou, found.accuracy.value)
 
 
 def _curve(name: str, run: Path) -> Curve:
@@ -156,7 +181,7 @@ def _notes(products: Products) -> tuple[str, ...]:
             f"The paper's learning rate {diverged['learning_rate']:g} diverged in step {diverged['step']} "
             f"({diverged['reason']}); {rate.get('used')} was used instead."
         )
-    absent = [name for name, value in products.after.iou.items() if math.isnan(value)]
+    absent = [name for name, value in products.after.found.iou.items() if math.isnan(value)]
     if absent:
         notes.append(f"No unseen tile shows {', '.join(absent)}: its IoU is not defined and not in the mean.")
     return tuple(notes)

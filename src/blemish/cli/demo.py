@@ -36,7 +36,7 @@ def demo(
         "report": str(page),
         "settings": asdict(settings),
         "seconds": products.seconds,
-        "before": products.before.to_dict(),
-        "after": products.after.to_dict(),
+        "before": products.before.found.to_dict(),
+        "after": products.after.found.to_dict(),
     }
     show(values, str(page), as_json)

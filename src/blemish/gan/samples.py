@@ -9,14 +9,14 @@ import numpy as np
 import torch
 
 from blemish.core.arrays import UInt8, with_channels
-from blemish.core.labels import LabelMap
 from blemish.core.records import TileRecord
 from blemish.core.seeds import rng
-from blemish.core.taxonomy import IGNORE, Taxonomy, rgb
+from blemish.core.taxonomy import Taxonomy
 from blemish.data.augment import Augmentation, augment, point_on_defect
 from blemish.data.dataset import Dataset, Sample
 from blemish.gan.networks import Painted, PaperGenerator
 from blemish.gan.planes import from_network, label_planes, stack_maps
+from blemish.picture.labels import label_picture
 from blemish.picture.normalise import to_channels
 from blemish.picture.write import write_png
 
@@ -46,7 +46,7 @@ def write_grid(path: Path, generator: PaperGenerator, tiles: Sequence[Sample], t
     rows = []
     for tile in tiles:
         columns = [from_network(picture)[0] for picture in paint(generator, tile, taxonomy)]
-        rows.append(_row([label_colours(tile.label_map, taxonomy), *columns, with_channels(tile.picture)]))
+        rows.append(_row([label_picture(tile.label_map, taxonomy), *columns, with_channels(tile.picture)]))
     write_png(path, np.concatenate(rows))
 
 
@@ -58,17 +58,6 @@ def paint(generator: PaperGenerator, tile: Sample, taxonomy: Taxonomy) -> Painte
     with torch.inference_mode():
         painted: Painted = generator(planes.defect_input, planes.background_input)
     return painted
-
-
-def label_colours(label_map: LabelMap, taxonomy: Taxonomy) -> UInt8:
-    """A label map as a person sees it: uint8 H W 3, the taxonomy's colours, 255 white."""
-    shades = np.array([rgb(b.colour) for b in taxonomy.backgrounds], np.uint8)
-    colours = np.zeros((256, 3), np.uint8)
-    colours[1 : len(taxonomy.defects) + 1] = [rgb(d.colour) for d in taxonomy.defects]
-    colours[IGNORE] = 255
-    clean = (label_map.defect == 0)[:, :, None]
-    shown: UInt8 = np.where(clean, shades[label_map.background], colours[label_map.defect])
-    return shown
 
 
 def _row(pictures: Sequence[UInt8]) -> UInt8:

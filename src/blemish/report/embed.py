@@ -9,8 +9,6 @@ import numpy as np
 
 from blemish.core.arrays import UInt8
 from blemish.core.errors import PictureError
-from blemish.core.labels import LabelMap
-from blemish.core.taxonomy import IGNORE, Taxonomy, rgb
 from blemish.picture.write import png_bytes
 
 
@@ -30,19 +28,3 @@ def jpeg_uri(picture: UInt8, *, widest_px: int = 1600, quality: int = 82) -> str
     if not done:
         raise PictureError(f"a picture of shape {picture.shape} could not be written as JPEG")
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
-
-
-def label_picture(label_map: LabelMap, taxonomy: Taxonomy) -> UInt8:
-    """A label map in its taxonomy's colours, uint8 H W 3: backgrounds, defects on top, 255 as white.
-
-    Example:
-        >>> cell = Taxonomy.preset("pouch-cell")
-        >>> label_picture(LabelMap.clean(1, 1), cell)[0, 0].tolist()
-        [128, 128, 128]
-    """
-    backgrounds = np.array([rgb(b.colour) for b in taxonomy.backgrounds], np.uint8)
-    painted = backgrounds[label_map.background]
-    for index, defect in enumerate(taxonomy.defects, start=1):
-        painted[label_map.defect == index] = rgb(defect.colour)
-    painted[label_map.defect == IGNORE] = 255
-    return painted

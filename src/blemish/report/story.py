@@ -17,14 +17,29 @@ from blemish.report.chart import Curve, Series, bar_chart, line_chart
 
 
 @dataclass(frozen=True)
+class Labelled:
+    """A tile and its label map in colours (`data:` URIs)."""
+
+    picture: str
+    label: str
+
+
+@dataclass(frozen=True)
 class Pair:
-    """One class: a label, what the GAN drew for it, and a real tile of that class with its own label (`data:` URIs)."""
+    """One class: a tile that the GAN drew, and a real one; None = there is none."""
 
     defect: str
-    label: str
-    synthetic: str
-    real_label: str
-    real: str
+    synthetic: Labelled | None
+    real: Labelled | None
+
+
+@dataclass(frozen=True)
+class UnseenTile:
+    """A tile of the unseen cells that shows a class, and what each inspector made of it."""
+
+    defect: str
+    truth: Labelled
+    found: tuple[tuple[str, str], ...]  # Inspector, its label map in colours.
 
 
 @dataclass(frozen=True)
@@ -67,6 +82,7 @@ class Story:
     synthetic_tiles: tuple[int, ...]
     pairs: tuple[Pair, ...]
     judged: tuple[Judged, ...]  # the baseline, without, with
+    unseen_tiles: tuple[UnseenTile, ...]
     curves: tuple[Curve, ...]
     cell: InspectedCell
     parts: PartFigures

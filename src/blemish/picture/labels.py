@@ -1,0 +1,26 @@
+"""A label map as a person sees it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from blemish.core.arrays import UInt8
+from blemish.core.labels import LabelMap
+from blemish.core.taxonomy import IGNORE, Taxonomy, rgb
+
+
+def label_picture(label_map: LabelMap, taxonomy: Taxonomy) -> UInt8:
+    """A label map in its taxonomy's colours, uint8 H W 3: backgrounds, defects on top, 255 as white.
+
+    Example:
+        >>> cell = Taxonomy.preset("pouch-cell")
+        >>> label_picture(LabelMap.clean(1, 1), cell)[0, 0].tolist()
+        [128, 128, 128]
+    """
+    colours = np.zeros((256, 3), np.uint8)
+    colours[1 : len(taxonomy.defects) + 1] = [rgb(defect.colour) for defect in taxonomy.defects]
+    colours[IGNORE] = 255
+    backgrounds = np.array([rgb(background.colour) for background in taxonomy.backgrounds], np.uint8)
+    clean = (label_map.defect == 0)[:, :, None]
+    shown: UInt8 = np.where(clean, backgrounds[label_map.background], colours[label_map.defect])
+    return shown
