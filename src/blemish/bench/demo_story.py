@@ -126,8 +126,10 @@ def _unseen_tiles(products: Products) -> tuple[UnseenTile, ...]:
 
 
 def _drawn(records: list[TileRecord], index: int, seed: int) -> TileRecord | None:
-    """One tile of the class by lot: neither the best nor the worst."""
-    pool = [record for record in records if index in record.classes]
+    """One tile of the class by lot, from the half that shows most of it: a sliver at the edge tells nothing."""
+    showing = [record for record in records if index in record.classes]
+    showing.sort(key=lambda record: (-record.defect_px[index - 1], record.id))
+    pool = showing[: -(-len(showing) // 2)]
     return pool[int(rng(seed, "report", index).integers(len(pool)))] if pool else None
 
 
@@ -173,8 +175,8 @@ def _notes(products: Products) -> tuple[str, ...]:
     rate = json.loads(run.read_text(encoding="utf-8")).get("learning_rate", {})
     notes = [
         "The pictures are simulated (origin: simulated): the simulator is not the judge of real gain.",
-        "Tiles and pairs shown above are drawn by lot, not chosen. The inspected cell is the unseen one with the most "
-        "kinds of defect.",
+        "Tiles shown above are drawn by lot from the half that shows most of their class, not chosen. The inspected "
+        "cell is the unseen one with the most kinds of defect.",
     ]
     for diverged in rate.get("diverged", []):
         notes.append(
