@@ -75,6 +75,8 @@ def test_a_ladder_climbs_and_a_second_climb_computes_nothing(dataset, tmp_path):
     again = climb(dataset, plan, tmp_path)
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cells").iterdir()} == kept
     assert again == cells
+    other_gan = replace(plan, rungs=("real", "balance", "copy_paste"), scale=replace(plan.scale, gan_steps=99))
+    assert climb(dataset, other_gan, tmp_path) == cells[:3]
     result = ladder_result(dataset, plan, cells)
     assert result["base"] in ("real", "balance")
     assert json.loads(json.dumps(result, allow_nan=False))["classes"] == ["pit", "scratch"]

@@ -125,7 +125,7 @@ def _cell(dataset: Dataset, plan: LadderPlan, work: Path, name: str, base: str, 
         "folds": plan.folds,
         "fold": fold,
         "seed": seed,
-        "scale": plan.scale.to_dict(),
+        "scale": plan.scale.of_rung(name),
     }
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
     kept = work / "cells" / f"{name}-{fold}-{seed}-{key}.json"

@@ -38,6 +38,19 @@ class Scale:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    def of_rung(self, name: str) -> dict[str, Any]:
+        """What decides the result of one rung: a simple one does not change with how synthetic tiles are made.
+
+        Example:
+            >>> sorted(Scale().of_rung("gan_paper").keys() - Scale().of_rung("copy_paste").keys())
+            ['gan_batch', 'gan_size_px', 'gan_steps', 'gan_width']
+        """
+        made_by_gan = [key for key in self.to_dict() if key.startswith("gan_")]
+        unused = [] if name.startswith("gan_") else made_by_gan
+        if name in SIMPLE:
+            unused = [*unused, "synthetic_share", "per_class"]
+        return {key: value for key, value in self.to_dict().items() if key not in unused}
+
 
 MakeSynthetic = Callable[[Dataset, Path, Scale, int], dict[str, Any]]  # writes a data set, tells how
 
