@@ -47,6 +47,7 @@ def a_story(before: float = 0.2, after: float = 0.3) -> Story:
             Judged("real + synthetic", (after,) * 6, after, 0.7),
         ),
         curves=(Curve("real tiles", ((0, 0.0), (100, before))), Curve("real + synthetic", ((0, 0.0), (100, after)))),
+        on_the_line="real tiles",
         cell=InspectedCell(result, grey, grey, (("A groove", grey),)),
         parts=PartFigures((result,), (True,), wilson(0, 1), wilson(0, 0), wilson(0, 1)),
         settings={"tile": "256 px"},

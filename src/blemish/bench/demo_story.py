@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from blemish.bench.curve import learning_curve
 from blemish.bench.demo import Inspector, Products, settings_table
-from blemish.bench.ladder import learning_curve
 from blemish.core.arrays import UInt8, with_channels
 from blemish.core.labels import LabelMap
 from blemish.core.records import Box, Defect, PartResult, Split, TileRecord
@@ -49,6 +49,7 @@ def tell(products: Products) -> Story:
             _curve(products.before.name, products.before_run),
             _curve(products.after.name, products.after_run),
         ),
+        on_the_line=products.on_the_line.name,
         cell=_inspected(shown, truths[shown.serial], products.scans, taxonomy),
         parts=_parts(products.results, truths),
         settings=settings_table(products.settings),

@@ -10,7 +10,7 @@ from blemish.gan.bank import build_bank
 from blemish.gan.model import TorchGenerator
 from blemish.gan.plan import Plan, plan_per_class
 from blemish.gan.presets import preset
-from blemish.gan.synthesis import Job, Provenance, Synthesis, synthesise
+from blemish.gan.synthesis import Job, Provenance, RealPictures, Synthesis, synthesise
 from blemish.gan.training import Trained, TrainingPlan, train
 
 
@@ -23,10 +23,18 @@ def train_paper_gan(
     return train(dataset, run, plan, resume=True)
 
 
-def fill_up(dataset: Dataset, run: Path, out: Path, *, per_class: int, seed: int) -> tuple[Plan, Synthesis]:
-    """Write synthetic tiles until every class has `per_class`, on generated backgrounds; a stopped one goes on."""
+def fill_up(
+    dataset: Dataset, run: Path, out: Path, *, per_class: int, seed: int, real_backgrounds: bool = False
+) -> tuple[Plan, Synthesis]:
+    """Write synthetic tiles until every class has `per_class`; a stopped one goes on.
+
+    Args:
+        real_backgrounds: put the generated defects on real clean tiles, not on generated backgrounds (the paper).
+    """
     generator = TorchGenerator.load(run)
     plan = plan_per_class(dataset.records, dataset.taxonomy, per_class, seed=seed)
-    bank = build_bank(dataset, sorted({index for item in plan.items for index in item.classes}))
-    job = Job(generator, bank, Provenance(generator.hash, generator.preset, seed), None)
+    defects = sorted({index for item in plan.items for index in item.classes})
+    bank = build_bank(dataset, defects, real_backgrounds=real_backgrounds)
+    beneath = RealPictures.of(dataset) if real_backgrounds else None
+    job = Job(generator, bank, Provenance(generator.hash, generator.preset, seed), beneath)
     return plan, synthesise(job, plan, dataset, out, resume=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from blemish.bench.curve import learning_curve
 from blemish.bench.folds import fold_view
 from blemish.bench.rungs import SIMPLE, SYNTHETIC, Scale, simple_settings, with_synthetic
 from blemish.core.errors import InputError
@@ -25,7 +26,6 @@ from blemish.report.chart import Curve, line_chart, standalone
 from blemish.segment.evaluation import evaluate
 from blemish.segment.model import TorchSegmenter
 from blemish.segment.training import Pace, train
-from blemish.train.run_folder import RunFolder
 
 RUNGS = (*SIMPLE, *SYNTHETIC)
 
@@ -178,12 +178,6 @@ def _made(view: Dataset, folder: Path, scale: Scale, name: str, seed: int) -> di
         write_bytes(told, json.dumps(SYNTHETIC[name](view, folder, scale, seed), indent=2).encode())
     made: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
     return made
-
-
-def learning_curve(run: Path) -> list[dict[str, float]]:
-    """Step, loss and validation IoU (where it was taken) of every tick of a run."""
-    rows = RunFolder(run, {}).rows()
-    return [{key: row[key] for key in ("step", "loss", "val_iou") if key in row} for row in rows]
 
 
 def _figure(value: float | None) -> str:

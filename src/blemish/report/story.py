@@ -84,6 +84,7 @@ class Story:
     judged: tuple[Judged, ...]  # the baseline, without, with
     unseen_tiles: tuple[UnseenTile, ...]
     curves: tuple[Curve, ...]
+    on_the_line: str  # Name of the inspector that inspects the cells, chosen on the val tiles.
     cell: InspectedCell
     parts: PartFigures
     settings: Mapping[str, str]
