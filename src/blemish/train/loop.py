@@ -1,7 +1,8 @@
 """The training loop that both networks share: one readable function, one clock, one row of figures a tick.
 
 Steps count from 0; "after step N" in rows, checkpoints and file names means that N steps are done. Killed at any moment
-and resumed, a run gives the same figures, weights and samples as one that was left alone: a batch is a function of
+and resumed, a run gives the same figures, weights and samples as one that was left alone (with the same number of
+threads: sums differ in the last bit otherwise): a batch is a function of
 (seed, step, index), torch's own randomness is seeded anew for every step, and what a tick has added up is saved too.
 """
 
