@@ -338,3 +338,9 @@ def test_part_of_neu_seg_with_its_groups_file_leaves_out_nothing(tmp_path: Path)
     report, dataset = imported(tmp_path / "src", tmp_path / "a", ImportOptions(tile_px=200, taxonomy=names))
     assert (report.pictures_imported, report.split_by, dataset.channels) == (16, "the groups file", 1)
     assert set(report.splits) <= {"train", "val", "test"}
+
+
+def test_a_slip_in_taxonomy_toml_is_refused_and_not_passed_over(tmp_path):
+    (colour(tmp_path / "src") / "taxonomy.toml").write_text("name = [")
+    with pytest.raises(TaxonomyError, match=r"taxonomy\.toml"):
+        survey(tmp_path / "src")

@@ -49,12 +49,17 @@ def kind_of(listing: Listing, masks: list[Entry], taxonomy: Taxonomy | None) -> 
 
 
 def taxonomy_in(listing: Listing) -> Taxonomy | None:
-    """The first TOML file of a folder that is a taxonomy."""
+    """The first TOML file of a folder that is a taxonomy.
+
+    Raises:
+        TaxonomyError: a file named taxonomy.toml is none: a slip in it must not pass for "no taxonomy given".
+    """
     for entry in listing.with_extension(".toml"):
         try:
             return Taxonomy.from_toml(listing.path(entry))
         except TaxonomyError:
-            continue
+            if entry.name == "taxonomy.toml":
+                raise
     return None
 
 
