@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from blemish.core.errors import InputError
+from blemish.core.errors import InputError, TaxonomyError
 from blemish.core.records import Origin
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset
