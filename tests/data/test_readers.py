@@ -343,4 +343,4 @@ def test_part_of_neu_seg_with_its_groups_file_leaves_out_nothing(tmp_path: Path)
 def test_a_slip_in_taxonomy_toml_is_refused_and_not_passed_over(tmp_path):
     (colour(tmp_path / "src") / "taxonomy.toml").write_text("name = [")
     with pytest.raises(TaxonomyError, match=r"taxonomy\.toml"):
-        survey(tmp_path / "src")
+        imported(tmp_path / "src", tmp_path / "set")
