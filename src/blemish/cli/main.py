@@ -17,6 +17,8 @@ from blemish.cli import (
     inspect,
     segment,
     segment_export,
+    segment_out_of_fold,
+    segment_pretrain,
 )
 
 
@@ -51,6 +53,8 @@ segment_group.command("describe")(segment.describe)
 segment_group.command("train")(segment.train)
 segment_group.command("evaluate")(segment.evaluate)
 segment_group.command("export")(segment_export.export)
+segment_group.command("out-of-fold")(segment_out_of_fold.out_of_fold)
+segment_group.command("pretrain")(segment_pretrain.pretrain)
 
 bench_group = _group("The tables: is it better than what an engineer would do in an afternoon?")
 bench_group.command("ladder")(bench.ladder)

@@ -186,7 +186,14 @@ def train(
         return
     pace = Pace.of(count, threads)
     done = run_training(
-        data, out, settings, synthetic=made, pace=pace, precision=_precision(precision), resume=resume, start=start_from
+        data,
+        out,
+        settings,
+        synthetic=made,
+        pace=pace,
+        precision=precision_named(precision),
+        resume=resume,
+        start=start_from,
     )
     row = done.outcome.last_row
     text = "  ".join(f"{name} {value:.4g}" for name, value in row.items())
@@ -239,7 +246,7 @@ def load_segmenter(source: Path, precision: str | None = "fp32") -> Segmenter:
         return Bundle.open(source).segmenter()
     from blemish.segment.model import TorchSegmenter
 
-    return TorchSegmenter.load(source, precision=_precision(precision) or "fp32")
+    return TorchSegmenter.load(source, precision=precision_named(precision) or "fp32")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -285,7 +292,7 @@ def _numbers(text: str) -> list[float]:
         raise InputError(f"--class-weights must look like 1,5,5, got '{text}'") from error
 
 
-def _precision(text: str | None) -> Precision | None:
+def precision_named(text: str | None) -> Precision | None:
     if text is None:
         return None
     if text == "fp32":

@@ -1,0 +1,203 @@
+"""Start weights: a network learns on endless procedural surfaces what an edge, a dot, a line and a stain look like.
+
+The finished run is an ordinary one, which `segment train --start-from` takes (docs/adr/0006). No data set is needed and
+none is written: every tile is drawn when its step comes, and no tile comes twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+from blemish.core.arrays import UInt8
+from blemish.core.errors import InputError
+from blemish.core.seeds import derive_seed
+from blemish.metrics.pixel import Confusion
+from blemish.picture.normalise import to_channels
+from blemish.picture.write import write_png
+from blemish.segment.hardnet import FCHarDNet
+from blemish.segment.losses import LossSettings, loss_terms
+from blemish.segment.model import TorchSegmenter, save_segmenter, to_input
+from blemish.segment.networks import build
+from blemish.segment.panels import below, beside, paint
+from blemish.segment.settings import BALANCED_UNTIL
+from blemish.segment.training import Pace, Trained
+from blemish.simulate.procedural import TAXONOMY, VERSION, procedural_tile
+from blemish.train.ema import MovingAverage
+from blemish.train.loader import BatchLoader
+from blemish.train.loop import LoopSettings, run_loop
+from blemish.train.machine import commit, versions
+from blemish.train.precision import Precision, accelerator, channels_last, default_precision
+from blemish.train.run_folder import RunFolder
+from blemish.train.schedule import cosine, set_rate
+
+DATA = f"procedural surfaces, version {VERSION}"
+_CLASSES = len(TAXONOMY.defects)
+_SAMPLE_TILES = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainSettings:
+    """How start weights are trained; all of it decides them, and all of it is in the card."""
+
+    network: str = "hardnet-small"
+    channels: int = 1  # Gray weights start an RGB network too.
+    steps: int = 6000
+    batch: int = 8
+    size_px: int = 192
+    learning_rate: float = 0.002
+    weight_decay: float = 1e-4
+    warmup_frac: float = 0.02
+    loss: LossSettings = field(default_factory=lambda: LossSettings(balanced_until=BALANCED_UNTIL))
+    ema_half_life_steps: int = 200
+    judged_tiles: int = 64  # Of another stream, never learned from; judged at every checkpoint's step.
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "ema_half_life_steps", "judged_tiles"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if self.size_px < 32 or self.learning_rate <= 0:
+            raise InputError(
+                f"tiles must be 32 px or more and the learning rate above 0, got {self.size_px} and "
+                f"{self.learning_rate}"
+            )
+
+    def rate(self, step: int) -> float:
+        """The learning rate of step 0, 1, ..."""
+        warmup = round(self.warmup_frac * self.steps)
+        return cosine(step, rate=self.learning_rate, steps=self.steps, warmup_steps=warmup)
+
+
+def pretrain(
+    out: Path,
+    settings: PretrainSettings,
+    *,
+    pace: Pace | None = None,
+    precision: Precision | None = None,
+    resume: bool = False,
+) -> Trained:
+    """Train on procedural tiles and write the run's weights and card.
+
+    Args:
+        out: the run's folder.
+        precision: None = bfloat16 where the hardware has it.
+        resume: go on where the run was stopped; gives what an uninterrupted run would have given.
+
+    Raises:
+        InputError: settings that differ from those that the run was begun with.
+        TrainingError: a loss that is not finite.
+        Interrupted: stopped by the user, with a checkpoint.
+    """
+    pace, precision = pace or Pace.of(settings.steps, threads=1), precision or default_precision()
+    facts = {"data": DATA, "precision": precision, **asdict(settings)}
+    torch.manual_seed(derive_seed(settings.seed, "init"))
+    trainer = PretrainTrainer(build(settings.network, settings.channels, _CLASSES + 1), settings, precision, pace)
+    run = RunFolder.start(out, facts, resume=resume)
+    loop = LoopSettings(
+        steps=settings.steps,
+        seed=settings.seed,
+        tick_steps=pace.tick_steps,
+        checkpoint_steps=pace.checkpoint_steps,
+        sample_steps=pace.sample_steps,
+    )
+    loader = BatchLoader(ProceduralDraw(settings), batch=settings.batch, threads=pace.threads)
+    outcome = run_loop(run, trainer, loader, loop, resume=resume, title="pretrain")
+    card = _card(settings, facts) | {"judged": trainer.judge()}
+    return Trained(save_segmenter(out, trainer.average.module, card), outcome, card)
+
+
+class ProceduralDraw:
+    """`draw(step, index)` of the loader: {"picture": uint8 H W C, "label": uint8 H W}; no tile comes twice."""
+
+    def __init__(self, settings: PretrainSettings) -> None:
+        self.settings = settings
+
+    def __call__(self, step: int, index: int) -> dict[str, NDArray[Any]]:
+        place = step * self.settings.batch + index
+        picture, plane = procedural_tile(self.settings.seed, place, self.settings.size_px)
+        return {"picture": to_channels(picture, self.settings.channels), "label": plane}
+
+
+class PretrainTrainer:
+    """The step of the loop: one optimiser, the moving average, judged on a stream of its own every so often.
+
+    Args:
+        network: with fresh weights.
+        pace: it is judged where a sample is due.
+    """
+
+    def __init__(self, network: FCHarDNet, settings: PretrainSettings, precision: Precision, pace: Pace) -> None:
+        self.settings, self.pace = settings, pace
+        self.accelerator = accelerator(precision)
+        self.network = channels_last(network.to(self.accelerator.device))
+        self.average = MovingAverage(self.network, half_life_steps=settings.ema_half_life_steps)
+        self.segmenter = TorchSegmenter(
+            self.average.module, TAXONOMY, precision=precision, device=self.accelerator.device
+        )
+        self.optimizer = AdamW(
+            self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+        self.forward = self.accelerator.prepare(self.network)  # After the copies: it changes `forward`.
+        self.modules: dict[str, nn.Module] = {"network": self.network, "average": self.average.module}
+        self.optimizers: dict[str, Optimizer] = {"network": self.optimizer}
+
+    def step(self, step: int, batch: dict[str, Tensor]) -> Mapping[str, float | Tensor]:
+        set_rate(self.optimizer, self.settings.rate(step))
+        self.network.train()
+        logits = self.forward(to_input(batch["picture"].to(self.accelerator.device)))
+        truth = batch["label"].to(self.accelerator.device, torch.int64)
+        terms = loss_terms(logits, truth, self.settings.loss, progress=step / self.settings.steps)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.accelerator.backward(terms["loss"])
+        self.optimizer.step()
+        self.average.update(step)
+        figures: dict[str, float | Tensor] = {name: term.detach() for name, term in terms.items()}
+        if step + 1 == self.settings.steps or (step + 1) % self.pace.sample_steps == 0:
+            figures |= {f"judged_{name}": value for name, value in self.judge().items()}
+        return figures
+
+    def judge(self) -> dict[str, float]:
+        """IoU of the moving average on tiles of another stream: the mean, and by class those that they show."""
+        table = Confusion(_CLASSES)
+        for index in range(self.settings.judged_tiles):
+            picture, plane = self._judged_tile(index)
+            table.add(plane, self._answer(picture))
+        named = {"iou": table.mean_iou(), **dict(zip(TAXONOMY.defect_names, table.iou().tolist(), strict=True))}
+        return {name: round(value, 6) for name, value in named.items() if not np.isnan(value)}
+
+    def sample(self, step: int, folder: Path) -> None:
+        rows = []
+        for index in range(_SAMPLE_TILES):
+            picture, plane = self._judged_tile(index)
+            shown = [paint(picture, each, TAXONOMY) for each in (plane, self._answer(picture))]
+            rows.append(beside([to_channels(picture, 3), *shown]))
+        write_png(folder / f"step-{step:09d}.png", below(rows))
+
+    def _judged_tile(self, index: int) -> tuple[UInt8, UInt8]:
+        return procedural_tile(derive_seed(self.settings.seed, "judged"), index, self.settings.size_px)
+
+    def _answer(self, picture: UInt8) -> UInt8:
+        scores = self.segmenter.probabilities(to_channels(picture, self.settings.channels)[None])
+        answer: UInt8 = scores[0].argmax(axis=0).astype(np.uint8)
+        return answer
+
+
+def _card(settings: PretrainSettings, facts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "architecture": settings.network,
+        "taxonomy": TAXONOMY.to_dict(),
+        "tile_px": settings.size_px,
+        "data": DATA,
+        "commit": commit(),
+        "versions": versions(),
+        "settings": facts,
+    }
