@@ -1,0 +1,90 @@
+"""`blemish segment out-of-fold`: how well each class is found on tiles that the network never saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blemish.cli.console import guarded, say, show
+from blemish.core.errors import InputError
+
+if TYPE_CHECKING:
+    from blemish.train.precision import Precision
+
+_TRAINING = "Training of each fold"
+
+
+@guarded
+def out_of_fold(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Its train and val tiles are folded by group.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Runs of the folds, and out-of-fold.json.")],
+    folds: Annotated[int, typer.Option("--folds", metavar="N", min=2)] = 3,
+    network: Annotated[
+        str, typer.Option("--network", help="fc-hardnet-70, or hardnet-small for CPUs.", rich_help_panel=_TRAINING)
+    ] = "hardnet-small",
+    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, rich_help_panel=_TRAINING)] = 1500,
+    batch: Annotated[
+        int, typer.Option("--batch", metavar="N", min=1, help="Samples a step.", rich_help_panel=_TRAINING)
+    ] = 16,
+    crop: Annotated[
+        int | None, typer.Option("--crop", metavar="PX", help="Side of crops. (whole tiles)", rich_help_panel=_TRAINING)
+    ] = None,
+    learning_rate: Annotated[
+        float, typer.Option("--learning-rate", metavar="RATE", help="The highest.", rich_help_panel=_TRAINING)
+    ] = 0.002,
+    precision: Annotated[
+        str | None, typer.Option("--precision", help="fp32 or bf16.", rich_help_panel=_TRAINING)
+    ] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--start-from", metavar="RUN", help="Begin with the weights of a finished run.", rich_help_panel=_TRAINING
+        ),
+    ] = None,
+    threads: Annotated[
+        int, typer.Option("--threads", metavar="N", min=1, help="That draw samples.", rich_help_panel=_TRAINING)
+    ] = 2,
+    seed: Annotated[int, typer.Option("--seed", rich_help_panel=_TRAINING)] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Train a network a fold and judge it by that fold: what the quality gate asks of synthetic tiles.
+
+    A stopped one goes on where it was; finished folds are not trained again.
+    """
+    from blemish.data.dataset import Dataset
+    from blemish.segment.out_of_fold import out_of_fold as judge_out_of_fold
+    from blemish.segment.settings import settings_of
+
+    data = Dataset(dataset)
+    changes = {
+        "network": network,
+        "steps": steps,
+        "batch": batch,
+        "crop_px": crop,
+        "learning_rate": learning_rate,
+        "ema_half_life_steps": max(1, steps // 30),
+        "val_steps": steps,
+        "seed": seed,
+    }
+    settings = settings_of("default", changes)
+    found = judge_out_of_fold(
+        data, out, settings, folds=folds, precision=_precision(precision), start=start_from, threads=threads
+    )
+    for name in found.thresholds.classes:
+        why = found.thresholds.why_off(name)
+        if why:
+            say(f"{name}: {why}")
+    values = {"file": str(found.file), "runs": [str(run) for run in found.runs], **found.thresholds.to_dict()}
+    show(values, f"{found.table()}\nwritten: {found.file}", as_json)
+
+
+def _precision(text: str | None) -> Precision | None:
+    if text is None:
+        return None
+    if text == "fp32":
+        return "fp32"
+    if text == "bf16":
+        return "bf16"
+    raise InputError(f"--precision must be fp32 or bf16, got '{text}'")
