@@ -1,0 +1,111 @@
+"""Figures from distances between features: precision and recall, copies of training pictures, diversity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from blemish.core.arrays import Float64, Int64
+from blemish.metrics.checks import features_of
+
+NEIGHBOURS = 3
+COPY_PERCENTILE = 1.0
+_ROWS = 1024  # Distances held at a time.
+
+
+@dataclass(frozen=True)
+class PrecisionRecall:
+    """Each 0 to 1, 1 is best; NaN with fewer pictures on a side than k + 1."""
+
+    precision: float  # Share of synthetic pictures that lie among real ones.
+    recall: float  # Share of real pictures that lie among synthetic ones.
+
+
+@dataclass(frozen=True)
+class Memorisation:
+    """Distances to the nearest training picture, of synthetic ones and of real ones that were held out.
+
+    Attributes:
+        limit: the percentile of the held-out ones; NaN without any.
+        share: of the synthetic ones closer than `limit`, 0 to 1; about 0.01 is as it should be, 1 = all copies. NaN
+            where either side is empty.
+        nearest: for each synthetic picture, the row of its nearest training picture.
+    """
+
+    synthetic: Float64
+    held_out: Float64
+    limit: float
+    share: float
+    nearest: Int64
+
+
+def distances(one: Float64, other: Float64) -> Float64:
+    """Euclidean distances, float64 N M, of features N D and M D.
+
+    Example:
+        >>> distances(np.zeros((1, 2)), np.array([[3.0, 4.0]])).tolist()
+        [[5.0]]
+    """
+    x, y = features_of(one, other)
+    squares = (y**2).sum(axis=1)
+    blocks = []
+    for start in range(0, len(x), _ROWS):
+        some = x[start : start + _ROWS]
+        blocks.append(np.maximum((some**2).sum(axis=1)[:, None] + squares - 2 * some @ y.T, 0))
+    return np.sqrt(np.concatenate(blocks)) if blocks else np.zeros((0, len(y)))
+
+
+def precision_recall(real: Float64, synthetic: Float64, k: int = NEIGHBOURS) -> PrecisionRecall:
+    """Improved precision and recall (Kynkaanniemi et al., 2019).
+
+    A picture lies among a set if it is within the distance of one of the set's pictures to its own k-th nearest
+    neighbour. Both depend on the number of pictures: compare equal numbers only.
+    """
+    x, y = features_of(real, synthetic)
+    if min(len(x), len(y)) < k + 1:
+        return PrecisionRecall(float("nan"), float("nan"))
+    across = distances(y, x)
+    precision = (across <= _radii(x, k)[None, :]).any(axis=1).mean()
+    recall = (across <= _radii(y, k)[:, None]).any(axis=0).mean()
+    return PrecisionRecall(float(precision), float(recall))
+
+
+def memorisation(
+    synthetic: Float64, training: Float64, held_out: Float64, percentile: float = COPY_PERCENTILE
+) -> Memorisation:
+    """How many synthetic pictures lie closer to a training picture than real pictures do that are none.
+
+    Example:
+        >>> training, held_out = np.array([[0.0], [9.0]]), np.array([[1.0], [7.0]])
+        >>> memorisation(np.array([[0.1], [5.0]]), training, held_out).share
+        0.5
+    """
+    made, kept = _to_nearest(synthetic, training), _to_nearest(held_out, training)
+    limit = float(np.percentile(kept[0], percentile)) if len(kept[0]) else float("nan")
+    share = float((made[0] < limit).mean()) if len(made[0]) and len(kept[0]) else float("nan")
+    return Memorisation(made[0], kept[0], limit, share, made[1])
+
+
+def mean_pairwise_distance(features: Float64) -> float:
+    """Mean distance of two different pictures of a set: its diversity; 0 = all the same, NaN with fewer than 2.
+
+    Example:
+        >>> mean_pairwise_distance(np.array([[0.0], [1.0], [2.0]])) == 4 / 3
+        True
+    """
+    n = len(features)
+    return float(distances(features, features)[np.triu_indices(n, 1)].mean()) if n > 1 else float("nan")
+
+
+def _radii(x: Float64, k: int) -> Float64:
+    """Distance of each to its k-th nearest neighbour, itself not counted."""
+    radii: Float64 = np.partition(distances(x, x), k, axis=1)[:, k]
+    return radii
+
+
+def _to_nearest(some: Float64, training: Float64) -> tuple[Float64, Int64]:
+    if len(some) == 0 or len(training) == 0:
+        return np.zeros(0), np.zeros(0, np.int64)
+    apart = distances(some, training)
+    return apart.min(axis=1), apart.argmin(axis=1)
