@@ -1,96 +1,123 @@
 import json
 from dataclasses import replace
 
-import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from blemish.bench.folds import fold_view
-from blemish.bench.ladder import LadderPlan, best_simple, climb, ladder_result, table
-from blemish.bench.rungs import Scale, simple_settings, with_synthetic
+from blemish.bench.cells import Cell
+from blemish.bench.ladder import LadderPlan, climb, table
+from blemish.bench.views import View
+from blemish.cli.main import app
 from blemish.core.errors import InputError
-from blemish.core.labels import LabelMap
-from blemish.core.records import Box, Origin, Split, TileRecord
-from blemish.core.seeds import rng
-from blemish.core.taxonomy import Taxonomy
-from blemish.data.augment import Augmentation
-from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
 
-TWO = Taxonomy.of_names("two", ["pit", "scratch"])
-TINY = Scale(crop_px=32, batch=2, steps=2, per_class=6, gan_width=2, gan_size_px=32, gan_batch=2, gan_steps=2)
+TINY_FLAGS = [
+    *("--crop", "32", "--batch", "2", "--steps", "2", "--per-class", "6", "--no-gate"),
+    *("--gan-size", "32", "--gan-batch", "2", "--gan-steps", "2"),
+    *("--paper-width", "2", "--paper-size", "32", "--paper-batch", "2", "--paper-steps", "2"),
+]
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ladder") / "set"
-    with DatasetWriter(folder, DatasetInfo(TWO, tile_px=64, channels=1)) as writer:
-        for place in range(18):
-            writer.add(a_tile(place))
-    return Dataset(folder)
+def work(tmp_path_factory):
+    return tmp_path_factory.mktemp("ladder")
 
 
-def a_tile(place: int) -> Sample:
-    picture = rng(0, "surface", place).integers(90, 110, (64, 64)).astype(np.uint8)
-    defect = np.zeros((64, 64), np.uint8)
-    if place % 3:
-        area = (slice(20, 34), slice(20, 34)) if place % 3 == 1 else (slice(30, 33), slice(8, 50))
-        defect[area], picture[area] = place % 3, 220
-    split = (Split.TRAIN, Split.VAL, Split.TEST)[(place // 3) % 3]
-    record = TileRecord(
-        f"t{place}", "", "", "", Box(0, 0, 64, 64), f"g{place // 3}-{place % 3}", split, Origin.REAL, (), ()
-    )
-    return Sample(picture, LabelMap(defect, np.zeros_like(defect)), record)
+def ladder(*words: str, dataset, out, work):
+    arguments = ["bench", "ladder", str(dataset.folder), "--out", str(out), "--work", str(work), *words]
+    done = CliRunner().invoke(app, arguments)
+    return done, json.loads(out.read_text()) if out.exists() else {}
 
 
-def test_folds_hold_every_group_outside_test_once(dataset):
-    outside = {r.group for r in dataset.records if r.split != Split.TEST}
-    views = [fold_view(dataset, n=3, fold=fold) for fold in range(3)]
-    judging = [{r.group for r in view.select(Split.VAL)} for view in views]
-    assert set.union(*judging) == outside
-    assert sum(map(len, judging)) == len(outside)
-    for view, own in zip(views, judging, strict=True):
-        assert own.isdisjoint({r.group for r in view.select(Split.TRAIN)})
-        assert view.select(Split.TEST) == []
+def modified(work):
+    return {file: file.stat().st_mtime_ns for file in (work / "cells").glob("*.json")}
 
 
-def test_a_view_leaves_the_data_set_as_it_is(dataset):
-    before = list(dataset.records)
-    view = fold_view(dataset, n=3, fold=0)
-    assert dataset.records == before
-    assert view.hash != dataset.hash
+def plan_of(scale, *rungs: str) -> LadderPlan:
+    return LadderPlan(rungs=rungs, views=(View(fold=0),), scale=scale)
 
 
-def test_each_rung_adds_one_thing_at_equal_steps():
-    real, augment, balance, loss = (simple_settings(n, TINY, 0) for n in ("real", "augment", "balance", "loss"))
-    assert replace(augment, augmentation=Augmentation.none()) == real
-    assert replace(balance, sampling="uniform", crop_on_defect_frac=0.0) == augment
-    assert replace(loss, loss=balance.loss) == balance
-    assert with_synthetic(balance, TINY).steps == real.steps
+def test_a_second_climb_computes_nothing(tiny, tiny_scale, work):
+    plan = plan_of(tiny_scale, "gan_paper", "real", "balance", "copy_paste")
+    first = climb(tiny, plan, work)
+    kept = modified(work)
+    again = climb(tiny, plan, work)
+    assert [cell["rung"] for cell in first.cells] == ["real", "balance", "copy_paste", "gan_paper"]
+    assert (first.made, again.made) == (4, 0)
+    assert modified(work) == kept
+    assert again.cells == first.cells
+    assert first.cells[3]["sets"]["gan_paper"]["gan_seconds"] > 0
+    assert table(first.cells, ["pit", "scratch"]).count("\n") == 4
 
 
-def test_a_ladder_climbs_and_a_second_climb_computes_nothing(dataset, tmp_path):
-    plan = LadderPlan(rungs=("gan_paper", "real", "balance", "copy_paste"), scale=TINY)
-    cells = climb(dataset, plan, tmp_path)
-    assert [cell["rung"] for cell in cells] == ["real", "balance", "copy_paste", "gan_paper"]
-    kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "cells").iterdir()}
-    again = climb(dataset, plan, tmp_path)
-    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cells").iterdir()} == kept
-    assert again == cells
-    other_gan = replace(plan, rungs=("real", "balance", "copy_paste"), scale=replace(plan.scale, gan_steps=99))
-    assert climb(dataset, other_gan, tmp_path) == cells[:3]
-    result = ladder_result(dataset, plan, cells)
-    assert result["base"] in ("real", "balance")
-    assert json.loads(json.dumps(result, allow_nan=False))["classes"] == ["pit", "scratch"]
-    assert table(cells, TWO.defect_names).count("\n") == 4
-    assert cells[3]["synthetic"]["synthesis"]["written"] == cells[3]["synthetic"]["plan"]["tiles"] > 0
+def test_simple_cells_do_not_change_with_how_synthetic_tiles_are_made(tiny, tiny_scale):
+    def key(rung: str, **changes: object) -> str:
+        scale = replace(tiny_scale, **changes)
+        return Cell(rung=rung, base="real", view=View(), seed=0, scale=scale).file(tiny, tiny.folder).name
+
+    assert key("real") == key("real", paper_steps=9, synthetic_share=0.1, per_class=9)
+    assert key("copy_paste") == key("copy_paste", paper_steps=9, gan_gate=True)
+    assert key("copy_paste") != key("copy_paste", synthetic_share=0.1)
+    assert key("gan_paper") != key("gan_paper", paper_steps=9)
+    assert key("real") != key("real", steps=9)
 
 
-def test_base_is_the_best_mean_over_folds_and_seeds():
-    cells = [{"rung": "real", "mean_iou": v} for v in (0.5, 0.1)] + [{"rung": "augment", "mean_iou": 0.35}]
-    assert best_simple(cells) == "augment"
+def test_a_stopped_ladder_goes_on_and_computes_no_cell_twice(tiny, tiny_scale, tmp_path, monkeypatch):
+    plan, made = plan_of(tiny_scale, "real", "augment"), []
+    compute = Cell._compute
+
+    def stopped(cell, *arguments):
+        if made:
+            raise KeyboardInterrupt
+        made.append(cell.rung)
+        return compute(cell, *arguments)
+
+    monkeypatch.setattr(Cell, "_compute", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        climb(tiny, plan, tmp_path)
+    monkeypatch.setattr(Cell, "_compute", lambda cell, *rest: made.append(cell.rung) or compute(cell, *rest))
+    assert climb(tiny, plan, tmp_path).made == 1
+    assert made == ["real", "augment"]
 
 
-def test_an_unknown_rung_is_refused():
+def test_the_command_line_selects_and_publishes_into_two_halves(tiny, work, tmp_path):
+    out = tmp_path / "ladder-two.json"
+    flags = [*TINY_FLAGS, "--rungs", "real,balance,copy_paste", "--fold", "0"]
+    done, selected = ladder(*flags, dataset=tiny, out=out, work=work)
+    assert done.exit_code == 0, done.output
+    assert set(selected) & {"selection", "published"} == {"selection"}
+    assert selected["selection"]["base"] in ("real", "balance")
+    for runs, seeds in ((1, ["--seed", "0"]), (1, ["--seed", "0"]), (2, ["--seed", "1"])):
+        done, told = ladder("--published", *seeds, dataset=tiny, out=out, work=work)
+        assert done.exit_code == 0, done.output
+        assert told["published"]["runs"] == runs
+        assert told["selection"] == selected["selection"]
+    rungs = {rung["name"]: rung for rung in told["published"]["rungs"]}
+    assert set(rungs) == {"real", "balance", "copy_paste"}
+    assert rungs["real"]["seeds"] == [1]
+    assert set(rungs["real"]) == {"name", "seeds", "mean_iou", "iou", "accuracy", "escape", "overkill"}
+    assert told["published"]["classes"] == ["pit", "scratch"]
+
+
+def test_cells_of_an_earlier_go_stay_unless_the_scale_changed(tiny, work, tmp_path):
+    out = tmp_path / "ladder-two.json"
+    ladder(*TINY_FLAGS, "--rungs", "real,balance", "--fold", "0", dataset=tiny, out=out, work=work)
+    _, more = ladder(*TINY_FLAGS, "--rungs", "augment", "--fold", "0", dataset=tiny, out=out, work=work)
+    assert [rung["name"] for rung in more["selection"]["rungs"]] == ["real", "augment", "balance"]
+    flags = [*TINY_FLAGS, "--rungs", "augment", "--fold", "0", "--steps", "3"]
+    _, other = ladder(*flags, dataset=tiny, out=out, work=work)
+    assert [rung["name"] for rung in other["selection"]["rungs"]] == ["augment"]
+
+
+def test_publishing_without_a_selection_is_refused(tiny, work, tmp_path):
+    done, _ = ladder("--published", dataset=tiny, out=tmp_path / "none.json", work=work)
+    assert done.exit_code == 2
+    assert "run bench ladder without --published first" in done.stderr
+
+
+def test_rungs_that_stand_on_nothing_are_refused(tiny_scale):
     with pytest.raises(InputError, match="no rung 'magic': there are real, augment"):
-        LadderPlan(rungs=("magic",))
-    with pytest.raises(InputError, match="start from the best"):
-        LadderPlan(rungs=("gan_paper",))
+        plan_of(tiny_scale, "magic")
+    with pytest.raises(InputError, match="start from the best of them"):
+        plan_of(tiny_scale, "gan_paper")
+    with pytest.raises(InputError, match="go together"):
+        plan_of(tiny_scale, "real", "more_real")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from blemish.bench.curve import learning_curve
-from blemish.bench.fill_up import fill_up, train_paper_gan
+from blemish.bench.fill_up import fill_up, paper_settings, train_gan
 from blemish.bundle.bundle import Bundle
 from blemish.core.errors import InputError
 from blemish.core.protocols import Segmenter
@@ -187,15 +187,10 @@ def _imported(scans: Path, data: Path, settings: DemoSettings) -> None:
 
 
 def _train_gan(dataset: Dataset, run: Path, settings: DemoSettings) -> None:
-    train_paper_gan(
-        dataset,
-        run,
-        width=settings.gan_width,
-        size_px=settings.gan_size_px,
-        batch=settings.gan_batch,
-        steps=settings.gan_steps,
-        seed=settings.seed,
+    chosen = paper_settings(
+        width=settings.gan_width, size_px=settings.gan_size_px, batch=settings.gan_batch, steps=settings.gan_steps
     )
+    train_gan(dataset, run, chosen, seed=settings.seed)
 
 
 def _fill_up(dataset: Dataset, run: Path, out: Path, settings: DemoSettings) -> None:

@@ -1,4 +1,4 @@
-"""The paper's GAN from training to a synthetic data set, as the ladder and the demo both do it."""
+"""A GAN from training to a synthetic data set, as the ladder and the demo both do it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from blemish.data.dataset import Dataset
 from blemish.gan.bank import build_bank
 from blemish.gan.model import TorchGenerator
 from blemish.gan.plan import Plan, plan_per_class
-from blemish.gan.presets import preset
+from blemish.gan.presets import GanSettings, preset
 from blemish.gan.synthesis import Job, Provenance, RealPictures, Synthesis, synthesise
 from blemish.gan.training import Trained, TrainingPlan, train
 
 
-def train_paper_gan(
-    dataset: Dataset, run: Path, *, width: int, size_px: int, batch: int, steps: int, seed: int
-) -> Trained:
-    """Train the preset `paper` at a reduced width and tile size, classes drawn evenly; a stopped run goes on."""
-    settings = preset("paper", width=width, size_px=size_px, batch=batch, steps=steps, sampling="class-balanced")
+def paper_settings(*, width: int, size_px: int, batch: int, steps: int) -> GanSettings:
+    """The preset `paper` at a reduced width and tile size, classes drawn evenly."""
+    return preset("paper", width=width, size_px=size_px, batch=batch, steps=steps, sampling="class-balanced")
+
+
+def train_gan(dataset: Dataset, run: Path, settings: GanSettings, *, seed: int) -> Trained:
+    """Train on the train split; a stopped run goes on."""
     plan = TrainingPlan.of(settings, len(dataset.select(Split.TRAIN)), seed=seed)
     return train(dataset, run, plan, resume=True)
 

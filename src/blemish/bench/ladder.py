@@ -1,184 +1,133 @@
 """The ladder: is it better than what an engineer would do in an afternoon? (docs/architecture.md, "How we measure")
 
-Each cell (rung, fold, seed) is kept under the hash of what went into it, as soon as it ends; a cell that is there is
-not computed again. Everything here is decided and told on folds inside train + val.
+Two ladders, never mixed: on the *selection* ladder (folds by group inside train + val) everything is decided; the
+*published* one (learn from train + val, be judged by test) only tells, and counts how often it was run.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-from blemish.bench.curve import learning_curve
-from blemish.bench.folds import fold_view
-from blemish.bench.rungs import SIMPLE, SYNTHETIC, Scale, simple_settings, with_synthetic
-from blemish.core.errors import InputError
-from blemish.core.records import Split
-from blemish.data.dataset import Dataset
-from blemish.picture.write import write_bytes
-from blemish.report.chart import Curve, line_chart, standalone
-from blemish.segment.evaluation import evaluate
-from blemish.segment.model import TorchSegmenter
-from blemish.segment.training import Pace, train
+from tqdm import tqdm
 
-RUNGS = (*SIMPLE, *SYNTHETIC)
+from blemish.bench.cells import Cell, refuse_without_ceiling
+from blemish.bench.figures import best_training, of_rung
+from blemish.bench.parallel import make_all
+from blemish.bench.rungs import MORE_REAL, RUNGS, SETS, TRAINING
+from blemish.bench.scale import Scale
+from blemish.bench.synthetic_sets import SyntheticSet
+from blemish.bench.views import View
+from blemish.bench.worker import Task
+from blemish.core.errors import InputError
+from blemish.data.dataset import Dataset
 
 
 @dataclass(frozen=True, kw_only=True)
 class LadderPlan:
-    """Which rungs, folds and seeds, and at which scale.
+    """Which rungs, views and seeds, and at which scale.
+
+    Args:
+        views: folds of the selection ladder, or the one view of the published ladder.
+        base: the rung that those above the first four stand on; None = the best of the first four on these views.
 
     Raises:
-        InputError: an unknown rung, or a synthetic rung without a simple one to start from.
+        InputError: an unknown rung, no view or seed, or rungs that stand on nothing.
     """
 
     rungs: tuple[str, ...]
-    folds: int = 3
-    chosen_folds: tuple[int, ...] = (0,)
+    views: tuple[View, ...]
     seeds: tuple[int, ...] = (0,)
     scale: Scale = Scale()  # noqa: RUF009 - frozen
+    base: str | None = None
+    more_real: str = ""
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.rungs if name not in RUNGS]
         if unknown:
             raise InputError(f"no rung '{unknown[0]}': there are {', '.join(RUNGS)}")
-        if not any(name in SIMPLE for name in self.rungs):
-            raise InputError(f"a ladder needs one of {', '.join(SIMPLE)}: synthetic rungs start from the best of them")
+        if not self.views or not self.seeds:
+            raise InputError("a ladder needs at least one fold and one seed")
+        if self.base is None and not any(name in TRAINING for name in self.rungs):
+            raise InputError(
+                f"a ladder needs one of {', '.join(TRAINING)}: the other rungs start from the best of them"
+            )
+        refuse_without_ceiling(self.rungs, self.more_real)
 
-
-def climb(dataset: Dataset, plan: LadderPlan, work: Path) -> list[dict[str, Any]]:
-    """Run (or read back) every cell; simple rungs first, then the synthetic ones on BASE, the best of the simple."""
-    ordered = [name for name in RUNGS if name in plan.rungs]
-    cells: list[dict[str, Any]] = []
-    for name in (n for n in ordered if n in SIMPLE):
-        cells += [
-            _cell(dataset, plan, work, name, name, fold, seed) for fold in plan.chosen_folds for seed in plan.seeds
+    def cells(self, rungs: Sequence[str], base: str) -> list[Cell]:
+        """The cells of some rungs, all rungs of a view and seed before the next, so that an early stop compares."""
+        return [
+            Cell(rung=rung, base=base, view=self._view(view, rung), seed=seed, scale=self.scale)
+            for seed in self.seeds
+            for view in self.views
+            for rung in RUNGS
+            if rung in rungs
         ]
-    base = best_simple(cells)
-    for name in (n for n in ordered if n in SYNTHETIC):
-        cells += [
-            _cell(dataset, plan, work, name, base, fold, seed) for fold in plan.chosen_folds for seed in plan.seeds
-        ]
-    return cells
+
+    def _view(self, view: View, rung: str) -> View:
+        return replace(view, more_real=self.more_real) if rung == MORE_REAL else view
 
 
-def best_simple(cells: Sequence[dict[str, Any]]) -> str:
-    """BASE: the simple rung with the highest mean IoU over its folds and seeds."""
-    names = [name for name in SIMPLE if any(cell["rung"] == name for cell in cells)]
-    return max(names, key=lambda name: fmean(cell["mean_iou"] or 0.0 for cell in cells if cell["rung"] == name))
+@dataclass(frozen=True)
+class Climbed:
+    """What came of a plan."""
+
+    base: str
+    cells: list[dict[str, Any]]
+    made: int  # Cells that were not there yet.
 
 
-def ladder_result(dataset: Dataset, plan: LadderPlan, cells: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The result file: what was compared, every cell with its curve, and the mean of each rung over folds and seeds."""
-    classes = list(dataset.taxonomy.defect_names)
-    rungs = []
-    for name in dict.fromkeys(cell["rung"] for cell in cells):
-        own = [cell for cell in cells if cell["rung"] == name]
-        iou = {c: [cell["iou"][c] for cell in own] for c in classes}
-        rungs.append({"name": name, "mean_iou": [cell["mean_iou"] for cell in own], "iou": iou})
-    return {
-        "ladder": "selection: folds by group inside train + val; the test split was not touched",
-        "data": {"hash": dataset.hash, "tile_px": dataset.info.tile_px, "channels": dataset.channels},
-        "classes": classes,
-        "folds": {"n": plan.folds, "run": list(plan.chosen_folds)},
-        "scale": plan.scale.to_dict(),
-        "base": best_simple(cells),
-        "rungs": rungs,
-        "cells": list(cells),
-    }
+def climb(
+    dataset: Dataset, plan: LadderPlan, work: Path, *, jobs: int = 1, known: Sequence[Mapping[str, Any]] = ()
+) -> Climbed:
+    """Make every cell that is not there: the first four rungs and the synthetic sets, then the rungs that need both.
+
+    Args:
+        jobs: processes side by side, one thread each.
+        known: earlier cells of the same scale, which take part in the choice of BASE.
+
+    Raises:
+        InputError, DatasetError: settings or a data set that do not fit.
+        TaskError: a cell failed.
+        KeyboardInterrupt: stopped; the same call goes on from there.
+    """
+    first = [name for name in plan.rungs if name in TRAINING]
+    rest = [name for name in plan.rungs if name not in TRAINING]
+    begun = plan.cells(first, base="")
+    sets = sorted({name for rung in rest for name in SETS.get(rung, ())})
+    needed: list[Task] = [SyntheticSet(name, view, plan.scale) for view in plan.views for name in sets]
+    total = len(begun) + len(needed) + len(plan.views) * len(plan.seeds) * len(rest)
+    with tqdm(total=total, desc="ladder", unit="cell", dynamic_ncols=True) as bar:
+        made = make_all(begun, dataset, work, jobs=jobs, bar=bar)
+        make_all(needed, dataset, work, jobs=jobs, bar=bar)
+        results = [cell.read(dataset, work) for cell in begun]
+        base = plan.base or best_training([*known, *results])
+        on_base = plan.cells(rest, base)
+        made += make_all(on_base, dataset, work, jobs=jobs, bar=bar)
+    return Climbed(base, [*results, *(cell.read(dataset, work) for cell in on_base)], made)
 
 
-def curves(cells: Sequence[dict[str, Any]], title: str) -> str:
-    """Learning curves of all cells as an SVG file: mean IoU on the judging fold over the steps."""
-    lines = [
-        Curve(
-            f"{cell['rung']} {cell['fold']}.{cell['seed']}",
-            tuple((float(row["step"]), float(row["val_iou"])) for row in cell["curve"] if "val_iou" in row),
+def default_rungs(more_real: str) -> tuple[str, ...]:
+    """All rungs; the ceiling only where its tiles are given."""
+    return RUNGS if more_real else tuple(name for name in RUNGS if name != MORE_REAL)
+
+
+def table(cells: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> str:
+    """A row a rung, the means over its seeds, for people."""
+    head = f"{'rung':<16}{'seeds':>6}  " + "".join(f"{name[:11]:>12}" for name in classes)
+    rows = [head + f"{'mean IoU':>10}{'accuracy':>10}{'escape':>8}{'overkill':>10}"]
+    for name in dict.fromkeys(str(cell["rung"]) for cell in cells):
+        row = of_rung(name, cells, classes)
+        values = "".join(f"{_mean(row['iou'][c]):>12}" for c in classes)
+        tail = f"{_mean(row['mean_iou']):>10}{_mean(row['accuracy']):>10}"
+        rows.append(
+            f"{name:<16}{len(row['seeds']):>6}  {values}{tail}{_mean(row['escape']):>8}{_mean(row['overkill']):>10}"
         )
-        for cell in cells
-    ]
-    return standalone(line_chart(lines, title=title, x_name="training steps"))
-
-
-def table(cells: Sequence[dict[str, Any]], classes: Sequence[str]) -> str:
-    """A row a cell, for people."""
-    head = f"{'rung':<12}{'fold':>5}{'seed':>5}  " + "".join(f"{name[:11]:>12}" for name in classes)
-    rows = [head + f"{'mean IoU':>10}{'accuracy':>10}"]
-    for cell in cells:
-        values = "".join(f"{_figure(cell['iou'][name]):>12}" for name in classes)
-        tail = f"{_figure(cell['mean_iou']):>10}{_figure(cell['accuracy']):>10}"
-        rows.append(f"{cell['rung']:<12}{cell['fold']:>5}{cell['seed']:>5}  {values}{tail}")
     return "\n".join(rows)
 
 
-def _cell(dataset: Dataset, plan: LadderPlan, work: Path, name: str, base: str, fold: int, seed: int) -> dict[str, Any]:
-    inputs = {
-        "rung": name,
-        "base": base,
-        "data": dataset.hash,
-        "folds": plan.folds,
-        "fold": fold,
-        "seed": seed,
-        "scale": plan.scale.of_rung(name),
-    }
-    key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
-    kept = work / "cells" / f"{name}-{fold}-{seed}-{key}.json"
-    if kept.is_file():
-        result: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-        return result
-    view = fold_view(dataset, n=plan.folds, fold=fold)
-    result = _compute(view, plan.scale, work, key, name, base, seed) | {"fold": fold, "seed": seed}
-    write_bytes(kept, (json.dumps({**result, "inputs": inputs}, indent=2) + "\n").encode())
-    return {**result, "inputs": inputs}
-
-
-def _compute(view: Dataset, scale: Scale, work: Path, key: str, name: str, base: str, seed: int) -> dict[str, Any]:
-    settings, synthetic, made = simple_settings(base, scale, seed), [], None
-    if name in SYNTHETIC:
-        folder = work / "synthetic" / f"{name}-{key}"
-        made = _made(view, folder, scale, name, seed)
-        synthetic, settings = [Dataset(folder)], with_synthetic(settings, scale)
-    run = work / "runs" / f"{name}-{key}"
-    started = time.perf_counter()
-    train(
-        view,
-        run,
-        settings,
-        synthetic=synthetic,
-        pace=Pace.of(settings.steps),
-        resume=run.exists(),
-        start=Path(scale.start) if scale.start else None,
-    )
-    seconds = time.perf_counter() - started
-    found = evaluate(TorchSegmenter.load(run), view, view.select(Split.VAL)).to_dict()
-    return {
-        "rung": name,
-        "base": base if made is not None else None,
-        "mean_iou": found["mean_iou"],
-        "iou": found["iou"],
-        "accuracy": found["accuracy"]["value"],
-        "judged": {key: found[key] for key in ("tiles", "groups", "class_tiles", "class_groups", "accuracy")},
-        "curve": learning_curve(run),
-        "train_seconds": round(seconds, 1),
-        "synthetic": made,
-    }
-
-
-def _made(view: Dataset, folder: Path, scale: Scale, name: str, seed: int) -> dict[str, Any]:
-    """What the synthetic set's making told, kept beside it: the set itself is not made twice."""
-    told = folder.with_name(f"{folder.name}.json")
-    if not told.is_file():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(told, json.dumps(SYNTHETIC[name](view, folder, scale, seed), indent=2).encode())
-    made: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
-    return made
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+def _mean(values: Sequence[float | None]) -> str:
+    there = [value for value in values if value is not None]
+    return f"{sum(there) / len(there):.3f}" if there else "–"

@@ -1,0 +1,149 @@
+"""A cell of the ladder: one rung on one view with one seed, trained, judged and kept under the hash of its inputs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from blemish.bench.curve import learning_curve
+from blemish.bench.judging import judge
+from blemish.bench.kept import read_or_make
+from blemish.bench.rungs import MORE_REAL, SETS, TRAINING, training_of
+from blemish.bench.scale import Scale, key_of
+from blemish.bench.synthetic_sets import SyntheticSet
+from blemish.bench.views import View
+from blemish.core.errors import InputError
+from blemish.data.dataset import Dataset
+from blemish.segment.model import TorchSegmenter
+from blemish.segment.training import Pace, train
+from blemish.train.checkpoint import CARD, WEIGHTS, load_weights
+from blemish.train.machine import commit
+from blemish.train.precision import default_precision
+
+_VERSION = 1  # Raised when equal inputs would give another cell than before.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """What is trained and judged.
+
+    Args:
+        base: the rung of the first four that the others stand on; without effect for those four.
+    """
+
+    rung: str
+    base: str
+    view: View
+    seed: int
+    scale: Scale
+
+    @property
+    def sets(self) -> tuple[SyntheticSet, ...]:
+        """The synthetic sets that it learns from, to be made first."""
+        return tuple(SyntheticSet(name, self.view, self.scale) for name in SETS.get(self.rung, ()))
+
+    @property
+    def label(self) -> str:
+        return f"{self.rung}, {self.view.name}, seed {self.seed}"
+
+    def inputs(self, dataset: Dataset) -> dict[str, Any]:
+        """All that decides its figures, by contents."""
+        return {
+            "version": _VERSION,
+            "rung": self.rung,
+            "base": None if self.rung in TRAINING else self.base,
+            "data": dataset.hash,
+            "view": self.view.inputs(),
+            "seed": self.seed,
+            "scale": self.scale.of_training(synthetic=bool(self.sets)),
+            "start": start_hash(self.scale.start),
+            "precision": default_precision(),
+            "sets": {made.name: key_of(made.inputs(dataset)) for made in self.sets},
+        }
+
+    def file(self, dataset: Dataset, work: Path) -> Path:
+        return work / "cells" / f"{self._name(dataset)}.json"
+
+    def is_there(self, dataset: Dataset, work: Path) -> bool:
+        return self.file(dataset, work).is_file()
+
+    def read(self, dataset: Dataset, work: Path) -> dict[str, Any]:
+        values: dict[str, Any] = json.loads(self.file(dataset, work).read_text(encoding="utf-8"))
+        return values
+
+    def make(self, dataset: Dataset, work: Path) -> dict[str, Any]:
+        """Train and judge it, or read what was kept."""
+        return read_or_make(self.file(dataset, work), lambda: self._compute(dataset, work))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for another process."""
+        own = {"rung": self.rung, "base": self.base, "seed": self.seed}
+        return {**own, "view": self.view.to_dict(), "scale": self.scale.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        own = {name: values[name] for name in ("rung", "base", "seed")}
+        return cls(**own, view=View.from_dict(values["view"]), scale=Scale.from_dict(values["scale"]))
+
+    def _name(self, dataset: Dataset) -> str:
+        return f"{self.rung}-{self.view.name}-seed-{self.seed}-{key_of(self.inputs(dataset))}"
+
+    def _compute(self, dataset: Dataset, work: Path) -> dict[str, Any]:
+        told = {made.name: made.make(dataset, work) for made in self.sets}
+        synthetic = [Dataset(made.folder(dataset, work)) for made in self.sets]
+        view, run = self.view.open(dataset), work / "runs" / self._name(dataset)
+        settings = training_of(self.rung, self.base, self.scale, self.seed)
+        start = Path(self.scale.start) if self.scale.start else None
+        done = train(
+            view,
+            run,
+            settings,
+            synthetic=synthetic,
+            pace=Pace.of(settings.steps, threads=1),
+            precision=default_precision(),
+            resume=True,
+            start=start,
+        )
+        found = judge(TorchSegmenter.load(run), view, view.select(self.view.judged))
+        for used_up in ("checkpoint", "tensorboard"):
+            shutil.rmtree(run / used_up, ignore_errors=True)
+        return {
+            "rung": self.rung,
+            "base": None if self.rung in TRAINING else self.base,
+            "fold": self.view.fold,
+            "seed": self.seed,
+            **found.to_dict(),
+            "curve": learning_curve(run),
+            "train_seconds": round(done.outcome.seconds, 1),
+            "sets": told,
+            "commit": commit(),
+            "key": key_of(self.inputs(dataset)),
+            "inputs": self.inputs(dataset),
+        }
+
+
+def start_hash(start: str) -> str | None:
+    """SHA-256 of the start weights, whatever folder they lie in; None = from scratch.
+
+    Raises:
+        BundleError: no finished run there, or altered weights.
+    """
+    if not start:
+        return None
+    folder = Path(start)
+    weights = folder if (folder / CARD).is_file() else folder / "weights"
+    return str(load_weights(weights)[1]["sha256"][WEIGHTS])
+
+
+def refuse_without_ceiling(rungs: tuple[str, ...], more_real: str) -> None:
+    """`more_real` needs its tiles, and they need the rung.
+
+    Raises:
+        InputError: one without the other.
+    """
+    if (MORE_REAL in rungs) != bool(more_real):
+        raise InputError(f"the rung {MORE_REAL} and --more-real DATASET go together: give both or neither")

@@ -1,0 +1,141 @@
+"""What follows from two rungs: how much one gains over the other, and for which classes, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from blemish.bench.figures import Cells, best_of, best_simple
+from blemish.bench.judging import unpacked
+from blemish.bench.rungs import OURS
+from blemish.core.arrays import Int64
+from blemish.core.errors import InputError
+from blemish.metrics.bootstrap import Compared, Difference, paired_difference
+
+HELPS, HURTS, NOTHING, UNKNOWN = "helps", "hurts", "nothing shown", "not judged"
+
+
+def gain(cells: Cells, classes: Sequence[str], of: str, over: str) -> dict[str, Any]:
+    """`of`, `over`, and the paired difference of the mean IoU with its 95 % interval; each class's under `classes`."""
+    found = compared(cells, len(classes), of, over)
+    return {
+        "of": of,
+        "over": over,
+        **found.mean_iou.to_dict(),
+        "classes": {name: d.to_dict() for name, d in zip(classes, found.classes, strict=True)},
+    }
+
+
+def compared(cells: Cells, defects: int, of: str, over: str) -> Compared:
+    """The paired difference of two rungs on the folds and seeds that both have.
+
+    Raises:
+        InputError: no seed in common.
+    """
+    first, second = paired_tables(
+        [cell for cell in cells if cell["rung"] == of], [cell for cell in cells if cell["rung"] == over], defects
+    )
+    return paired_difference(first, second)
+
+
+def paired_tables(first: Cells, second: Cells, defects: int) -> tuple[Int64, Int64]:
+    """Two arrays S G (K+1) (K+1) of the same seeds and groups: those of the folds and seeds that both have.
+
+    Raises:
+        InputError: none in common.
+    """
+    ours, theirs = _by_place(first), _by_place(second)
+    common = ours.keys() & theirs.keys()
+    folds = {fold for fold, _ in common}
+    seeds = sorted(seed for seed in {seed for _, seed in common} if all((fold, seed) in common for fold in folds))
+    if not seeds:
+        raise InputError(
+            "two rungs have no seed with the same folds in common: run them with the same --fold and --seed"
+        )
+    order = sorted(folds, key=str)
+    return _tables(ours, order, seeds, defects), _tables(theirs, order, seeds, defects)
+
+
+def chosen_pair(cells: Cells) -> tuple[str, str] | None:
+    """The better of our rungs and the best simple one, as the gain names them; None where none of ours was run."""
+    if not any(cell["rung"] in OURS for cell in cells):
+        return None
+    return best_of(OURS, cells), best_simple(cells)
+
+
+def verdict(cells: Cells, classes: Sequence[str], of: str, over: str) -> dict[str, Any]:
+    """For each class whether `of` helps against `over`: yes where the whole interval is above 0, no where below.
+
+    Returns:
+        `of`, `over`, `classes` (name -> helps, hurts, nothing shown, not judged), `words`, and `caution` where there is
+        a reason for it.
+    """
+    found = compared(cells, len(classes), of, over)
+    effects = {name: effect(d) for name, d in zip(classes, found.classes, strict=True)}
+    return {
+        "of": of,
+        "over": over,
+        "classes": effects,
+        "words": words(effects),
+        "caution": caution(found.mean_iou, dict(zip(classes, found.classes, strict=True))),
+    }
+
+
+def effect(difference: Difference) -> str:
+    """One of the four words for one class."""
+    if np.isnan(difference.mean):
+        return UNKNOWN
+    return HELPS if difference.low > 0 else HURTS if difference.high < 0 else NOTHING
+
+
+def words(effects: Mapping[str, str]) -> str:
+    """One sentence.
+
+    Example:
+        >>> words({"crack": HELPS, "fray": HELPS, "break": NOTHING, "blowhole": HURTS})
+        'synthetic tiles help crack and fray, show no effect on break, hurt blowhole'
+    """
+    says = ((HELPS, "help"), (NOTHING, "show no effect on"), (HURTS, "hurt"), (UNKNOWN, "could not be judged on"))
+    parts = [f"{verb} {listed([n for n, e in effects.items() if e == kind])}" for kind, verb in says
+             if kind in effects.values()]  # fmt: skip
+    return "synthetic tiles " + ", ".join(parts)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence.
+
+    Example:
+        >>> listed(["a", "b", "c"])
+        'a, b and c'
+    """
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def caution(mean: Difference, by_class: Mapping[str, Difference]) -> str:
+    """Why an interval may be too narrow; empty where it need not be."""
+    reasons = []
+    if mean.seeds < 3:
+        reasons.append(
+            f"{mean.seeds} seed{'s' if mean.seeds > 1 else ''}: chance in training is hardly in the intervals"
+        )
+    few = [name for name, d in by_class.items() if 0 < d.groups < 5]
+    if few:
+        reasons.append(f"fewer than 5 physical defects judged of {listed(few)}")
+    return "; ".join(reasons)
+
+
+def _by_place(cells: Cells) -> dict[tuple[Any, int], Mapping[str, Any]]:
+    return {(cell["fold"], int(cell["seed"])): cell for cell in cells}
+
+
+def _tables(
+    cells: Mapping[tuple[Any, int], Mapping[str, Any]], folds: Sequence[Any], seeds: Sequence[int], defects: int
+) -> Int64:
+    return np.stack(
+        [
+            np.stack([unpacked(text, defects) for fold in folds for text in cells[fold, seed]["groups"].values()])
+            for seed in seeds
+        ]
+    )

@@ -1,0 +1,167 @@
+"""What a cell is judged by, and all that is kept of it: enough for every later figure, without a picture.
+
+Pixels are counted group by group, as groups are what a bootstrap draws; parts are counted as an inspector without a
+recipe would call them: NG where any region reaches the least size of its class, else OK.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from blemish.core.arrays import Int64
+from blemish.core.errors import DatasetError
+from blemish.core.protocols import Segmenter
+from blemish.core.records import TileRecord, Verdict
+from blemish.data.dataset import Dataset
+from blemish.metrics.part import Proportion, escape_rate, overkill_rate
+from blemish.metrics.pixel import Confusion
+from blemish.metrics.tile_class import CLEAN, TileAccuracy, tile_accuracy, tile_class
+from blemish.segment.evaluation import list_batches, none_if_nan, predict
+
+
+@dataclass(frozen=True)
+class PartCounts:
+    """Parts by what they truly are and what was called; a part of which nobody knows whether it is good is left out."""
+
+    defective: int
+    escaped: int  # Of the defective ones: nothing found.
+    clean: int
+    overkilled: int  # Of the clean ones: something found.
+    unknown: int
+
+    def to_dict(self) -> dict[str, int]:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The figures of one cell."""
+
+    classes: tuple[str, ...]
+    groups: dict[str, Int64]  # (K+1) x (K+1) pixels of each group: true class, predicted class.
+    accuracy: TileAccuracy
+    parts: PartCounts
+    tiles: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; `groups` as `packed` writes them."""
+        table = pooled(self.groups.values(), len(self.classes))
+        return {
+            "mean_iou": none_if_nan(table.mean_iou()),
+            "iou": dict(zip(self.classes, map(none_if_nan, table.iou().tolist()), strict=True)),
+            "accuracy": none_if_nan(self.accuracy.value),
+            "tiles": {
+                "judged": self.tiles,
+                "right": self.accuracy.right,
+                "counted": self.accuracy.judged,
+                "several_classes_left_out": self.accuracy.several,
+                "unknown_left_out": self.accuracy.unknown,
+            },
+            "parts": self.parts.to_dict(),
+            "groups": {group: packed(counts) for group, counts in sorted(self.groups.items())},
+        }
+
+
+def judge(segmenter: Segmenter, dataset: Dataset, records: Sequence[TileRecord], *, batch: int = 4) -> Judgement:
+    """Judge a segmenter by these tiles; a batch in memory at a time, pixels of 255 count nowhere.
+
+    Raises:
+        DatasetError: no tiles.
+    """
+    if not records:
+        raise DatasetError(f"{dataset.folder} has no tile to judge by in this view: give it val and test tiles")
+    defects = len(dataset.taxonomy.defects)
+    groups: dict[str, Confusion] = defaultdict(lambda: Confusion(defects))
+    answers: list[int] = []
+    for some in tqdm(list_batches(records, batch), desc="judge", unit="batch", leave=False, disable=None):
+        samples = [dataset.sample(record) for record in some]
+        for sample, predicted in zip(samples, predict(segmenter, samples), strict=True):
+            groups[sample.record.group].add(sample.label_map.defect, predicted)
+            answers.append(tile_class(predicted, dataset.taxonomy))
+    return Judgement(
+        classes=dataset.taxonomy.defect_names,
+        groups={group: table.counts for group, table in groups.items()},
+        accuracy=tile_accuracy([r.classes for r in records], [r.ignore_px > 0 for r in records], answers, defects),
+        parts=count_parts(records, answers),
+        tiles=len(records),
+    )
+
+
+def count_parts(records: Sequence[TileRecord], answers: Sequence[int]) -> PartCounts:
+    """Parts from their tiles: defective where one shows a defect, clean where all are; NG where anything was found.
+
+    Args:
+        answers: `metrics.tile_class.tile_class` of each tile.
+    """
+    tiles: dict[str, list[tuple[TileRecord, int]]] = defaultdict(list)
+    for record, answer in zip(records, answers, strict=True):
+        tiles[record.part or record.id].append((record, answer))
+    verdicts, defective, unknown = [], [], 0
+    for own in tiles.values():
+        is_defective = any(record.classes for record, _ in own)
+        if not is_defective and not all(record.is_clean for record, _ in own):
+            unknown += 1
+            continue
+        defective.append(is_defective)
+        verdicts.append(Verdict.NG if any(answer != CLEAN for _, answer in own) else Verdict.OK)
+    escape, overkill = escape_rate(verdicts, defective), overkill_rate(verdicts, defective)
+    return PartCounts(escape.total, escape.count, overkill.total, overkill.count, unknown)
+
+
+def part_rates(counts: Iterable[Mapping[str, int]]) -> tuple[Proportion, Proportion]:
+    """Escape and overkill of several cells together, with their Wilson intervals; NaN where there is no such part."""
+    total: dict[str, int] = defaultdict(int)
+    for one in counts:
+        for name, value in one.items():
+            total[name] += value
+    verdicts = _verdicts(total["escaped"], total["defective"], total["overkilled"], total["clean"])
+    defective = [True] * total["defective"] + [False] * total["clean"]
+    return escape_rate(verdicts, defective), overkill_rate(verdicts, defective)
+
+
+def pooled(counts: Iterable[Int64], defects: int) -> Confusion:
+    """One table over many groups."""
+    table = Confusion(defects)
+    for one in counts:
+        table.counts += one
+    return table
+
+
+def packed(counts: Int64) -> str:
+    """The pixels of a group as text, zeros left out: `true>predicted:pixels`.
+
+    Example:
+        >>> packed(np.array([[90, 2], [0, 8]]))
+        '0>0:90 0>1:2 1>1:8'
+    """
+    return " ".join(f"{t}>{p}:{int(counts[t, p])}" for t, p in np.argwhere(counts))
+
+
+def unpacked(text: str, defects: int) -> Int64:
+    """The inverse of `packed`: int64 (K+1) x (K+1).
+
+    Example:
+        >>> unpacked("0>0:90 0>1:2 1>1:8", 1).tolist()
+        [[90, 2], [0, 8]]
+    """
+    counts = np.zeros((defects + 1, defects + 1), np.int64)
+    for entry in text.split():
+        place, pixels = entry.split(":")
+        true, predicted = place.split(">")
+        counts[int(true), int(predicted)] = int(pixels)
+    return counts
+
+
+def _verdicts(escaped: int, defective: int, overkilled: int, clean: int) -> list[Verdict]:
+    return (
+        [Verdict.OK] * escaped
+        + [Verdict.NG] * (defective - escaped)
+        + [Verdict.NG] * overkilled
+        + [Verdict.OK] * (clean - overkilled)
+    )

@@ -1,0 +1,171 @@
+"""The result of a ladder: one JSON file with two halves, `selection` and `published`, each with its own provenance.
+
+A run writes its own half and leaves the other as it is. Cells of an earlier run of the same scale stay in the selection
+half, so that a ladder can be climbed in several goes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from blemish.bench.cells import Cell
+from blemish.bench.compare import chosen_pair, gain, verdict
+from blemish.bench.figures import best_simple, of_rung
+from blemish.bench.ladder import Climbed, LadderPlan
+from blemish.bench.provenance import provenance, write_result
+from blemish.bench.rungs import RUNGS, TRAINING
+from blemish.bench.scale import Scale
+from blemish.bench.views import View
+from blemish.core.errors import InputError
+from blemish.data.dataset import Dataset
+
+Half = dict[str, Any]
+_HALVES = ("published", "selection")
+
+
+def read_halves(file: Path) -> dict[str, Half]:
+    """What is in a result file; empty where it is not there yet.
+
+    Raises:
+        InputError: something else is in that file.
+    """
+    if not file.exists():
+        return {}
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        return {name: dict(values[name]) for name in _HALVES if name in values}
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{file} is not the result of a ladder ({error}): choose another --out") from error
+
+
+def write_half(file: Path, name: str, half: Half) -> dict[str, Any]:
+    """Put one half into the file; returns the whole of it."""
+    halves = {**read_halves(file), name: half}
+    seeds = sorted({int(cell["seed"]) for cell in half["cells"]})
+    return write_result(file, {each: halves[each] for each in _HALVES if each in halves}, seeds=seeds)
+
+
+def selection_half(dataset: Dataset, plan: LadderPlan, climbed: Climbed, earlier: Sequence[Mapping[str, Any]]) -> Half:
+    """Everything that is decided: BASE, the pair that a gain compares, and the verdict for each class."""
+    cells, classes = _in_order([*earlier, *climbed.cells]), list(dataset.taxonomy.defect_names)
+    pair = chosen_pair(cells)
+    return {
+        **_head(dataset, plan, "selection: folds by group inside train + val; the test split was not touched"),
+        "folds": {"n": plan.views[0].folds, "run": sorted({int(cell["fold"]) for cell in cells})},
+        "base": climbed.base,
+        "best_simple": best_simple(cells),
+        "rungs": [of_rung(name, cells, classes) for name in _rungs(cells)],
+        "gain": None if pair is None else gain(cells, classes, *pair),
+        "verdicts": [] if pair is None else _verdicts(cells, classes, pair, climbed.base),
+        "synthetic_share": plan.scale.synthetic_share,
+        "cells": cells,
+    }
+
+
+def published_half(dataset: Dataset, plan: LadderPlan, climbed: Climbed, selection: Half, before: Half | None) -> Half:
+    """What is only told: the same figures on the test split, and the gain of the pair that the selection chose."""
+    cells, classes = _in_order(climbed.cells), list(dataset.taxonomy.defect_names)
+    chosen = selection.get("gain")
+    there = chosen is not None and {chosen["of"], chosen["over"]} <= set(_rungs(cells))
+    seen = set(before["seen"]) if before else set()
+    keys = {str(cell["key"]) for cell in cells}
+    anew = climbed.made > 0 or not keys <= seen
+    return {
+        "runs": (int(before["runs"]) if before else 0) + int(anew),
+        **_head(dataset, plan, "published: learned from train + val, judged by the test split; nothing is chosen here"),
+        "base": climbed.base,
+        "rungs": [of_rung(name, cells, classes) for name in _rungs(cells)],
+        "gain": gain(cells, classes, chosen["of"], chosen["over"]) if there and chosen is not None else None,
+        "seen": sorted(seen | keys),
+        "cells": cells,
+    }
+
+
+def earlier_cells(dataset: Dataset, plan: LadderPlan, before: Half | None, climbed: Climbed) -> list[dict[str, Any]]:
+    """Cells of the file that this plan would make alike, had it been asked to, and that it was not asked for now."""
+    return _still_true(dataset, plan, before, climbed.base, {_place(cell) for cell in climbed.cells})
+
+
+def known_training(dataset: Dataset, plan: LadderPlan, before: Half | None) -> list[dict[str, Any]]:
+    """Those of the file's cells that take part in the choice of BASE."""
+    asked = {(rung, view.fold, seed) for rung in plan.rungs for view in plan.views for seed in plan.seeds}
+    return [cell for cell in _still_true(dataset, plan, before, "", asked) if cell["rung"] in TRAINING]
+
+
+def selection_of(halves: Mapping[str, Half], file: Path, dataset: Dataset) -> Half:
+    """The selection half that a published ladder, a curve or a default stands on.
+
+    Raises:
+        InputError: none in the file, or one of another data set.
+    """
+    if "selection" not in halves:
+        raise InputError(f"{file} has no selection ladder yet: run bench ladder without --published first")
+    half = halves["selection"]
+    refuse_other_set(half, file, dataset)
+    return half
+
+
+def refuse_other_set(half: Mapping[str, Any], file: Path, dataset: Dataset) -> None:
+    """Raise where a ladder was climbed on another data set."""
+    there = str(half["data"]["hash"])
+    if there != dataset.hash:
+        raise InputError(
+            f"{file} is the ladder of data set {there[:12]}, but {dataset.folder} is {dataset.hash[:12]}: "
+            f"give the ladder of this set"
+        )
+
+
+def _still_true(
+    dataset: Dataset, plan: LadderPlan, before: Half | None, base: str, asked: set[tuple[str, Any, int]]
+) -> list[dict[str, Any]]:
+    kept = []
+    for cell in before["cells"] if before else []:
+        again = Cell(
+            rung=cell["rung"],
+            base=base,
+            view=View(folds=plan.views[0].folds, fold=cell["fold"]),
+            seed=int(cell["seed"]),
+            scale=plan.scale,
+        )
+        view = {name: value for name, value in cell["inputs"]["view"].items() if name != "more_real"}
+        if _place(cell) not in asked and again.inputs(dataset) == {**cell["inputs"], "view": view}:
+            kept.append(cell)
+    return kept
+
+
+def _verdicts(
+    cells: Sequence[Mapping[str, Any]], classes: Sequence[str], pair: tuple[str, str], base: str
+) -> list[Any]:
+    """Against the best simple rung first, then against BASE: the same tiles without any synthetic one."""
+    return [verdict(cells, classes, pair[0], over) for over in dict.fromkeys([pair[1], base])]
+
+
+def _head(dataset: Dataset, plan: LadderPlan, ladder: str) -> dict[str, Any]:
+    return {
+        "ladder": ladder,
+        "made": provenance(plan.seeds),
+        "data": {"hash": dataset.hash, "tile_px": dataset.info.tile_px, "channels": dataset.channels},
+        "classes": list(dataset.taxonomy.defect_names),
+        "scale": plan.scale.to_dict(),
+    }
+
+
+def scale_of(half: Mapping[str, Any]) -> Scale:
+    """The scale that a half was run at."""
+    return Scale.from_dict(half["scale"])
+
+
+def _rungs(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    there = {str(cell["rung"]) for cell in cells}
+    return [name for name in RUNGS if name in there]
+
+
+def _in_order(cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return sorted((dict(cell) for cell in cells), key=lambda c: (RUNGS.index(c["rung"]), c["seed"], c["fold"] or 0))
+
+
+def _place(cell: Mapping[str, Any]) -> tuple[str, Any, int]:
+    return str(cell["rung"]), cell["fold"], int(cell["seed"])

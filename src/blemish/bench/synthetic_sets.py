@@ -1,0 +1,132 @@
+"""The synthetic sets of a view: each is made once, kept under the hash of its inputs, and shared by rungs and seeds.
+
+A GAN is trained once a view (never once a seed), its time told apart from that of the cells that use its tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+
+from blemish.bench.fill_up import fill_up, paper_settings, train_gan
+from blemish.bench.kept import read_or_make
+from blemish.bench.scale import Scale, key_of
+from blemish.bench.views import View
+from blemish.data.copy_paste import copy_paste_dataset
+from blemish.data.dataset import Dataset
+from blemish.gan.presets import GanSettings, preset
+
+SEED = 0  # Of every synthetic set: seeds of the ladder differ in the inspector's training only.
+
+
+@dataclass(frozen=True)
+class SyntheticSet:
+    """One synthetic set of one view: `copy_paste`, `gan_paper` or `gan`."""
+
+    name: str
+    view: View
+    scale: Scale
+
+    def inputs(self, dataset: Dataset) -> dict[str, Any]:
+        """What decides its tiles."""
+        return {
+            "set": self.name,
+            "data": dataset.hash,
+            "view": self.view.inputs(),
+            "per_class": self.scale.per_class,
+            "seed": SEED,
+            **_MAKERS[self.name].inputs(self.scale),
+        }
+
+    @property
+    def label(self) -> str:
+        return f"tiles {self.name}, {self.view.name}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for another process."""
+        return {"name": self.name, "view": self.view.to_dict(), "scale": self.scale.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        return cls(str(values["name"]), View.from_dict(values["view"]), Scale.from_dict(values["scale"]))
+
+    def folder(self, dataset: Dataset, work: Path) -> Path:
+        return work / "sets" / f"{self.name}-{self.view.name}-{key_of(self.inputs(dataset))}"
+
+    def is_there(self, dataset: Dataset, work: Path) -> bool:
+        return _told(self.folder(dataset, work)).is_file()
+
+    def make(self, dataset: Dataset, work: Path) -> dict[str, Any]:
+        """Make it, or read what its making told: the number of tiles, and the seconds by stage."""
+        folder = self.folder(dataset, work)
+        maker = _MAKERS[self.name].make
+        return read_or_make(_told(folder), lambda: maker(self.view.open(dataset), folder, self.scale))
+
+
+@dataclass(frozen=True)
+class _Maker:
+    inputs: Callable[[Scale], Mapping[str, Any]]
+    make: Callable[[Dataset, Path, Scale], dict[str, Any]]  # Writes a data set and tells how.
+
+
+def _copy_paste(view: Dataset, out: Path, scale: Scale) -> dict[str, Any]:
+    """Real defects pasted and blended on clean tiles."""
+    if out.exists():  # Whole, as a data set is; only what it told was lost.
+        return {"tiles": len(Dataset(out))}
+    return {"tiles": copy_paste_dataset(view, out, scale.per_class, SEED)}
+
+
+def _paper(scale: Scale) -> GanSettings:
+    return paper_settings(
+        width=scale.paper_width, size_px=scale.paper_size_px, batch=scale.paper_batch, steps=scale.paper_steps
+    )
+
+
+def _gan_paper(view: Dataset, out: Path, scale: Scale) -> dict[str, Any]:
+    """The paper's network and its tiles on generated backgrounds."""
+    return _by_gan(view, out, scale, _paper(scale))
+
+
+def _ours(scale: Scale) -> GanSettings:
+    return preset("default", steps=scale.gan_steps, batch=scale.gan_batch, size_px=scale.gan_size_px)
+
+
+def _gan(view: Dataset, out: Path, scale: Scale) -> dict[str, Any]:
+    """Our default preset, on real backgrounds."""
+    return _by_gan(view, out, scale, _ours(scale), real_backgrounds=True)
+
+
+def _by_gan(
+    view: Dataset, out: Path, scale: Scale, settings: GanSettings, *, real_backgrounds: bool = False
+) -> dict[str, Any]:
+    run = _gan_run(view, out.parent.parent, settings)
+    trained = train_gan(view, run, settings, seed=SEED)
+    plan, made = fill_up(view, run, out, per_class=scale.per_class, seed=SEED, real_backgrounds=real_backgrounds)
+    return {
+        "tiles": made.written,
+        "gan_seconds": round(trained.outcome.seconds, 1),
+        "learning_rate": trained.learning_rate,
+        "plan": plan.to_dict(),
+        "synthesis": made.to_dict(),
+    }
+
+
+def _gan_run(view: Dataset, work: Path, settings: GanSettings) -> Path:
+    """One run for all sets that the same training fills."""
+    return work / "gans" / f"{settings.preset}-{key_of({'data': view.hash, 'seed': SEED, **settings.to_dict()})}"
+
+
+def _told(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.json")
+
+
+_MAKERS: Mapping[str, _Maker] = MappingProxyType(
+    {
+        "copy_paste": _Maker(lambda _: {}, _copy_paste),
+        "gan_paper": _Maker(lambda scale: {"gan": _paper(scale).to_dict()}, _gan_paper),
+        "gan": _Maker(lambda scale: {"gan": _ours(scale).to_dict(), "gate": scale.gan_gate}, _gan),
+    }
+)

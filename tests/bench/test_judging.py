@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from blemish.bench.judging import count_parts, judge, packed, part_rates, unpacked
+from blemish.core.errors import DatasetError
+from blemish.core.records import Box, Origin, Split, TileRecord
+from blemish.segment.evaluation import evaluate
+
+
+class Thresholding:
+    """Calls every bright pixel a pit."""
+
+    channels = 1
+
+    def __init__(self, taxonomy):
+        self.taxonomy = taxonomy
+
+    def probabilities(self, pictures):
+        bright = pictures[..., 0] > 200
+        return np.stack([~bright, bright, np.zeros_like(bright)], axis=1).astype(np.float32)
+
+
+def tile(name: str, part: str, defect_px: int, ignore_px: int = 0) -> TileRecord:
+    return TileRecord(name, part, "", "", Box(0, 0, 8, 8), part, Split.VAL, Origin.REAL, (defect_px,), (64,), ignore_px)
+
+
+def test_groups_add_up_to_what_evaluation_says(tiny):
+    records = tiny.select(Split.TRAIN)
+    found = judge(Thresholding(tiny.taxonomy), tiny, records)
+    whole = evaluate(Thresholding(tiny.taxonomy), tiny, records)
+    assert sum(found.groups.values()).tolist() == whole.confusion.counts.tolist()
+    assert found.to_dict()["iou"] == whole.to_dict()["iou"] == {"pit": round(196 / (196 + 126), 6), "scratch": 0.0}
+    assert found.to_dict()["accuracy"] == whole.to_dict()["accuracy"]["value"]
+
+
+def test_parts_are_counted_by_the_worst_of_their_tiles():
+    records = [tile("a", "p", 5), tile("b", "p", 0), tile("c", "q", 5), tile("d", "r", 0), tile("e", "s", 0, 3)]
+    counts = count_parts(records, [0, 1, 0, 1, 0])
+    assert counts.to_dict() == {"defective": 2, "escaped": 1, "clean": 1, "overkilled": 1, "unknown": 1}
+
+
+def test_without_clean_parts_overkill_is_undefined_and_escape_is_not():
+    counts = count_parts([tile("a", "p", 5)], [0]).to_dict()
+    escape, overkill = part_rates([counts, counts])
+    assert (escape.value, escape.total) == (1.0, 2)
+    assert np.isnan(overkill.value)
+
+
+def test_packed_counts_are_read_back():
+    counts = np.array([[900, 0, 3], [0, 0, 0], [7, 0, 12]])
+    assert unpacked(packed(counts), 2).tolist() == counts.tolist()
+
+
+def test_no_tile_to_judge_by_is_refused(tiny):
+    with pytest.raises(DatasetError, match="no tile to judge by"):
+        judge(Thresholding(tiny.taxonomy), tiny, [])
