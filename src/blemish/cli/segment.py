@@ -98,9 +98,12 @@ BalancedUntil = Annotated[
     ),
 ]
 StartFrom = Annotated[
-    Path | None,
+    str,
     typer.Option(
-        "--start-from", metavar="RUN", help="Begin with the weights of a finished run.", rich_help_panel=_SAMPLES
+        "--start-from",
+        metavar="RUN",
+        help="Begin with the weights of a finished run, procedural (the packaged start weights) or scratch.",
+        rich_help_panel=_TRAINING,
     ),
 ]
 Threads = Annotated[
@@ -146,7 +149,7 @@ def train(
     crop_on_defect: CropOnDefect = None,
     synthetic: Synthetic = None,
     synthetic_share: SyntheticShare = 0.5,
-    start_from: StartFrom = None,
+    start_from: StartFrom = "scratch",
     threads: Threads = 2,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same machine: same weights.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run was stopped.")] = False,
@@ -159,6 +162,7 @@ def train(
     from blemish.segment.draw import train_records
     from blemish.segment.losses import loss_named
     from blemish.segment.settings import settings_of
+    from blemish.segment.start import start_named
     from blemish.segment.training import Pace
     from blemish.segment.training import train as run_training
 
@@ -193,7 +197,7 @@ def train(
         pace=pace,
         precision=precision_named(precision),
         resume=resume,
-        start=start_from,
+        start=start_named(start_from, network),
     )
     row = done.outcome.last_row
     text = "  ".join(f"{name} {value:.4g}" for name, value in row.items())

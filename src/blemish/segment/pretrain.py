@@ -19,7 +19,7 @@ from torch.optim import AdamW, Optimizer
 
 from blemish.core.arrays import UInt8
 from blemish.core.errors import InputError
-from blemish.core.seeds import derive_seed
+from blemish.core.seeds import derive_seed, rng
 from blemish.metrics.pixel import Confusion
 from blemish.picture.normalise import to_channels
 from blemish.picture.write import write_png
@@ -51,24 +51,25 @@ class PretrainSettings:
     network: str = "hardnet-small"
     channels: int = 1  # Gray weights start an RGB network too.
     steps: int = 6000
-    batch: int = 8
-    size_px: int = 192
+    batch: int = 32
+    size_px: int = 96  # Many small tiles teach more than few large ones of as many pixels (docs/adr/0006).
+    easy_until: float = 0.5  # Share of the steps in which the faintest defects are left out, fewer and fewer of them.
     learning_rate: float = 0.002
     weight_decay: float = 1e-4
     warmup_frac: float = 0.02
     loss: LossSettings = field(default_factory=lambda: LossSettings(balanced_until=BALANCED_UNTIL))
     ema_half_life_steps: int = 200
-    judged_tiles: int = 64  # Of another stream, never learned from; judged at every checkpoint's step.
+    judged_tiles: int = 128  # Of another stream, never learned from; judged at every checkpoint's step.
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "ema_half_life_steps", "judged_tiles"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        if self.size_px < 32 or self.learning_rate <= 0:
+        if self.size_px < 32 or self.learning_rate <= 0 or not 0 <= self.easy_until <= 1:
             raise InputError(
-                f"tiles must be 32 px or more and the learning rate above 0, got {self.size_px} and "
-                f"{self.learning_rate}"
+                f"tiles must be 32 px or more, the learning rate above 0 and easy_until 0 to 1, got {self.size_px}, "
+                f"{self.learning_rate} and {self.easy_until}"
             )
 
     def rate(self, step: int) -> float:
@@ -122,9 +123,24 @@ class ProceduralDraw:
         self.settings = settings
 
     def __call__(self, step: int, index: int) -> dict[str, NDArray[Any]]:
-        place = step * self.settings.batch + index
-        picture, plane = procedural_tile(self.settings.seed, place, self.settings.size_px)
-        return {"picture": to_channels(picture, self.settings.channels), "label": plane}
+        settings = self.settings
+        place = step * settings.batch + index
+        ease = max(0.0, 1 - step / (settings.easy_until * settings.steps)) if settings.easy_until else 0.0
+        picture, plane = procedural_tile(settings.seed, place, settings.size_px, ease=ease)
+        picture = exposed(picture, rng(settings.seed, "exposure", place))
+        return {"picture": to_channels(picture, settings.channels), "label": plane}
+
+
+def exposed(picture: UInt8, generator: np.random.Generator) -> UInt8:
+    """The tile as a network sees one that is normalised by its data set: mean near 0, deviation 0.4 to 1.4.
+
+    A surface of any mean gray would first have to be told from its defects; a data set's own mean does that for free.
+    """
+    gain, offset = np.exp(generator.uniform(np.log(0.4), np.log(1.4))), generator.normal(0, 0.4)
+    grays = (np.arange(256) - picture.mean()) / max(float(picture.std()), 2.0)
+    table = 255 * (0.5 + 0.25 * (gain * grays + offset))  # The network's own mean is 0.5, its deviation 0.25.
+    seen: UInt8 = np.clip(table + 0.5, 0, 255).astype(np.uint8)[picture]
+    return seen
 
 
 class PretrainTrainer:
@@ -183,7 +199,9 @@ class PretrainTrainer:
         write_png(folder / f"step-{step:09d}.png", below(rows))
 
     def _judged_tile(self, index: int) -> tuple[UInt8, UInt8]:
-        return procedural_tile(derive_seed(self.settings.seed, "judged"), index, self.settings.size_px)
+        seed = derive_seed(self.settings.seed, "judged")
+        picture, plane = procedural_tile(seed, index, self.settings.size_px)
+        return exposed(picture, rng(seed, "exposure", index)), plane
 
     def _answer(self, picture: UInt8) -> UInt8:
         scores = self.segmenter.probabilities(to_channels(picture, self.settings.channels)[None])

@@ -1,24 +1,32 @@
-"""Start weights: a network begins where another one of the same architecture ended, say one trained on simulated tiles.
+"""Start weights: a network begins where another one of the same architecture ended, not from scratch.
 
 A defect is a small share of a tile, and from scratch a network first learns to say "none" everywhere and may stay
-there for long; one that has learned edges, dots and lines elsewhere does not (docs/adr/0005).
+there for long; one that has learned edges, dots and lines elsewhere does not (docs/adr/0005 and 0006). The package
+brings weights that were learned on procedural surfaces; `python -m blemish.segment.start RUN FOLDER` packs such a run.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save
+from torch import Tensor
 
 from blemish.core.errors import InputError
 from blemish.segment.hardnet import FCHarDNet
 from blemish.segment.model import TorchSegmenter
+from blemish.simulate.procedural import NAME as PROCEDURAL
+from blemish.train.checkpoint import CARD, save_weights
 
+SCRATCH = "scratch"
+_PACKAGED = Path(__file__).parent / "weights"
 _OWN = ("mean", "std")  # Normalisation belongs to the data at hand.
+_HEAD = "head."
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,7 @@ class Started:
 
     sha256: str
     taken: int
-    fresh: int  # Of another shape: the last layer, where the number of classes differs.
+    fresh: int  # The last layer, where the classes differ.
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -36,21 +44,100 @@ class Started:
 def start_from(network: FCHarDNet, folder: Path) -> Started:
     """Copy into a network all weights of a finished run that have the same name and shape; the others stay fresh.
 
+    Weights of a gray network start an RGB one too: its first layer answers to a gray picture as the gray one did. The
+    last layer of procedural weights is never taken: its six classes are not those at hand, however many these are.
+
+    Args:
+        folder: of a run, or what `packaged_start` gives.
+
     Raises:
-        BundleError: no finished run in the folder.
+        BundleError: no finished run in the folder, or damaged weights.
         InputError: a run of another architecture, of which less than half would fit.
     """
-    source = TorchSegmenter.load(folder).network.state_dict()
+    source = _source(folder)
     own = network.state_dict()
     named = [name for name in own if name.rsplit(".", 1)[-1] not in _OWN]
-    fitting = [name for name in named if name in source and source[name].shape == own[name].shape]
+    found = {name: _fitted(source[name], own[name]) for name in named if name in source}
+    fitting = {name: tensor for name, tensor in found.items() if tensor is not None}
     if len(fitting) * 2 < len(named):
         raise InputError(
             f"{folder} holds another network: {len(fitting)} of {len(named)} tensors fit; "
             f"give a run of the same --network and channels with --start-from"
         )
     with torch.no_grad():
-        for name in fitting:
-            own[name].copy_(source[name])
+        for name, tensor in fitting.items():
+            own[name].copy_(tensor)
     digest = hashlib.sha256(save({name: source[name].contiguous() for name in sorted(fitting)})).hexdigest()
     return Started(digest, len(fitting), len(named) - len(fitting))
+
+
+def packaged_start(network: str) -> Path | None:
+    """The folder of the start weights that the package brings for a network; None where it brings none.
+
+    Example:
+        >>> packaged_start("hardnet-tiny") is None
+        True
+    """
+    folder = _PACKAGED / network
+    return folder if network and (folder / CARD).is_file() else None
+
+
+def start_named(name: str, network: str) -> Path | None:
+    """What `--start-from` means: `scratch` (None), `procedural` (the packaged weights), or the folder of a run.
+
+    Raises:
+        InputError: no weights are packaged for this network.
+
+    Example:
+        >>> start_named("scratch", "hardnet-small") is None
+        True
+    """
+    if name == SCRATCH:
+        return None
+    if name != PROCEDURAL:
+        return Path(name)
+    folder = packaged_start(network)
+    if folder is None:
+        raise InputError(
+            f"no procedural start weights are packaged for {network}: make them with "
+            f"segment pretrain --network {network} --out RUN, and give --start-from RUN"
+        )
+    return folder
+
+
+def pack_start(run: Path, folder: Path) -> Path:
+    """Write the weights of a pretraining run in half precision, with its card and the command that made it.
+
+    Raises:
+        BundleError: no finished run.
+    """
+    trained = TorchSegmenter.load(run)
+    settings = trained.card.get("settings", {})
+    command = (
+        f"blemish segment pretrain --out RUN --network {settings['network']} --steps {settings['steps']} "
+        f"--batch {settings['batch']} --size {settings['size_px']} --precision {settings['precision']} "
+        f"--seed {settings['seed']}"
+    )
+    save_weights(folder, trained.network.half(), {**trained.card, "stored_as": "float16", "command": command})
+    return folder
+
+
+def _source(folder: Path) -> dict[str, Tensor]:
+    segmenter = TorchSegmenter.load(folder)
+    tensors = segmenter.network.state_dict()
+    if segmenter.taxonomy.name != PROCEDURAL:
+        return tensors
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith(_HEAD)}
+
+
+def _fitted(source: Tensor, own: Tensor) -> Tensor | None:
+    """The source in the shape of its place: a first layer of one channel spread over three; None = does not fit."""
+    if source.shape == own.shape:
+        return source
+    if source.ndim == 4 and source.shape[1] == 1 and own.shape == (source.shape[0], 3, *source.shape[2:]):
+        return source.expand_as(own) / 3
+    return None
+
+
+if __name__ == "__main__":
+    print(pack_start(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from blemish.core.arrays import Float32, UInt8
+from blemish.core.arrays import Bool, Float32, UInt8
 from blemish.core.seeds import rng
 from blemish.core.taxonomy import Taxonomy, rgb
 from blemish.picture.write import write_png
@@ -49,11 +49,12 @@ class Visible:
         return self.area if kind.area else self.point
 
 
-def procedural_tile(seed: int, index: int, size_px: int) -> tuple[UInt8, UInt8]:
+def procedural_tile(seed: int, index: int, size_px: int, *, ease: float = 0.0) -> tuple[UInt8, UInt8]:
     """Tile `index` of the endless stream `seed`: a pure function of its arguments.
 
     Args:
         size_px: side of the tile, 32 or more.
+        ease: 0 = any strength from just visible on; 1 = the faintest is three times as strong.
 
     Returns:
         The picture, uint8 H W, and its defect plane, uint8 H W: 0 none, 1..6 the classes of `TAXONOMY`.
@@ -72,7 +73,7 @@ def procedural_tile(seed: int, index: int, size_px: int) -> tuple[UInt8, UInt8]:
     gray = _with_dirt(generator, gray, visible)
     plane = np.zeros((size_px, size_px), np.uint8)
     for name in _names(generator):
-        gray = _lay(generator, gray, plane, name, visible)
+        gray = _lay(generator, gray, plane, name, visible, ease)
     gray = sensor(generator, gray * light(generator, size_px), noise)
     picture: UInt8 = np.clip(gray + np.float32(0.5), 0, 255).astype(np.uint8)
     return (np.uint8(255) - picture if generator.random() < 0.5 else picture), plane
@@ -87,14 +88,16 @@ def _names(generator: np.random.Generator) -> list[str]:
     return [name for place, name in enumerate(KINDS) for _ in range(int((drawn == place).sum()))]
 
 
-def _lay(generator: np.random.Generator, gray: Float32, plane: UInt8, name: str, visible: Visible) -> Float32:
+def _lay(
+    generator: np.random.Generator, gray: Float32, plane: UInt8, name: str, visible: Visible, ease: float
+) -> Float32:
     """The surface with one defect more; its pixels are written into the plane."""
     kind = KINDS[name]
     mark = kind.paint(generator, gray.shape[0])
     shown = mark.cover > SHOWN
     if int(shown.sum()) < _LEAST_PX:
         return gray
-    strength = min(_STRONGEST, visible.to(kind) * log_uniform(generator, kind.low, kind.high))
+    strength = min(_STRONGEST, visible.to(kind) * log_uniform(generator, kind.low * (1 + 2 * ease), kind.high))
     plane[shown] = TAXONOMY.defect_index(name)
     return _add(gray, mark, strength * _sign(generator, gray, shown, strength), visible)
 
@@ -114,7 +117,7 @@ def _add(gray: Float32, mark: Mark, strength: float, visible: Visible) -> Float3
     return fields.f32(gray + own + mark.change * np.float32(strength))
 
 
-def _sign(generator: np.random.Generator, gray: Float32, shown: np.ndarray, strength: float) -> float:
+def _sign(generator: np.random.Generator, gray: Float32, shown: Bool, strength: float) -> float:
     """Brighter or darker, but not past black or white where the other way has room."""
     mean = float(gray[shown].mean())
     fits = [sign for sign in (-1.0, 1.0) if 0 <= mean + sign * strength <= 255]
@@ -129,7 +132,7 @@ def contact_sheet(seed: int, *, rows: int = 8, columns: int = 6, size_px: int = 
         cells = []
         for index in range(row * columns, (row + 1) * columns):
             picture, plane = procedural_tile(seed, index, size_px)
-            plain = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
+            plain = np.repeat(picture[:, :, None], 3, axis=2)
             cells += [plain, _outlined(plain, plane, colours), np.full((size_px, 4, 3), 255, np.uint8)]
         lines += [np.concatenate(cells, axis=1), np.full((4, columns * (2 * size_px + 4), 3), 255, np.uint8)]
     sheet: UInt8 = np.concatenate(lines)

@@ -163,8 +163,7 @@ def _polyline(plane: UInt8, points: Points, width: float) -> None:
 
 def _soft(plane: UInt8, sigma_px: float) -> Float32:
     """Drawn coverage as [0, 1], its edge softened but its middle kept."""
-    cover = fields.f32(plane) / np.float32(255)
-    cover = cv2.GaussianBlur(cover, (0, 0), max(0.3, sigma_px))
+    cover = cv2.GaussianBlur(fields.f32(plane) / np.float32(255), (0, 0), max(0.3, sigma_px))
     return fields.f32(np.clip(cover * np.float32(1.25), 0, 1))
 
 

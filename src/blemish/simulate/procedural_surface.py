@@ -27,7 +27,7 @@ def log_uniform(generator: np.random.Generator, low: float, high: float) -> floa
 def grid(size_px: int) -> tuple[Float32, Float32]:
     """x and y of every pixel from the tile's middle, in sides: float32 H W in [-0.5, 0.5]; not to be written to."""
     steps = (np.arange(size_px, dtype=np.float32) + 0.5) / size_px - 0.5
-    x, y = np.meshgrid(steps, steps)
+    x, y = (fields.f32(axis) for axis in np.meshgrid(steps, steps))
     x.flags.writeable = y.flags.writeable = False
     return x, y
 
@@ -58,7 +58,7 @@ def brushed(generator: np.random.Generator, size_px: int) -> Float32:
     if generator.random() < 0.4:
         angle = generator.uniform(0, 180)
     turn = cv2.getRotationMatrix2D((side / 2, side / 2), angle, 1.0)
-    turn[:, 2] -= (side - size_px) / 2
+    turn[:, 2] = turn[:, 2] - (side - size_px) / 2
     return fields.f32(cv2.warpAffine(fields.enlarge(coarse, side, side), turn, (size_px, size_px)))
 
 
