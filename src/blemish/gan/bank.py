@@ -6,9 +6,10 @@ most 1,000 tiles of a class are read, and at most 1,000 shapes of a class (1 bit
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,44 +23,15 @@ from blemish.core.taxonomy import Taxonomy
 from blemish.data.cutouts import usable_window
 from blemish.data.dataset import Dataset
 from blemish.gan.clean_areas import largest_clean_area
-from blemish.gan.shapes import ELONGATED, Ends, Shape, find_shapes
+from blemish.gan.shape_class import ClassShapes
+from blemish.gan.shape_model import DEFAULT_MIX, ShapeMix
+from blemish.gan.shapes import Shape, find_shapes
 from blemish.picture.tiling import cut
 
 TILES_PER_CLASS = 1000
 SHAPES_PER_CLASS = 1000
 BACKGROUNDS = 1000
 LEAST_SHARE = 0.005  # A class "occurs" on a background from this share of its pixels on.
-ORIENTED = 0.6  # Mean resultant length of its directions from which on a class is strongly oriented; 1 = all parallel.
-_LEAST_ELONGATED = 5  # Fewer shapes with a direction say nothing about their class.
-
-
-@dataclass(frozen=True)
-class ClassShapes:
-    """The shapes of one class, and what they say about it."""
-
-    shapes: tuple[Shape, ...]
-    per_tile: tuple[int, ...]  # Shapes of this class on each tile that was read.
-    allowed: tuple[bool, ...]  # For each background class: does this class occur on it?
-
-    @cached_property
-    def angles_rad(self) -> Float64:
-        """Directions of the elongated shapes."""
-        return np.array([shape.angle_rad for shape in self.shapes if shape.elongation >= ELONGATED])
-
-    @cached_property
-    def is_oriented(self) -> bool:
-        """Whether its elongated shapes are nearly parallel (mean resultant length of the doubled angles)."""
-        angles = self.angles_rad
-        return len(angles) >= _LEAST_ELONGATED and float(np.abs(np.exp(2j * angles).mean())) >= ORIENTED
-
-    @cached_property
-    def whole(self) -> tuple[Shape, ...]:
-        """Those that no end of a tile cut off."""
-        return tuple(shape for shape in self.shapes if not shape.ends.any)
-
-    @cached_property
-    def ends_seen(self) -> frozenset[Ends]:
-        return frozenset(shape.ends for shape in self.shapes)
 
 
 @dataclass(frozen=True)
@@ -73,6 +45,8 @@ class Background:
     size_hw: tuple[int, int]
     px: tuple[int, ...]  # Pixels of each background class in the window.
     scan_xy: tuple[int, int]
+    mean_gray: float = math.nan  # Of the picture in the area that is used, 0..255; NaN where it was not read.
+    std_gray: float = math.nan
 
     @property
     def plane(self) -> UInt8:
@@ -89,11 +63,17 @@ class Bank:
     classes: dict[int, ClassShapes]
     backgrounds: tuple[Background, ...]
     from_clean: bool  # Real backgrounds: whole clean tiles (True), or defect-free areas, as the set has no clean tile.
+    mix: ShapeMix = DEFAULT_MIX  # How often a shape is deformed, recombined or grown.
 
     @cached_property
     def background_px(self) -> Int64:
         """B M: pixels of each background class on each background."""
         return np.array([background.px for background in self.backgrounds], np.int64)
+
+    @cached_property
+    def background_gray(self) -> Float64:
+        """B: mean gray of each background, NaN where no picture was read."""
+        return np.array([background.mean_gray for background in self.backgrounds], np.float64)
 
     @cached_property
     def background_scan_xy(self) -> Int64:
@@ -106,19 +86,22 @@ def source_tiles(records: Iterable[TileRecord]) -> list[TileRecord]:
     return [r for r in records if r.split == Split.TRAIN and r.origin != Origin.SYNTHETIC]
 
 
-def build_bank(dataset: Dataset, defects: Sequence[int], *, real_backgrounds: bool = False) -> Bank:
+def build_bank(
+    dataset: Dataset, defects: Sequence[int], *, real_backgrounds: bool = False, mix: ShapeMix = DEFAULT_MIX
+) -> Bank:
     """Read the training tiles of a data set.
 
     Args:
         defects: the classes 1..K that will be drawn.
         real_backgrounds: only backgrounds whose picture shows no defect: clean tiles; where there is none, the largest
-            defect-free area of each tile.
+            defect-free area of each tile. The pictures are read too, one at a time, for how light they are.
+        mix: how often a shape is deformed, recombined or grown.
 
     Raises:
         DatasetError: a class has no shape in the training split, or there is no background.
     """
     sources = source_tiles(dataset.records)
-    classes = _read_classes(dataset, sources, defects)
+    classes = _read_classes(dataset, sources, defects, with_gray=real_backgrounds)
     clean = [record for record in sources if record.is_clean]
     from_areas = real_backgrounds and not clean
     chosen = _sample(clean if real_backgrounds and clean else sources, BACKGROUNDS, "background")
@@ -127,12 +110,15 @@ def build_bank(dataset: Dataset, defects: Sequence[int], *, real_backgrounds: bo
         for record in tqdm(chosen, desc="backgrounds", unit="tile", leave=False)
     ]
     backgrounds = tuple(background for background in found if background is not None)
+    if real_backgrounds:
+        by_id = {record.id: record for record in chosen}
+        backgrounds = tuple(_with_gray(b, dataset.picture(by_id[b.tile])) for b in backgrounds)
     if not backgrounds:
         raise DatasetError(
             f"{dataset.folder} has no training tile with a background to draw on"
             + (": no clean tile and no defect-free area; use --background generated" if real_backgrounds else "")
         )
-    return Bank(dataset.taxonomy, dataset.info.tile_px, classes, backgrounds, real_backgrounds and not from_areas)
+    return Bank(dataset.taxonomy, dataset.info.tile_px, classes, backgrounds, real_backgrounds and not from_areas, mix)
 
 
 def background_picture(tile: Picture, background: Background) -> Picture:
@@ -142,7 +128,9 @@ def background_picture(tile: Picture, background: Background) -> Picture:
     return cut(shown, Box(-area.x, -area.y, background.size_hw[1], background.size_hw[0]))
 
 
-def _read_classes(dataset: Dataset, sources: Sequence[TileRecord], defects: Sequence[int]) -> dict[int, ClassShapes]:
+def _read_classes(
+    dataset: Dataset, sources: Sequence[TileRecord], defects: Sequence[int], *, with_gray: bool
+) -> dict[int, ClassShapes]:
     wanted: dict[str, list[int]] = {}
     by_id = {record.id: record for record in sources}
     for index in defects:
@@ -156,7 +144,9 @@ def _read_classes(dataset: Dataset, sources: Sequence[TileRecord], defects: Sequ
     for tile_id, indices in tqdm(wanted.items(), desc="shapes", unit="tile", leave=False):
         record = by_id[tile_id]
         label_map = dataset.label_map(record)
-        found = find_shapes(label_map, backgrounds=m, scan_xy=(record.box.x, record.box.y))
+        picture = dataset.picture(record) if with_gray else None
+        place = record.box.x, record.box.y
+        found = find_shapes(label_map, backgrounds=m, scan_xy=place, group=record.group, picture=picture)
         for index in indices:
             own = [shape for shape in found if shape.defect == index]
             if own:
@@ -209,6 +199,13 @@ def _packed(record: TileRecord, plane: UInt8, area: Box, window: Box) -> Backgro
         px=tuple(int(n) for n in np.bincount(shown.ravel(), minlength=len(record.background_px))),
         scan_xy=(record.box.x, record.box.y),
     )
+
+
+def _with_gray(background: Background, picture: Picture) -> Background:
+    """How light it is where it shows surface: in its area, or in its window where the whole tile is used."""
+    area = background.window if background.area == Box(0, 0, *background.size_hw[::-1]) else background.area
+    shown = picture[area.y : area.y + area.height, area.x : area.x + area.width]
+    return replace(background, mean_gray=float(shown.mean()), std_gray=float(shown.std()))
 
 
 def _sample(records: Sequence[TileRecord], most: int, what: str) -> list[TileRecord]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from blemish.core.labels import LabelMap
 from blemish.core.seeds import rng
 from blemish.core.taxonomy import IGNORE
 from blemish.gan.bank import Background, Bank
-from blemish.gan.placement import Canvas, Draft, draft, put
+from blemish.gan.near_copy import NEAR_COPY_IOU
+from blemish.gan.placement import Canvas, Place, draft, find_place, put
 from blemish.gan.plan import PlanItem
 from blemish.gan.shapes import Shape
 
@@ -20,6 +21,9 @@ MOST_OF_A_CLASS = 6  # Shapes of one class on one tile, whatever a real tile sho
 _TILES_TRIED = 5
 _SHAPES_TRIED = 24
 _PLACES_TRIED = 6
+_DRAFTS_TRIED = 4
+LIGHT_GRAY = 12.0  # Backgrounds this much lighter or darker than the surface round a shape are 0.6 times as likely;
+_ANY_LIGHT = 0.01  # however far off, one keeps this weight.
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class Drawn:
 
     label_map: LabelMap
     background: Background
+    near_copies: int = 0  # Drafts that were drawn again because they were near-copies of a training defect.
+    copy_iou: float = 0.0  # The highest `near_copy_iou` among its shapes; one from NEAR_COPY_IOU on had to stay.
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,15 @@ class NotDrawn:
     """Why a planned tile could not be drawn."""
 
     reason: str
+
+
+@dataclass
+class _Tally:
+    """What is counted while a tile is drawn."""
+
+    reasons: Counter[str] = field(default_factory=Counter)  # Why a shape had no place.
+    near_copies: int = 0
+    stayed: list[float] = field(default_factory=list)  # Highest overlap with a training defect, of each shape.
 
 
 def draw_label(bank: Bank, item: PlanItem, seed: int) -> LabelMap:
@@ -51,70 +66,88 @@ def draw_label(bank: Bank, item: PlanItem, seed: int) -> LabelMap:
 
 def draw_tile(bank: Bank, item: PlanItem, seed: int) -> Drawn | NotDrawn:
     """As `draw_label`, with the background; where no place is found, the reason met most often."""
-    reasons: Counter[str] = Counter()
+    tally = _Tally()
     for attempt in range(_TILES_TRIED):
         random = rng(seed, "label", item.index, *item.classes, attempt)
-        first = _first_shape(bank, item.classes[0], random, reasons)
+        tally.stayed.clear()
+        first = _first_shape(bank, item.classes[0], random, tally)
         if first is None:
             continue
         canvas, background = first
-        if all(_further_shape(canvas, bank, index, random, reasons) for index in item.classes[1:]):
+        if all(_further_shape(canvas, bank, index, random, tally) for index in item.classes[1:]):
             for index in item.classes:
-                _more_of_class(canvas, bank, index, random)
-            return Drawn(_finished(canvas), background)
+                _more_of_class(canvas, bank, index, random, tally)
+            return Drawn(_finished(canvas), background, tally.near_copies, max(tally.stayed))
     names = " + ".join(bank.taxonomy.defect(index).name for index in item.classes)
-    return NotDrawn(f"no place for {names}: {reasons.most_common(1)[0][0]}")
+    return NotDrawn(f"no place for {names}: {tally.reasons.most_common(1)[0][0]}")
 
 
 def _first_shape(
-    bank: Bank, index: int, random: np.random.Generator, reasons: Counter[str]
+    bank: Bank, index: int, random: np.random.Generator, tally: _Tally
 ) -> tuple[Canvas, Background] | None:
     """The first shape chooses the background."""
     for _ in range(_SHAPES_TRIED):
-        shape = _any_shape(bank, index, random)
+        shape = bank.classes[index].any_shape(random)
         background = _background_for(bank, shape, random)
         if background is None:
-            reasons["no background like that beneath the real defect"] += 1
+            tally.reasons["no background like that beneath the real defect"] += 1
             continue
         canvas = Canvas.on(background)
-        if _put(canvas, bank, shape, random, reasons):
+        if _put(canvas, bank, shape, random, tally):
             return canvas, background
     return None
 
 
-def _further_shape(canvas: Canvas, bank: Bank, index: int, random: np.random.Generator, reasons: Counter[str]) -> bool:
-    return any(_put(canvas, bank, _any_shape(bank, index, random), random, reasons) for _ in range(_SHAPES_TRIED))
+def _further_shape(canvas: Canvas, bank: Bank, index: int, random: np.random.Generator, tally: _Tally) -> bool:
+    of_class = bank.classes[index]
+    return any(_put(canvas, bank, of_class.any_shape(random), random, tally) for _ in range(_SHAPES_TRIED))
 
 
-def _more_of_class(canvas: Canvas, bank: Bank, index: int, random: np.random.Generator) -> None:
+def _more_of_class(canvas: Canvas, bank: Bank, index: int, random: np.random.Generator, tally: _Tally) -> None:
     """As many shapes as real tiles of the class show, as far as there is room."""
-    wanted = min(int(random.choice(bank.classes[index].per_tile)), MOST_OF_A_CLASS)
+    of_class = bank.classes[index]
+    wanted = min(int(random.choice(of_class.per_tile)), MOST_OF_A_CLASS)
     for _ in range(wanted - 1):
-        _put(canvas, bank, _any_shape(bank, index, random), random, Counter())
+        _put(canvas, bank, of_class.any_shape(random), random, tally)
 
 
-def _put(canvas: Canvas, bank: Bank, shape: Shape, random: np.random.Generator, reasons: Counter[str]) -> bool:
+def _put(canvas: Canvas, bank: Bank, shape: Shape, random: np.random.Generator, tally: _Tally) -> bool:
+    """Draw a shape after a real one; a near-copy is drawn again, but the last draft stays whatever it is."""
+    of_class = bank.classes[shape.defect]
+    for left in reversed(range(_DRAFTS_TRIED)):
+        place = _placed(canvas, bank, shape, random, tally)
+        if place is None:
+            return False
+        iou = of_class.copies.iou(place.mask)
+        if iou < NEAR_COPY_IOU or left == 0:
+            put(canvas, place)
+            tally.stayed.append(iou)
+            return True
+        tally.near_copies += 1
+    raise AssertionError("unreachable")
+
+
+def _placed(canvas: Canvas, bank: Bank, shape: Shape, random: np.random.Generator, tally: _Tally) -> Place | None:
     of_class = bank.classes[shape.defect]
     least_size_px = bank.taxonomy.defect(shape.defect).least_size_px
-    drawn: Draft | None = draft(shape, of_class, canvas.window, least_size_px, random)
+    made, fresh = of_class.fresh(shape, bank.mix, least_size_px, random)
+    drawn = draft(made, of_class, canvas.window, least_size_px, random, fresh=fresh)
     if drawn is None:
-        reasons["nothing was left of the shape"] += 1
-        return False
+        tally.reasons["nothing was left of the shape"] += 1
+        return None
     for _ in range(_PLACES_TRIED):
-        reason = put(canvas, drawn, of_class, least_size_px, random)
-        if reason is None:
-            return True
-        reasons[reason] += 1
-    return False
-
-
-def _any_shape(bank: Bank, index: int, random: np.random.Generator) -> Shape:
-    shapes = bank.classes[index].shapes
-    return shapes[int(random.integers(len(shapes)))]
+        place = find_place(canvas, drawn, of_class, least_size_px, random)
+        if isinstance(place, Place):
+            return place
+        tally.reasons[place] += 1
+    return None
 
 
 def _background_for(bank: Bank, shape: Shape, random: np.random.Generator) -> Background | None:
-    """One that shows what lay beneath the shape; from near its place on the scan where there are several such."""
+    """One that shows what lay beneath the shape, from near its place on the scan where there are several such.
+
+    Where pictures were read, one as light as the surface round the shape is the likelier.
+    """
     area_px = np.count_nonzero(shape.mask)
     suits = (bank.background_px >= np.array(shape.background_frac) * area_px).all(axis=1)
     if shape.meets_frac > 0:
@@ -123,7 +156,11 @@ def _background_for(bank: Bank, shape: Shape, random: np.random.Generator) -> Ba
     places = np.flatnonzero(suits & near)
     if len(places) < 4:
         places = np.flatnonzero(suits)
-    return bank.backgrounds[int(random.choice(places))] if len(places) else None
+    if len(places) == 0:
+        return None
+    off = (bank.background_gray[places] - shape.ring_gray) / LIGHT_GRAY
+    weights = np.where(np.isnan(off), 1.0, np.exp(-0.5 * off**2)) + _ANY_LIGHT
+    return bank.backgrounds[int(random.choice(places, p=weights / weights.sum()))]
 
 
 def _finished(canvas: Canvas) -> LabelMap:

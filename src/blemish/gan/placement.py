@@ -16,20 +16,21 @@ import numpy as np
 
 from blemish.core.arrays import Bool, Int64, UInt8
 from blemish.core.records import Box
-from blemish.gan.bank import Background, ClassShapes
-from blemish.gan.shapes import ELONGATED, LEAST_AREA_PX, RING_PX, Change, Shape, changed_mask, ring, trimmed
+from blemish.gan.bank import Background
+from blemish.gan.shape_class import ClassShapes
+from blemish.gan.shapes import ELONGATED, LEAST_AREA_PX, MEETS_FRAC, RING_PX, Change, Shape, changed_mask, ring, trimmed
 from blemish.picture.tiling import cut
 
 SCALES = (0.6, 1.6)  # A shape is made at most so much smaller or larger;
 SCALES_FIXED = (0.8, 1.25)  # one that was cut off or is bound to an edge between backgrounds, so much.
 JITTER_FRAC = 0.04  # Standard deviation of a place, as a share of the window.
-BENDS_FRAC = (0.01, 0.04)
+BENDS_FRESH_FRAC = (0.0, 0.01)  # Of recombined and grown shapes.
 _FIXED_TURN_RAD = math.radians(3)
-_ORIENTED_TURN_RAD = math.radians(6)
+_ORIENTED_TURN_RAD = math.radians(4)  # Round an observed direction, where they are nearly parallel;
+_TURN_RAD = math.radians(10)  # where they are not.
 _MIX_TOLERANCE_FRAC = 0.25  # Share of the pixels that may lie on other background classes than in the real defect.
 _LOST_FRAC = 0.1  # Share of the pixels that may be taken away because they fell on a forbidden background.
 _GAP_PX = 2  # Between two drawn shapes.
-_MEETS_FRAC = 0.08  # From this share of its ring on, a shape ended at an edge between backgrounds, and does so again.
 _EDGE_REACH_PX = 32  # So far from its drawn place such an edge is looked for.
 _EDGE_TOLERANCE_FRAC = 0.15
 
@@ -57,25 +58,42 @@ class Draft:
     place_uv: tuple[float, float]  # its place not.
     mask: Bool  # Without an empty border.
     middle_xy: tuple[float, float]  # Of the changed box, in the mask.
-    half_xy: tuple[
-        float, float
-    ]  # Half the sides of the old box after scaling: how far its cut ends lie from the middle.
+    half_xy: tuple[float, float]  # Half the sides of the scaled old box: how far its cut ends lie from the middle.
+
+
+@dataclass(frozen=True)
+class Place:
+    """What of a shape is seen on a tile, and where."""
+
+    defect: int  # 1..K.
+    mask: Bool  # As large as the part of the tile that it covers.
+    there: tuple[slice, slice]  # That part.
 
 
 def draft(
-    shape: Shape, of_class: ClassShapes, window: Box, least_size_px: int, random: np.random.Generator
+    shape: Shape,
+    of_class: ClassShapes,
+    window: Box,
+    least_size_px: int,
+    random: np.random.Generator,
+    *,
+    fresh: bool = False,
 ) -> Draft | None:
-    """Mirror, scale, turn and bend a shape as its class allows; None if nothing is left of it."""
-    fixed = shape.straddles or shape.meets_frac >= _MEETS_FRAC
+    """Mirror, scale, turn and bend a shape as its class allows; None if nothing is left of it.
+
+    Args:
+        fresh: it is recombined or grown: it has its size already, and is hardly bent.
+    """
+    fixed = shape.is_bound
     own_angle, place_uv = shape.angle_rad, shape.centre_uv
     flip_x, flip_y = (bool(flip) for flip in random.random(2) < 0.5)
     if not fixed and shape.ends.mirrored(flip_x, flip_y) in of_class.ends_seen:
         shape = shape.mirrored(flip_x, flip_y)
     change = Change(
-        scale=_scale(shape, of_class, window, least_size_px, fixed, random),
+        scale=1.0 if fresh else _scale(shape, of_class, window, least_size_px, fixed, random),
         stretch=math.exp(random.normal(0, 0.06)),
         turn_rad=_turn(shape, own_angle, of_class, fixed, random),
-        bend_frac=random.uniform(*BENDS_FRAC),
+        bend_frac=random.uniform(*BENDS_FRESH_FRAC) if fresh else of_class.bend_frac(shape, random),
     )
     mask = changed_mask(shape.mask, change, shape.ends, random)
     if np.count_nonzero(mask) < LEAST_AREA_PX:
@@ -88,33 +106,15 @@ def draft(
     return Draft(shape, place_uv, mask, middle_xy, half_xy)
 
 
-def put(
+def find_place(
     canvas: Canvas, drawn: Draft, of_class: ClassShapes, least_size_px: int, random: np.random.Generator
-) -> str | None:
-    """Draw the shape on the canvas at a place like its class's; None if that was possible, else the reason.
-
-    The canvas changes only if there was a place.
-    """
-    window = canvas.window
+) -> Place | str:
+    """A place for the shape that is like its class's; where that was not possible, the reason."""
+    start = _start_xy(canvas, drawn, of_class, random)
+    if isinstance(start, str):
+        return start
     height, width = drawn.mask.shape
-    ends = drawn.shape.ends
-    if (not (ends.left or ends.right) and width > window.width) or (
-        not (ends.top or ends.bottom) and height > window.height
-    ):
-        return "the shape is larger than the tile"
-    alike = of_class.shapes if ends.any else of_class.whole
-    at_edge = drawn.shape.meets_frac >= _MEETS_FRAC
-    own = at_edge or drawn.shape.straddles or random.random() < 0.5
-    place_uv = drawn.place_uv if own else alike[int(random.integers(len(alike)))].centre_uv
-    u, v = (centre + random.normal(0, JITTER_FRAC) for centre in place_uv)
-    x = _start(u, window.width, width, drawn.middle_xy[0], drawn.half_xy[0], ends.left, ends.right, random)
-    y = _start(v, window.height, height, drawn.middle_xy[1], drawn.half_xy[1], ends.top, ends.bottom, random)
-    if at_edge:
-        moved = _to_edge(canvas, drawn, x, y)
-        if moved is None:
-            return "no edge like that beside the real defect"
-        x, y = moved
-    there, here = _overlap(window, x, y, height, width)
+    there, here = _overlap(canvas.window, *start, height, width)
     mask = drawn.mask[here].copy()
     if mask.size == 0 or (mask & canvas.taken[there]).any():
         return "no room beside the other defects"
@@ -125,10 +125,34 @@ def put(
     mask &= ~forbidden
     if not _fits(mask, background, drawn.shape, least_size_px):
         return "other backgrounds than beneath the real defect"
-    canvas.defect[there][mask] = drawn.shape.defect
+    return Place(drawn.shape.defect, mask, there)
+
+
+def put(canvas: Canvas, place: Place) -> None:
+    """Draw a shape on the canvas at its place."""
+    canvas.defect[place.there][place.mask] = place.defect
     near = np.ones((2 * _GAP_PX + 1, 2 * _GAP_PX + 1), np.uint8)
     canvas.taken |= cv2.dilate((canvas.defect > 0).astype(np.uint8), near).astype(bool)
-    return None
+
+
+def _start_xy(
+    canvas: Canvas, drawn: Draft, of_class: ClassShapes, random: np.random.Generator
+) -> tuple[int, int] | str:
+    """Where the corner of the mask lies in the window, or why there is no such place."""
+    window, shape, ends = canvas.window, drawn.shape, drawn.shape.ends
+    height, width = drawn.mask.shape
+    if (not (ends.left or ends.right) and width > window.width) or (
+        not (ends.top or ends.bottom) and height > window.height
+    ):
+        return "the shape is larger than the tile"
+    own = shape.is_bound or random.random() < 0.5
+    place_uv = drawn.place_uv if own else of_class.any_centre_uv(random, whole=not ends.any)
+    u, v = (centre + random.normal(0, JITTER_FRAC) for centre in place_uv)
+    x = _start(u, window.width, width, drawn.middle_xy[0], drawn.half_xy[0], ends.left, ends.right, random)
+    y = _start(v, window.height, height, drawn.middle_xy[1], drawn.half_xy[1], ends.top, ends.bottom, random)
+    if shape.meets_frac < MEETS_FRAC:
+        return x, y
+    return _to_edge(canvas, drawn, x, y) or "no edge like that beside the real defect"
 
 
 def _to_edge(canvas: Canvas, drawn: Draft, x: int, y: int) -> tuple[int, int] | None:
@@ -161,9 +185,8 @@ def _places(start: int, room: int, is_bound: bool) -> Int64:
 def _scale(
     shape: Shape, of_class: ClassShapes, window: Box, least_size_px: int, fixed: bool, random: np.random.Generator
 ) -> float:
-    other = of_class.shapes[int(random.integers(len(of_class.shapes)))]
     low, high = SCALES_FIXED if shape.ends.any or fixed else SCALES
-    scale = min(max(other.longest_px / shape.longest_px, low), high) * math.exp(random.normal(0, 0.05))
+    scale = min(max(of_class.any_size_px(random) / shape.longest_px, low), high)
     if not shape.ends.any:
         scale = max(scale, 1.1 * least_size_px / shape.longest_px)
     if shape.ends.left and shape.ends.right:
@@ -176,12 +199,14 @@ def _scale(
 def _turn(shape: Shape, own_angle: float, of_class: ClassShapes, fixed: bool, random: np.random.Generator) -> float:
     if shape.ends.any or fixed:
         return float(random.normal(0, _FIXED_TURN_RAD))
-    if not of_class.is_oriented:
+    if shape.elongation >= ELONGATED and of_class.has_directions:
+        wanted = of_class.any_angle_rad(shape.elongation, random)
+    elif of_class.is_oriented:
+        wanted = own_angle
+    else:
         return float(random.uniform(0, 2 * math.pi))
-    wanted = own_angle
-    if shape.elongation >= ELONGATED:
-        wanted = float(random.choice(of_class.angles_rad))
-    turn = wanted - shape.angle_rad + random.normal(0, _ORIENTED_TURN_RAD)
+    spread_rad = _ORIENTED_TURN_RAD if of_class.is_oriented else _TURN_RAD
+    turn = wanted - shape.angle_rad + random.normal(0, spread_rad)
     return float((turn + math.pi / 2) % math.pi - math.pi / 2)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from blemish.core.arrays import Bool, Float32, UInt8
+from blemish.core.arrays import Bool, Float32, Picture, UInt8
 from blemish.core.labels import LabelMap
 from blemish.core.records import Box
 from blemish.data.cutouts import usable_window
@@ -21,6 +21,7 @@ LEAST_AREA_PX = 4  # Smaller regions are slips of the pen.
 NEAR_FRAC = 1 / 32  # Regions nearer than twice this share of the tile's side are one shape.
 RING_PX = 3  # Width of the ring round a shape in which other backgrounds are looked for.
 BENEATH_FRAC = 0.05  # From this share of its pixels on, a shape lies on a background class.
+MEETS_FRAC = 0.08  # From this share of its ring on, a shape ended at an edge between backgrounds, and does so again.
 ELONGATED = 0.5  # From here on a shape has a direction: it is twice as long as wide.
 
 
@@ -58,6 +59,8 @@ class Shape:
     background_frac: tuple[float, ...]  # Share of its pixels on each background class.
     ring_frac: tuple[float, ...]  # The same of the ring round it.
     scan_xy: tuple[int, int] = (0, 0)  # Corner of its tile on the scan.
+    group: str = ""  # Of its tile: shapes of one group are one physical defect, photographed again.
+    ring_gray: float = math.nan  # Mean gray of the ring round it, 0..255; NaN where no picture was read.
 
     @property
     def straddles(self) -> bool:
@@ -73,6 +76,16 @@ class Shape:
     def meets_frac(self) -> float:
         """Share of the ring round it that shows a background it does not lie on: it ends at an edge there."""
         return sum(self.ring_frac[i] for i in self.foreign)
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it lies across backgrounds, or ended at an edge between them."""
+        return self.straddles or self.meets_frac >= MEETS_FRAC
+
+    @property
+    def is_free(self) -> bool:
+        """Whether all of it is seen, and nothing but its class decides its outline."""
+        return not self.ends.any and not self.is_bound
 
     @property
     def mask(self) -> Bool:
@@ -107,11 +120,20 @@ class Change:
     bend_frac: float = 0.0  # Standard deviation of the smooth displacement, as a share of the longest side.
 
 
-def find_shapes(label_map: LabelMap, *, backgrounds: int, scan_xy: tuple[int, int] = (0, 0)) -> list[Shape]:
+def find_shapes(
+    label_map: LabelMap,
+    *,
+    backgrounds: int,
+    scan_xy: tuple[int, int] = (0, 0),
+    group: str = "",
+    picture: Picture | None = None,
+) -> list[Shape]:
     """The shapes of every class on one label map, row by row; 255 belongs to none.
 
     Args:
         backgrounds: M, the number of background classes.
+        group: of the tile; it is kept with the shapes.
+        picture: of the tile, for the gray of the rings; None leaves them NaN.
 
     Example:
         >>> defect = np.zeros((64, 64), np.uint8)
@@ -126,9 +148,12 @@ def find_shapes(label_map: LabelMap, *, backgrounds: int, scan_xy: tuple[int, in
     found = []
     for index in (int(i) for i in np.unique(defect) if 0 < i < 255):
         for mask in _clusters(defect == index, near_px=round(NEAR_FRAC * max(label_map.size_hw))):
-            beneath = _shares(background[mask], backgrounds)
-            beside = _shares(background[ring(mask)], backgrounds)
-            found.append(_shape(mask, index, beneath, beside, scan_xy))
+            around = ring(mask)
+            shape = _shape(
+                mask, index, _shares(background[mask], backgrounds), _shares(background[around], backgrounds)
+            )
+            gray = math.nan if picture is None else _mean_gray(picture[rows, columns], around & (defect == 0))
+            found.append(replace(shape, scan_xy=scan_xy, group=group, ring_gray=gray))
     return found
 
 
@@ -154,7 +179,7 @@ def changed_mask(mask: Bool, change: Change, ends: Ends, random: np.random.Gener
         canvas = cv2.GaussianBlur(canvas, (0, 0), 0.35 / change.scale).astype(np.float32)
     map_x, map_y = _sources((canvas.shape[0], canvas.shape[1]), change, max(mask.shape), random)
     warped = cv2.remap(canvas, map_x, map_y, cv2.INTER_LINEAR, None, cv2.BORDER_CONSTANT, (0, 0, 0, 0))
-    return _cut_at_area(warped.astype(np.float32), area_px)
+    return cut_at_area(warped.astype(np.float32), area_px)
 
 
 def trimmed(mask: Bool) -> tuple[Bool, tuple[float, float]]:
@@ -179,6 +204,23 @@ def direction(mask: Bool) -> tuple[float, float]:
     return angle, 1 - math.sqrt(float(values[0] / values[1]))
 
 
+def waviness_frac(mask: Bool) -> float:
+    """How far the middle of a long mask strays from a straight line: standard deviation as a share of its length.
+
+    Example:
+        >>> waviness_frac(np.eye(40, dtype=bool)) < 0.001
+        True
+    """
+    angle, _ = direction(mask)
+    ys, xs = np.nonzero(mask)
+    along = xs * math.cos(angle) + ys * math.sin(angle)
+    beside = ys * math.cos(angle) - xs * math.sin(angle)
+    places = np.minimum(((along - along.min()) / (np.ptp(along) + 1e-6) * 16).astype(int), 15)
+    counts = np.bincount(places, minlength=16)
+    middles = np.bincount(places, beside, 16)[counts > 0] / counts[counts > 0]
+    return float(middles.std() / (np.ptp(along) + 1))
+
+
 def _clusters(of_class: Bool, near_px: int) -> list[Bool]:
     plane = of_class.astype(np.uint8)
     reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * near_px + 1, 2 * near_px + 1))
@@ -191,9 +233,11 @@ def _shares(values: UInt8, count: int) -> tuple[float, ...]:
     return tuple(float(share) for share in np.bincount(values, minlength=count) / max(values.size, 1))
 
 
-def _shape(
-    mask: Bool, index: int, beneath: tuple[float, ...], beside: tuple[float, ...], scan_xy: tuple[int, int]
-) -> Shape:
+def _mean_gray(picture: Picture, where: Bool) -> float:
+    return float(picture[where].mean()) if where.any() else math.nan
+
+
+def _shape(mask: Bool, index: int, beneath: tuple[float, ...], beside: tuple[float, ...]) -> Shape:
     height, width = mask.shape
     box = Box(*cv2.boundingRect(mask.astype(np.uint8)))
     own = mask[box.y : box.y + box.height, box.x : box.x + box.width]
@@ -209,7 +253,6 @@ def _shape(
         elongation=elongation,
         background_frac=beneath,
         ring_frac=beside,
-        scan_xy=scan_xy,
     )
 
 
@@ -251,8 +294,8 @@ def _sources(
     return map_x.astype(np.float32), map_y.astype(np.float32)
 
 
-def _cut_at_area(soft: Float32, area_px: float) -> Bool:
-    """Pixels from a level up, 0.25 to 0.6, that makes them as many as wanted."""
+def cut_at_area(soft: Float32, area_px: float) -> Bool:
+    """Pixels of a soft mask (0 to 1) from a level up, 0.25 to 0.6, that makes them as many as wanted."""
     above = np.cumsum(np.bincount((soft * 255).astype(np.uint8).ravel(), minlength=256)[::-1])[::-1]
     level = int(np.count_nonzero(above >= max(round(area_px), 1))) - 1
     cut: Bool = soft >= min(max(level / 255, 0.25), 0.6)
