@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from blemish.bench.folds import fold_view
 from blemish.bench.views import View, with_more_real
 from blemish.core.errors import DatasetError
 from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
+from blemish.data.folds import fold_view
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from blemish.bench.judging import judge
 from blemish.bench.kept import read_or_make
 from blemish.bench.rungs import MORE_REAL, SETS, TRAINING, training_of
 from blemish.bench.scale import Scale, key_of
+from blemish.bench.start import start_hash, start_of
 from blemish.bench.synthetic_sets import SyntheticSet
 from blemish.bench.views import View
 from blemish.core.errors import InputError
 from blemish.data.dataset import Dataset
 from blemish.segment.model import TorchSegmenter
 from blemish.segment.training import Pace, train
-from blemish.train.checkpoint import CARD, WEIGHTS, load_weights
 from blemish.train.machine import commit
 from blemish.train.precision import default_precision
 
@@ -59,9 +59,10 @@ class Cell:
             "data": dataset.hash,
             "view": self.view.inputs(),
             "seed": self.seed,
-            "scale": self.scale.of_training(synthetic=bool(self.sets)),
-            "start": start_hash(self.scale.start),
+            "scale": self.scale.of_training(),
+            "start": start_hash(self.scale),
             "precision": default_precision(),
+            "share": self.scale.share_of(self.rung) if self.sets else None,
             "sets": {made.name: key_of(made.inputs(dataset)) for made in self.sets},
         }
 
@@ -97,7 +98,6 @@ class Cell:
         synthetic = [Dataset(made.folder(dataset, work)) for made in self.sets]
         view, run = self.view.open(dataset), work / "runs" / self._name(dataset)
         settings = training_of(self.rung, self.base, self.scale, self.seed)
-        start = Path(self.scale.start) if self.scale.start else None
         done = train(
             view,
             run,
@@ -106,7 +106,7 @@ class Cell:
             pace=Pace.of(settings.steps, threads=1),
             precision=default_precision(),
             resume=True,
-            start=start,
+            start=start_of(self.scale),
         )
         found = judge(TorchSegmenter.load(run), view, view.select(self.view.judged))
         for used_up in ("checkpoint", "tensorboard"):
@@ -124,19 +124,6 @@ class Cell:
             "key": key_of(self.inputs(dataset)),
             "inputs": self.inputs(dataset),
         }
-
-
-def start_hash(start: str) -> str | None:
-    """SHA-256 of the start weights, whatever folder they lie in; None = from scratch.
-
-    Raises:
-        BundleError: no finished run there, or altered weights.
-    """
-    if not start:
-        return None
-    folder = Path(start)
-    weights = folder if (folder / CARD).is_file() else folder / "weights"
-    return str(load_weights(weights)[1]["sha256"][WEIGHTS])
 
 
 def refuse_without_ceiling(rungs: tuple[str, ...], more_real: str) -> None:

@@ -2,41 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
+
+from blemish.core.protocols import Generator
 from blemish.core.records import Split
 from blemish.data.dataset import Dataset
 from blemish.gan.bank import build_bank
-from blemish.gan.model import TorchGenerator
+from blemish.gan.gate import Gate
+from blemish.gan.model import load_generator
 from blemish.gan.plan import Plan, plan_per_class
-from blemish.gan.presets import GanSettings, preset
+from blemish.gan.presets import Settings, preset
 from blemish.gan.synthesis import Job, Provenance, RealPictures, Synthesis, synthesise
 from blemish.gan.training import Trained, TrainingPlan, train
 
+MakeGate = Callable[[Generator, Sequence[int]], Gate]
 
-def paper_settings(*, width: int, size_px: int, batch: int, steps: int) -> GanSettings:
+
+def paper_settings(*, width: int, size_px: int, batch: int, steps: int) -> Settings:
     """The preset `paper` at a reduced width and tile size, classes drawn evenly."""
     return preset("paper", width=width, size_px=size_px, batch=batch, steps=steps, sampling="class-balanced")
 
 
-def train_gan(dataset: Dataset, run: Path, settings: GanSettings, *, seed: int) -> Trained:
+def train_gan(dataset: Dataset, run: Path, settings: Settings, *, seed: int, threads: int = 2) -> Trained:
     """Train on the train split; a stopped run goes on."""
     plan = TrainingPlan.of(settings, len(dataset.select(Split.TRAIN)), seed=seed)
-    return train(dataset, run, plan, resume=True)
+    return train(dataset, run, plan, resume=True, threads=threads)
 
 
 def fill_up(
-    dataset: Dataset, run: Path, out: Path, *, per_class: int, seed: int, real_backgrounds: bool = False
+    dataset: Dataset,
+    run: Path,
+    out: Path,
+    *,
+    per_class: int,
+    seed: int,
+    real_backgrounds: bool = False,
+    gate: MakeGate | None = None,
 ) -> tuple[Plan, Synthesis]:
     """Write synthetic tiles until every class has `per_class`; a stopped one goes on.
 
     Args:
         real_backgrounds: put the generated defects on real clean tiles, not on generated backgrounds (the paper).
+        gate: made for the generator and the classes that are drawn; None = every tile is admitted.
     """
-    generator = TorchGenerator.load(run)
+    generator = load_generator(run, "cuda" if torch.cuda.is_available() else "cpu")
     plan = plan_per_class(dataset.records, dataset.taxonomy, per_class, seed=seed)
     defects = sorted({index for item in plan.items for index in item.classes})
     bank = build_bank(dataset, defects, real_backgrounds=real_backgrounds)
     beneath = RealPictures.of(dataset) if real_backgrounds else None
     job = Job(generator, bank, Provenance(generator.hash, generator.preset, seed), beneath)
-    return plan, synthesise(job, plan, dataset, out, resume=True)
+    judge = None if gate is None else gate(generator, defects)
+    return plan, synthesise(job, plan, dataset, out, resume=True, gate=judge)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from blemish.bench.cells import Cell
 from blemish.bench.compare import chosen_pair, gain, verdict
+from blemish.bench.extras import Ground
 from blemish.bench.figures import best_simple, of_rung
 from blemish.bench.ladder import Climbed, LadderPlan
 from blemish.bench.provenance import provenance, write_result
@@ -48,21 +50,79 @@ def write_half(file: Path, name: str, half: Half) -> dict[str, Any]:
     return write_result(file, {each: halves[each] for each in _HALVES if each in halves}, seeds=seeds)
 
 
-def selection_half(dataset: Dataset, plan: LadderPlan, climbed: Climbed, earlier: Sequence[Mapping[str, Any]]) -> Half:
-    """Everything that is decided: BASE, the pair that a gain compares, and the verdict for each class."""
+def selection_half(
+    dataset: Dataset,
+    plan: LadderPlan,
+    climbed: Climbed,
+    earlier: Sequence[Mapping[str, Any]],
+    before: Half | None = None,
+) -> Half:
+    """Everything that is decided: BASE, the pair that a gain compares, and the verdict for each class.
+
+    Args:
+        earlier: cells of an earlier go that still hold.
+        before: the half as it was; its curve of shares and its "enough" are kept where BASE and scale are the same.
+    """
     cells, classes = _in_order([*earlier, *climbed.cells]), list(dataset.taxonomy.defect_names)
     pair = chosen_pair(cells)
-    return {
+    half = {
         **_head(dataset, plan, "selection: folds by group inside train + val; the test split was not touched"),
         "folds": {"n": plan.views[0].folds, "run": sorted({int(cell["fold"]) for cell in cells})},
         "base": climbed.base,
         "best_simple": best_simple(cells),
         "rungs": [of_rung(name, cells, classes) for name in _rungs(cells)],
+        "over_base": over_base(cells, classes, climbed.base),
         "gain": None if pair is None else gain(cells, classes, *pair),
         "verdicts": [] if pair is None else _verdicts(cells, classes, pair, climbed.base),
-        "synthetic_share": plan.scale.synthetic_share,
         "cells": cells,
     }
+    return half | _still_standing(half, before)
+
+
+def over_base(cells: Sequence[Mapping[str, Any]], classes: Sequence[str], base: str) -> list[dict[str, Any]]:
+    """What every other rung gains over BASE, where it was run on the same folds and seeds."""
+    found = []
+    for rung in (name for name in _rungs(cells) if name != base):
+        with suppress(InputError):  # Nothing in common: nothing to compare.
+            found.append(gain(cells, classes, rung, base))
+    return found
+
+
+def ground_of(half: Half, seeds: Sequence[int] | None = None) -> Ground:
+    """What the curve of shares and "enough" stand on; by default with every seed of the ladder."""
+    ran = sorted({int(cell["seed"]) for cell in half["cells"] if cell["rung"] == half["base"]})
+    missing = sorted(set(seeds or ()) - set(ran))
+    if missing:
+        raise InputError(f"the selection ladder has no seed {missing[0]} of {half['base']}: it has {ran}")
+    return Ground(
+        folds=int(half["folds"]["n"]),
+        chosen=tuple(half["folds"]["run"]),
+        seeds=tuple(seeds or ran),
+        scale=scale_of(half),
+        base=half["base"],
+        classes=tuple(half["classes"]),
+        cells=half["cells"],
+    )
+
+
+def chosen_share(half: Half) -> float:
+    """The share of synthetic tiles for this set: the best of our rung's curve, else the one that the ladder used.
+
+    Raises:
+        InputError: the ladder has none of our rungs.
+    """
+    if half["gain"] is None:
+        raise InputError(
+            "this ladder has no rung of ours (gan or gan_copy_paste), so it chose no share: run it with one"
+        )
+    rung = half["gain"]["of"]
+    curve = half.get("shares", {}).get(rung)
+    return float(curve["best"]) if curve else scale_of(half).share_of(rung)
+
+
+def _still_standing(half: Half, before: Half | None) -> Half:
+    same = before is not None and all(before[name] == half[name] for name in ("data", "base", "scale", "folds"))
+    return {name: before[name] for name in ("shares", "enough") if before and same and name in before}
 
 
 def published_half(dataset: Dataset, plan: LadderPlan, climbed: Climbed, selection: Half, before: Half | None) -> Half:
@@ -78,6 +138,7 @@ def published_half(dataset: Dataset, plan: LadderPlan, climbed: Climbed, selecti
         **_head(dataset, plan, "published: learned from train + val, judged by the test split; nothing is chosen here"),
         "base": climbed.base,
         "rungs": [of_rung(name, cells, classes) for name in _rungs(cells)],
+        "over_base": over_base(cells, classes, climbed.base),
         "gain": gain(cells, classes, chosen["of"], chosen["over"]) if there and chosen is not None else None,
         "seen": sorted(seen | keys),
         "cells": cells,

@@ -35,7 +35,7 @@ def training_of(rung: str, base: str, scale: Scale, seed: int) -> TrainSettings:
     if rung in TRAINING:
         return _without_synthetic(rung, scale, seed)
     on_base = _without_synthetic(base, scale, seed)
-    return replace(on_base, synthetic_share=scale.synthetic_share) if rung in SETS else on_base
+    return replace(on_base, synthetic_share=scale.share_of(rung)) if rung in SETS else on_base
 
 
 def _without_synthetic(name: str, scale: Scale, seed: int) -> TrainSettings:

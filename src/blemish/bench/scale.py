@@ -6,18 +6,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from blemish.core.errors import InputError
 
-_SYNTHETIC = ("synthetic_share",)  # The rest of how synthetic tiles are made is in the hash of their set.
+Background = Literal["auto", "real", "generated"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
     """The reduced scale of docs/adr/0010: about four minutes a cell on one of two cores.
 
-    Fields that begin with `gan_` decide our GAN's tiles only, those with `paper_` the paper's only.
+    Fields that begin with `gan_` and `gate_` decide our GAN's tiles only, those with `paper_` the paper's only.
     """
 
     network: str = "hardnet-small"
@@ -26,20 +26,24 @@ class Scale:
     steps: int = 1500
     learning_rate: float = 0.003
     balanced_until: float = 0.9  # `LossSettings.balanced_until`: without it nothing is found in so few steps.
-    start: str = ""  # Start weights of every rung: "" from scratch, a packaged name, or the folder of a run.
-    synthetic_share: float = 0.5  # Of the samples drawn.
+    start: str = "scratch"  # Of every rung: `scratch`, `procedural` (packaged weights), or the folder of a run.
+    synthetic_share: float = 0.5  # Of the samples drawn,
+    shares: tuple[tuple[str, float], ...] = ()  # but for these rungs.
     per_class: int = 300  # Real + synthetic train tiles of each class.
-    gan_steps: int = 1500
-    gan_batch: int = 8
-    gan_size_px: int = 128
+    gan_steps: int | None = None  # None = as the preset `default` says; so for the next two.
+    gan_batch: int | None = None
+    gan_size_px: int | None = None
+    gan_background: Background = "auto"  # Real where a training tile is clean, else generated.
     gan_gate: bool = True  # Admit only tiles that pass the quality gate.
+    gate_folds: int = 2  # Inside the training tiles: so many trainings a view for the gate.
     paper_width: int = 16
     paper_steps: int = 2000
     paper_batch: int = 4
     paper_size_px: int = 128
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain JSON values."""
+        return {**asdict(self), "shares": [list(pair) for pair in self.shares]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -51,20 +55,32 @@ class Scale:
         unknown = sorted(set(values) - {field.name for field in fields(cls)})
         if unknown:
             raise InputError(f"a ladder of another version: its scale has '{unknown[0]}'; run the selection again")
-        return cls(**values)
+        pairs = tuple((str(rung), float(share)) for rung, share in values.get("shares", ()))
+        return cls(**{**values, "shares": pairs})
 
-    def of_training(self, *, synthetic: bool) -> dict[str, Any]:
-        """What decides the training of one cell; a rung without synthetic tiles does not change with their making.
-
-        Start weights are left out: their hash stands in a cell's inputs, not where they lie.
+    def share_of(self, rung: str) -> float:
+        """The share of synthetic tiles among the samples of a rung.
 
         Example:
-            >>> sorted(Scale().of_training(synthetic=True).keys() - Scale().of_training(synthetic=False).keys())
-            ['synthetic_share']
+            >>> Scale(synthetic_share=0.5, shares=(("gan", 0.25),)).share_of("gan")
+            0.25
         """
-        made = [name for name in self.to_dict() if name.startswith(("gan_", "paper_"))]
-        unused = [*made, "per_class", "start", *(() if synthetic else _SYNTHETIC)]
-        return {name: value for name, value in self.to_dict().items() if name not in unused}
+        return dict(self.shares).get(rung, self.synthetic_share)
+
+    def of_training(self) -> dict[str, Any]:
+        """What decides every training alike: neither how synthetic tiles are made and mixed in, nor where start weights
+        lie, whose hash stands in a cell's inputs.
+
+        Example:
+            >>> sorted(Scale().of_training())
+            ['balanced_until', 'batch', 'crop_px', 'learning_rate', 'network', 'steps']
+        """
+        unused = ("synthetic_share", "shares", "per_class", "start")
+        return {
+            name: value
+            for name, value in self.to_dict().items()
+            if name not in unused and not name.startswith(("gan_", "gate_", "paper_"))
+        }
 
 
 def key_of(inputs: Mapping[str, Any]) -> str:

@@ -5,19 +5,25 @@ A GAN is trained once a view (never once a seed), its time told apart from that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
-from blemish.bench.fill_up import fill_up, paper_settings, train_gan
+from blemish.bench.fill_up import MakeGate, fill_up, paper_settings, train_gan
+from blemish.bench.gating import gate_for, gate_inputs, only_learned, train_gate
 from blemish.bench.kept import read_or_make
 from blemish.bench.scale import Scale, key_of
 from blemish.bench.views import View
+from blemish.core.protocols import Generator
 from blemish.data.copy_paste import copy_paste_dataset
 from blemish.data.dataset import Dataset
-from blemish.gan.presets import GanSettings, preset
+from blemish.gan.gate import Gate
+from blemish.gan.plan import Plan
+from blemish.gan.presets import DEFAULT, Settings, preset
+from blemish.gan.synthesis import Synthesis
+from blemish.segment.out_of_fold import OutOfFold
 
 SEED = 0  # Of every synthetic set: seeds of the ladder differ in the inspector's training only.
 
@@ -79,42 +85,59 @@ def _copy_paste(view: Dataset, out: Path, scale: Scale) -> dict[str, Any]:
     return {"tiles": copy_paste_dataset(view, out, scale.per_class, SEED)}
 
 
-def _paper(scale: Scale) -> GanSettings:
+def _paper(scale: Scale) -> Settings:
     return paper_settings(
         width=scale.paper_width, size_px=scale.paper_size_px, batch=scale.paper_batch, steps=scale.paper_steps
     )
 
 
 def _gan_paper(view: Dataset, out: Path, scale: Scale) -> dict[str, Any]:
-    """The paper's network and its tiles on generated backgrounds."""
-    return _by_gan(view, out, scale, _paper(scale))
+    """The paper's network and its tiles on generated backgrounds, every one admitted."""
+    run, told = _trained(view, out, _paper(scale))
+    return told | _filled(*fill_up(view, run, out, per_class=scale.per_class, seed=SEED))
 
 
-def _ours(scale: Scale) -> GanSettings:
-    return preset("default", steps=scale.gan_steps, batch=scale.gan_batch, size_px=scale.gan_size_px)
+def _ours(scale: Scale) -> Settings:
+    return preset(DEFAULT, steps=scale.gan_steps, batch=scale.gan_batch, size_px=scale.gan_size_px)
 
 
 def _gan(view: Dataset, out: Path, scale: Scale) -> dict[str, Any]:
-    """Our default preset, on real backgrounds."""
-    return _by_gan(view, out, scale, _ours(scale), real_backgrounds=True)
+    """Our default preset; where the gate is on, only tiles that pass it."""
+    run, told = _trained(view, out, _ours(scale))
+    learned, gate = only_learned(view), None
+    if scale.gan_gate:
+        found, seconds = train_gate(learned, out.parent.parent, scale)
+        told |= {"gate_seconds": round(seconds, 1), "thresholds": found.thresholds.to_dict()}
+        gate = _gate_of(learned, found)
+    real = scale.gan_background == "real" or (
+        scale.gan_background == "auto" and any(record.is_clean for record in learned.records)
+    )
+    made = fill_up(view, run, out, per_class=scale.per_class, seed=SEED, real_backgrounds=real, gate=gate)
+    return told | {"background": "real" if real else "generated"} | _filled(*made)
 
 
-def _by_gan(
-    view: Dataset, out: Path, scale: Scale, settings: GanSettings, *, real_backgrounds: bool = False
-) -> dict[str, Any]:
+def _gate_of(learned: Dataset, found: OutOfFold) -> MakeGate:
+    def make(generator: Generator, defects: Sequence[int]) -> Gate:
+        return gate_for(learned, generator, defects, found)
+
+    return make
+
+
+def _trained(view: Dataset, out: Path, settings: Settings) -> tuple[Path, dict[str, Any]]:
     run = _gan_run(view, out.parent.parent, settings)
-    trained = train_gan(view, run, settings, seed=SEED)
-    plan, made = fill_up(view, run, out, per_class=scale.per_class, seed=SEED, real_backgrounds=real_backgrounds)
-    return {
-        "tiles": made.written,
-        "gan_seconds": round(trained.outcome.seconds, 1),
-        "learning_rate": trained.learning_rate,
-        "plan": plan.to_dict(),
-        "synthesis": made.to_dict(),
-    }
+    trained = train_gan(view, run, settings, seed=SEED, threads=1)
+    return run, {"gan_seconds": round(trained.outcome.seconds, 1), "learning_rate": trained.learning_rate}
 
 
-def _gan_run(view: Dataset, work: Path, settings: GanSettings) -> Path:
+def _filled(plan: Plan, made: Synthesis) -> dict[str, Any]:
+    return {"tiles": made.written, "plan": plan.to_dict(), "synthesis": made.to_dict()}
+
+
+def _gan_inputs(scale: Scale) -> dict[str, Any]:
+    return {"gan": _ours(scale).to_dict(), "background": scale.gan_background, "gate": gate_inputs(scale)}
+
+
+def _gan_run(view: Dataset, work: Path, settings: Settings) -> Path:
     """One run for all sets that the same training fills."""
     return work / "gans" / f"{settings.preset}-{key_of({'data': view.hash, 'seed': SEED, **settings.to_dict()})}"
 
@@ -127,6 +150,6 @@ _MAKERS: Mapping[str, _Maker] = MappingProxyType(
     {
         "copy_paste": _Maker(lambda _: {}, _copy_paste),
         "gan_paper": _Maker(lambda scale: {"gan": _paper(scale).to_dict()}, _gan_paper),
-        "gan": _Maker(lambda scale: {"gan": _ours(scale).to_dict(), "gate": scale.gan_gate}, _gan),
+        "gan": _Maker(_gan_inputs, _gan),
     }
 )

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from blemish.bench.folds import fold_view
 from blemish.core.arrays import UInt8
 from blemish.core.errors import DatasetError, InputError
 from blemish.core.labels import LabelMap
 from blemish.core.records import Origin, Split, TileRecord
 from blemish.data.dataset import Dataset
+from blemish.data.folds import fold_view
 from blemish.data.splits import folds
 
 _PREFIX = "more-real/"
@@ -134,7 +134,7 @@ def _published(dataset: Dataset) -> Dataset:
     real = [r for r in dataset.records if r.origin != Origin.SYNTHETIC and r.split != Split.NONE]
     if not any(r.split == Split.TEST for r in real):
         raise DatasetError(f"{dataset.folder} has no test split to publish on: draw one with data split")
-    return _with(
+    return with_records(
         dataset,
         [r if r.split == Split.TEST else replace(r, split=Split.TRAIN) for r in real],
         f"{dataset.hash}/train + val against test",
@@ -144,14 +144,15 @@ def _published(dataset: Dataset) -> Dataset:
 def _fewer_groups(view: Dataset, one_in: int) -> Dataset:
     learned = view.select(Split.TRAIN)
     kept = folds(classes_by_group(view, learned), one_in)[0]
-    return _with(
+    return with_records(
         view,
         [r for r in view.records if r.split != Split.TRAIN or r.group in kept],
         f"{view.hash}, one in {one_in} groups",
     )
 
 
-def _with(dataset: Dataset, records: Sequence[TileRecord], name: str) -> Dataset:
+def with_records(dataset: Dataset, records: Sequence[TileRecord], name: str) -> Dataset:
+    """The same data set with other rows, under another name; the pictures stay where they are."""
     view = copy.copy(dataset)
     view.records = list(records)
     view.info = replace(dataset.info, hash=name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
@@ -12,7 +13,7 @@ from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
     from blemish.bench.ladder import LadderPlan
-    from blemish.bench.scale import Scale
+    from blemish.bench.scale import Background, Scale
     from blemish.data.dataset import Dataset
 
 _WHICH, _SCALE, _TILES = "What is run", "Scale of every rung", "Synthetic tiles"
@@ -54,6 +55,10 @@ def ladder(
         typer.Option(metavar="DATASET", help="Its train tiles are rung more_real's.", rich_help_panel=_WHICH),
     ] = None,
     jobs: Jobs = 1,
+    shares: Annotated[
+        str, typer.Option(help="Also the curve over these shares: 0.25,0.5,0.75.", rich_help_panel=_WHICH)
+    ] = "",
+    share_of: Annotated[str, typer.Option(help="Rungs of that curve.", rich_help_panel=_WHICH)] = "gan",
     network: Annotated[str, typer.Option(help="Inspector network.", rich_help_panel=_SCALE)] = "hardnet-small",
     crop: Annotated[
         int, typer.Option(metavar="PX", help="Of training; 0 = whole tiles.", rich_help_panel=_SCALE)
@@ -62,15 +67,24 @@ def ladder(
     batch: Annotated[int, typer.Option(help="Crops a step.", rich_help_panel=_SCALE)] = 8,
     learning_rate: Annotated[float, typer.Option(help="Of the inspector.", rich_help_panel=_SCALE)] = 0.003,
     start_from: Annotated[
-        str, typer.Option(metavar="RUN", help="Start weights of every rung.", rich_help_panel=_SCALE)
-    ] = "",
-    share: Annotated[float, typer.Option(help="Of synthetic tiles in the samples.", rich_help_panel=_TILES)] = 0.5,
+        str, typer.Option(metavar="RUN", help="Or scratch, or procedural: of every rung.", rich_help_panel=_SCALE)
+    ] = "scratch",
+    share: Annotated[
+        str, typer.Option(help="Of synthetic tiles in the samples; 0.5,gan=0.25 sets a rung's.", rich_help_panel=_TILES)
+    ] = "0.5",
     per_class: Annotated[
         int, typer.Option(metavar="TILES", help="Real + synthetic tiles of a class.", rich_help_panel=_TILES)
     ] = 300,
-    gan_size: Annotated[int, typer.Option(metavar="PX", help="Of our GAN's crops.", rich_help_panel=_TILES)] = 128,
-    gan_batch: Annotated[int, typer.Option(help="Crops a step of our GAN.", rich_help_panel=_TILES)] = 8,
-    gan_steps: Annotated[int, typer.Option(help="Steps of our GAN.", rich_help_panel=_TILES)] = 1500,
+    gan_size: Annotated[
+        int | None, typer.Option(metavar="PX", help="Of our GAN's crops. (by preset)", rich_help_panel=_TILES)
+    ] = None,
+    gan_batch: Annotated[
+        int | None, typer.Option(help="Crops a step of our GAN. (by preset)", rich_help_panel=_TILES)
+    ] = None,
+    gan_steps: Annotated[int | None, typer.Option(help="Of our GAN. (by preset)", rich_help_panel=_TILES)] = None,
+    gan_background: Annotated[
+        str, typer.Option(help="Under our defects: real, generated, or auto.", rich_help_panel=_TILES)
+    ] = "auto",
     gate: Annotated[
         bool, typer.Option("--gate/--no-gate", help="Our tiles pass the quality gate.", rich_help_panel=_TILES)
     ] = True,
@@ -87,13 +101,16 @@ def ladder(
     from blemish.data.dataset import Dataset
 
     data = Dataset(dataset)
-    names = tuple(name.strip() for name in rungs.split(",")) if rungs else ()
+    names = tuple(_listed(rungs))
     ceiling = str(more_real.absolute()) if more_real else ""
+    _refuse_other_suffix(out)
+    curve = _Curve(tuple(_listed(share_of)), tuple(_numbers("--shares", shares)))
     if published:
-        if fold:
-            raise InputError("--published judges by the test split: leave --fold out")
+        if fold or shares:
+            raise InputError("--published judges by the test split: leave --fold and --shares out")
         _publish(data, out, work, names, tuple(seed or (0, 1, 2)), ceiling, jobs, as_json)
         return
+    everywhere, own_shares = _shares(share)
     scale = Scale(
         network=network,
         crop_px=crop or None,
@@ -101,11 +118,13 @@ def ladder(
         batch=batch,
         learning_rate=learning_rate,
         start=start_from,
-        synthetic_share=share,
+        synthetic_share=everywhere,
+        shares=own_shares,
         per_class=per_class,
         gan_size_px=gan_size,
         gan_batch=gan_batch,
         gan_steps=gan_steps,
+        gan_background=_background(gan_background),
         gan_gate=gate,
         paper_width=paper_width,
         paper_size_px=paper_size,
@@ -113,7 +132,8 @@ def ladder(
         paper_steps=paper_steps,
     )
     chosen = tuple(fold) if fold else tuple(range(folds))
-    _select(data, out, work, _selection_plan(names, folds, chosen, tuple(seed or (0,)), scale, ceiling), jobs, as_json)
+    plan = _selection_plan(names, folds, chosen, tuple(seed or (0,)), scale, ceiling)
+    _select(data, out, work, plan, curve, jobs, as_json)
 
 
 def _selection_plan(
@@ -126,15 +146,20 @@ def _selection_plan(
     return LadderPlan(rungs=names or default_rungs(ceiling), views=views, seeds=seeds, scale=scale, more_real=ceiling)
 
 
-def _select(data: Dataset, out: Path, work: Path, plan: LadderPlan, jobs: int, as_json: bool) -> None:
-    from blemish.bench.ladder import climb, table
-    from blemish.bench.ladder_file import earlier_cells, known_training, read_halves, selection_half
+def _select(data: Dataset, out: Path, work: Path, plan: LadderPlan, curve: _Curve, jobs: int, as_json: bool) -> None:
+    from blemish.bench.extras import share_curve
+    from blemish.bench.ladder import climb
+    from blemish.bench.ladder_file import earlier_cells, ground_of, known_training, read_halves, selection_half
 
-    _refuse_other_suffix(out)
     before = read_halves(out).get("selection")
     climbed = climb(data, plan, work, jobs=jobs, known=known_training(data, plan, before))
-    half = selection_half(data, plan, climbed, earlier_cells(data, plan, before, climbed))
-    _write(out, "selection", half, table(half["cells"], half["classes"]), as_json)
+    half = selection_half(data, plan, climbed, earlier_cells(data, plan, before, climbed), before)
+    values = write_files(out, "selection", half)
+    for rung in curve.rungs if curve.shares else ():
+        found = share_curve(data, ground_of(half), rung, curve.shares, work, jobs=jobs)
+        half["shares"] = {**half.get("shares", {}), rung: found}
+        values = write_files(out, "selection", half)
+    show(values, told(half), as_json)
 
 
 def _publish(
@@ -147,7 +172,7 @@ def _publish(
     jobs: int,
     as_json: bool,
 ) -> None:
-    from blemish.bench.ladder import LadderPlan, climb, table
+    from blemish.bench.ladder import LadderPlan, climb
     from blemish.bench.ladder_file import published_half, read_halves, scale_of, selection_of
     from blemish.bench.views import View
 
@@ -163,15 +188,71 @@ def _publish(
     )
     climbed = climb(data, plan, work, jobs=jobs)
     half = published_half(data, plan, climbed, selection, halves.get("published"))
-    _write(out, "published", half, table(half["cells"], half["classes"]), as_json)
+    show(write_files(out, "published", half), told(half), as_json)
 
 
-def _write(out: Path, name: str, half: dict[str, object], text: str, as_json: bool) -> None:
+def write_files(out: Path, name: str, half: dict[str, Any]) -> dict[str, Any]:
+    """One half into the result file, and page, tables and charts beside it."""
     from blemish.bench.ladder_file import write_half
+    from blemish.report.ladder import write_ladder
 
     values = write_half(out, name, half)
-    say(f"written: {out} ({name})")
-    show(values, text, as_json)
+    files = write_ladder(values, out)
+    say(f"written: {out} ({name}), {', '.join(file.name for file in files)}")
+    return values
+
+
+def told(half: dict[str, Any]) -> str:
+    """What a half says, for people."""
+    from blemish.bench.ladder import table
+
+    lines = [table(half["cells"], half["classes"])]
+    lines += [f"{v['of']} against {v['over']}: {v['words']}" for v in half.get("verdicts", [])]
+    lines += [f"best share of {rung}: {curve['best']:g}" for rung, curve in half.get("shares", {}).items()]
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """The curve over the share of synthetic tiles; no shares = none."""
+
+    rungs: tuple[str, ...]
+    shares: tuple[float, ...]
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")] if text else []
+
+
+def _numbers(flag: str, text: str) -> list[float]:
+    try:
+        return [float(value) for value in _listed(text)]
+    except ValueError as error:
+        raise InputError(f"{flag} must look like 0.25,0.5, got '{text}'") from error
+
+
+def _background(text: str) -> Background:
+    from blemish.bench.scale import Background
+
+    for known in get_args(Background):
+        if text == known:
+            return cast("Background", known)
+    raise InputError(f"--gan-background must be {', '.join(get_args(Background))}, got '{text}'")
+
+
+def _shares(text: str) -> tuple[float, tuple[tuple[str, float], ...]]:
+    """`0.5,gan=0.25`: the share everywhere, and those of single rungs."""
+    everywhere, own = 0.5, []
+    try:
+        for entry in text.split(","):
+            rung, equals, value = entry.rpartition("=")
+            if equals:
+                own.append((rung.strip(), float(value)))
+            else:
+                everywhere = float(value)
+    except ValueError as error:
+        raise InputError(f"--share must look like 0.5 or 0.5,gan=0.25, got '{text}'") from error
+    return everywhere, tuple(own)
 
 
 def _refuse_other_suffix(out: Path) -> None:

@@ -1,0 +1,77 @@
+"""The quality gate of a view: what it asks of synthetic tiles is learned from the view's own training tiles.
+
+Two or more trainings inside those tiles tell how well each class is found out of fold; one of them is the gate's
+segmenter. They are made once a view and kept, like the synthetic sets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from blemish.bench.rungs import training_of
+from blemish.bench.scale import Scale, key_of
+from blemish.bench.start import start_hash, start_of
+from blemish.bench.views import with_records
+from blemish.core.protocols import Generator
+from blemish.core.records import Split
+from blemish.data.dataset import Dataset
+from blemish.gan.gate import Gate
+from blemish.gan.gate_reference import measure_real
+from blemish.segment.model import WEIGHTS_FOLDER, TorchSegmenter
+from blemish.segment.out_of_fold import OutOfFold, out_of_fold
+from blemish.train.checkpoint import WEIGHTS, load_weights
+from blemish.train.precision import default_precision
+
+_RUNG, _SEED = "balance", 0  # Of the gate's segmenters: the choice of BASE must not change the tiles.
+
+
+def gate_inputs(scale: Scale) -> dict[str, Any] | None:
+    """What decides the gate, beside the view; None = no gate."""
+    if not scale.gan_gate:
+        return None
+    return {
+        "rung": _RUNG,
+        "seed": _SEED,
+        "folds": scale.gate_folds,
+        "scale": scale.of_training(),
+        "start": start_hash(scale),
+        "precision": default_precision(),
+    }
+
+
+def train_gate(learned: Dataset, work: Path, scale: Scale) -> tuple[OutOfFold, float]:
+    """Thresholds and segmenters, and the seconds that they took now (none where they were there).
+
+    Args:
+        learned: a view that holds nothing but its training tiles (`only_learned`).
+    """
+    started = time.perf_counter()
+    folder = work / "gates" / key_of({"data": learned.hash, "gate": gate_inputs(scale)})
+    settings = training_of(_RUNG, "", scale, _SEED)
+    found = out_of_fold(learned, folder, settings, folds=scale.gate_folds, start=start_of(scale), threads=1)
+    return found, time.perf_counter() - started
+
+
+def gate_for(learned: Dataset, generator: Generator, defects: Sequence[int], found: OutOfFold) -> Gate:
+    """The gate with the first fold's network as its segmenter."""
+    run = found.runs[0]
+    return Gate(
+        learned.taxonomy,
+        measure_real(learned, defects),
+        ring_px=getattr(generator, "ring_px", None),
+        segmenter=TorchSegmenter.load(run),
+        thresholds=found.thresholds,
+        segmenter_hash=str(_card(run)["sha256"][WEIGHTS]),
+    )
+
+
+def only_learned(records_of: Dataset) -> Dataset:
+    """The training tiles of a view alone, so that nothing judged can reach the gate."""
+    return with_records(records_of, records_of.select(Split.TRAIN), f"{records_of.hash}, learned tiles")
+
+
+def _card(run: Path) -> dict[str, Any]:
+    return load_weights(run / WEIGHTS_FOLDER)[1]

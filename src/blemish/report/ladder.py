@@ -1,0 +1,208 @@
+"""The page, the table and the charts of a ladder, from its result file alone; its two halves are told one after the
+other and never in one table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import jinja2
+
+from blemish.picture.write import write_bytes
+from blemish.report.chart import Curve, line_chart
+from blemish.report.ladder_chart import Bar, Gain, forest, seed_bars
+
+_MEANS = ("mean_iou", "accuracy", "escape", "overkill")
+_LOWER_IS_BETTER = ("escape", "overkill")
+Half = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One cell of the table: the mean over seeds, and whether no rung is better; None = undefined."""
+
+    value: float | None
+    best: bool
+
+    def __str__(self) -> str:
+        return "–" if self.value is None else f"{self.value:.3f}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One rung of the table."""
+
+    name: str
+    seeds: int
+    figures: tuple[Figure, ...]  # Each class's IoU, then mean IoU, accuracy, escape, overkill.
+
+
+def write_ladder(result: Mapping[str, Any], out: Path) -> list[Path]:
+    """Write a page (`.html`), tables (`.md`) and one chart a half (`-selection.svg`, `-published.svg`) beside a result.
+
+    Args:
+        out: the result file; the others are named like it.
+
+    Returns:
+        The files that were written.
+    """
+    halves = {name: result[name] for name in ("selection", "published") if name in result}
+    files = {out.with_suffix(".html"): page(out.stem, halves), out.with_suffix(".md"): tables(out.stem, halves)}
+    for name, half in halves.items():
+        files[out.with_name(f"{out.stem}-{name}.svg")] = _standalone(bars(half))
+    for file, text in files.items():
+        write_bytes(file, text.encode())
+    return list(files)
+
+
+def page(name: str, halves: Mapping[str, Half]) -> str:
+    """One self-contained HTML page."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("blemish.report"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["change"] = _change
+    environment.filters["mean"] = lambda values: str(Figure(_mean(values), best=False))
+    charts = {
+        half_name: {"bars": bars(half), "over_base": _over_base(half), "classes": _by_class(half)}
+        for half_name, half in halves.items()
+    }
+    selection = halves.get("selection", {})
+    return environment.get_template("ladder.html.j2").render(
+        name=name,
+        halves=halves,
+        rows={half_name: rows_of(half) for half_name, half in halves.items()},
+        charts=charts,
+        learning=_learning(selection) if selection else "",
+        shares={rung: _share_chart(rung, curve) for rung, curve in selection.get("shares", {}).items()},
+    )
+
+
+def tables(name: str, halves: Mapping[str, Half]) -> str:
+    """The tables of both halves in Markdown; the best of each column is bold."""
+    parts = [f"# {name}"]
+    for half_name, half in halves.items():
+        head = ["rung", "seeds", *half["classes"], "mean IoU", "accuracy", "escape", "overkill"]
+        lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+        for row in rows_of(half):
+            cells = [f"**{figure}**" if figure.best else str(figure) for figure in row.figures]
+            lines.append(f"| {' | '.join([row.name, str(row.seeds), *cells])} |")
+        told = f"\n\n{half['gain']['of']} over {half['gain']['over']}: {_change(half['gain'])}" if half["gain"] else ""
+        parts.append(f"## {half_name}\n\n{half['ladder']}\n\n" + "\n".join(lines) + told)
+    return "\n\n".join(parts) + "\n"
+
+
+def rows_of(half: Half) -> list[Row]:
+    """The table of one half; the best of each column is marked, the ceiling (`more_real`) aside."""
+    columns = [
+        [_mean(rung["iou"][name]) for rung in half["rungs"]] for name in half["classes"]
+    ] + [[_mean(rung[name]) for rung in half["rungs"]] for name in _MEANS]  # fmt: skip
+    names = [*half["classes"], *_MEANS]
+    best = [
+        _best([v for v, rung in zip(column, half["rungs"], strict=True) if rung["name"] != "more_real"], name)
+        for name, column in zip(names, columns, strict=True)
+    ]
+    return [
+        Row(
+            rung["name"],
+            len(rung["seeds"]),
+            tuple(
+                Figure(column[place], column[place] is not None and column[place] == top)
+                for column, top in zip(columns, best, strict=True)
+            ),
+        )
+        for place, rung in enumerate(half["rungs"])
+    ]
+
+
+def bars(half: Half) -> str:
+    """Mean IoU of every rung, a line for each seed."""
+    means = {rung["name"]: _mean(rung["mean_iou"]) for rung in half["rungs"]}
+    top = max((v for name, v in means.items() if v is not None and name != "more_real"), default=None)
+    return seed_bars(
+        [
+            Bar(
+                rung["name"],
+                tuple(v for v in rung["mean_iou"] if v is not None),
+                marked=top is not None and means[rung["name"]] == top,
+            )
+            for rung in half["rungs"]
+        ],
+        title="mean IoU of every rung",
+    )
+
+
+def _over_base(half: Half) -> str:
+    gains = [_gain(entry["of"], entry) for entry in half["over_base"]]
+    return forest(gains, title=f"mean IoU over {half['base']}") if gains else ""
+
+
+def _by_class(half: Half) -> str:
+    if not half["gain"]:
+        return ""
+    gain = half["gain"]
+    rows = [_gain("mean IoU", gain), *(_gain(name, entry) for name, entry in gain["classes"].items())]
+    return forest(rows, title=f"{gain['of']} over {gain['over']}, class by class")
+
+
+def _gain(name: str, entry: Mapping[str, Any]) -> Gain:
+    return Gain(name, entry["mean"], *entry["interval"])
+
+
+def _learning(half: Half) -> str:
+    """Mean IoU on the judging folds while training, the mean over folds and seeds."""
+    curves = []
+    for rung in half["rungs"]:
+        points: dict[float, list[float]] = {}
+        for cell in (cell for cell in half["cells"] if cell["rung"] == rung["name"]):
+            for row in cell["curve"]:
+                if "val_iou" in row:
+                    points.setdefault(float(row["step"]), []).append(float(row["val_iou"]))
+        curves.append(Curve(rung["name"], tuple((step, fmean(values)) for step, values in sorted(points.items()))))
+    return line_chart(curves, title="mean IoU while training", x_name="training steps")
+
+
+def _share_chart(rung: str, curve: Mapping[str, Any]) -> str:
+    bars_of = [
+        Bar(
+            f"share {row['share']:g}",
+            tuple(v for v in row["mean_iou"] if v is not None),
+            marked=row["share"] == curve["best"],
+        )
+        for row in curve["rows"]
+    ]
+    return seed_bars(bars_of, title=f"mean IoU of {rung} by its share of synthetic tiles")
+
+
+def _best(values: Sequence[float | None], name: str) -> float | None:
+    there = [value for value in values if value is not None]
+    if not there:
+        return None
+    return min(there) if name in _LOWER_IS_BETTER else max(there)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return fmean(there) if there else None
+
+
+def _change(entry: Mapping[str, Any] | None) -> str:
+    if entry is None or entry["mean"] is None:
+        return "not judged"
+    low, high = entry["interval"]
+    seeds = f"{entry['seeds']} seed{'s' if entry['seeds'] != 1 else ''}"
+    return f"{entry['mean']:+.3f} (95 % interval {low:+.3f} to {high:+.3f}, {seeds}, {entry['groups']} groups)"
+
+
+def _standalone(svg: str) -> str:
+    """As a file of its own: with its namespace, colours and type face, on white."""
+    style = (
+        "<style>text{font:12px system-ui,DejaVu Sans,sans-serif;fill:#1b2430}"
+        ".small{font-size:9.5px;fill:#5b6675}.grid{stroke:#dde3ea}</style>"
+        '<rect width="100%" height="100%" fill="#fff"/>'
+    )
+    head, rest = svg.split(">", 1)
+    return f'{head} xmlns="http://www.w3.org/2000/svg">{style}{rest}'

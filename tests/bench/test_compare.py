@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+
+from blemish.bench.compare import HELPS, HURTS, NOTHING, UNKNOWN, chosen_pair, effect, gain, verdict, words
+from blemish.bench.figures import best_of, of_rung
+from blemish.bench.judging import packed
+from blemish.core.errors import InputError
+from blemish.metrics.bootstrap import Difference
+
+CLASSES = ["pit", "scratch"]
+PARTS = {"defective": 4, "escaped": 1, "clean": 0, "overkilled": 0, "unknown": 0}
+
+
+def cell(rung: str, hits: tuple[int, int], *, fold: int = 0, seed: int = 0, groups: int = 4) -> dict:
+    """Groups in turn of one class and of the other, of 100 defect pixels, of which so many are hit."""
+    tables = {}
+    for group in range(groups):
+        table = np.zeros((3, 3), np.int64)
+        kind = group % 2 + 1
+        table[0, 0], table[kind, kind], table[kind, 0] = 900, hits[kind - 1], 100 - hits[kind - 1]
+        tables[f"f{fold}-g{group}"] = packed(table)
+    iou = {name: hit / 100 for name, hit in zip(CLASSES, hits, strict=True)}
+    tiles = {"right": 3, "counted": 4}
+    return {"rung": rung, "fold": fold, "seed": seed, "groups": tables, "iou": iou, "tiles": tiles, "parts": PARTS}
+
+
+def difference(low: float, high: float) -> Difference:
+    return Difference((low + high) / 2, low, high, groups=9, seeds=3)
+
+
+def test_an_effect_is_shown_only_by_a_whole_interval():
+    found = [effect(d) for d in (difference(0.01, 0.2), difference(-0.2, -0.01), difference(-0.1, 0.1))]
+    assert found == [HELPS, HURTS, NOTHING]
+    assert effect(difference(float("nan"), float("nan"))) == UNKNOWN
+
+
+def test_verdict_words_name_every_class():
+    effects = {"crack": HELPS, "fray": HELPS, "break": NOTHING, "blowhole": HURTS, "uneven": UNKNOWN}
+    said = "synthetic tiles help crack and fray, show no effect on break, hurt blowhole, could not be judged on uneven"
+    assert words(effects) == said
+
+
+def test_a_verdict_from_cells_helps_one_class_and_hurts_the_other():
+    cells = [cell("balance", (40, 60), seed=s) for s in range(3)] + [cell("gan", (70, 30), seed=s) for s in range(3)]
+    said = verdict(cells, CLASSES, "gan", "balance")
+    assert said["classes"] == {"pit": HELPS, "scratch": HURTS}
+    assert "fewer than 5 physical defects judged of pit and scratch" in said["caution"]
+
+
+def test_the_gain_compares_only_what_both_were_judged_by():
+    cells = [cell("balance", (40, 60), fold=f) for f in (0, 1)] + [cell("gan", (50, 60), fold=0)]
+    found = gain(cells, CLASSES, "gan", "balance")
+    assert (found["of"], found["over"], found["groups"], found["seeds"]) == ("gan", "balance", 4, 1)
+    assert found["mean"] == pytest.approx(0.05)
+    with pytest.raises(InputError, match="no seed with the same folds"):
+        gain([*cells[:2], cell("gan", (50, 60), fold=2)], CLASSES, "gan", "balance")
+
+
+def test_folds_of_a_seed_are_pooled_and_an_unfinished_seed_is_left_out():
+    cells = [cell("real", (40, 60)), cell("real", (20, 20), fold=1), cell("real", (90, 90), seed=1)]
+    row = of_rung("real", cells, CLASSES)
+    assert row["seeds"] == [0]
+    assert row["iou"] == {"pit": [0.3], "scratch": [0.4]}
+    assert row["mean_iou"] == [0.35]
+    assert (row["accuracy"], row["escape"], row["overkill"]) == ([0.75], [0.25], [None])
+
+
+def test_the_best_is_judged_on_common_ground():
+    # On fold 0, which both have, augment is better; real's fold 1 is an easier one.
+    cells = [cell("real", (40, 40)), cell("real", (99, 99), fold=1), cell("augment", (50, 50))]
+    assert best_of(("real", "augment"), cells) == "augment"
+
+
+def test_the_pair_is_the_better_of_ours_and_the_best_simple_one():
+    cells = [cell(rung, (hit, hit)) for rung, hit in (("real", 40), ("copy_paste", 60), ("gan", 50))]
+    assert chosen_pair([*cells, cell("gan_copy_paste", (70, 70))]) == ("gan_copy_paste", "copy_paste")
+    assert chosen_pair(cells[:2]) is None

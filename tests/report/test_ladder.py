@@ -1,0 +1,91 @@
+import re
+
+import pytest
+
+from blemish.report.ladder import rows_of, tables, write_ladder
+from blemish.report.ladder_chart import Bar, Gain, forest, seed_bars
+
+DIFFERENCE = {"mean": 0.1, "interval": [0.02, 0.18], "groups": 9, "seeds": 3}
+UNKNOWN = {"mean": None, "interval": [None, None], "groups": 0, "seeds": 3}
+
+
+def rung(name: str, *means: float) -> dict:
+    iou = {"pit": list(means), "scratch": [None] * len(means)}
+    undefined = [None] * len(means)
+    figures = {"mean_iou": list(means), "iou": iou, "accuracy": list(means)}
+    return {"name": name, "seeds": list(range(len(means))), **figures, "escape": [0.2, 0.1], "overkill": undefined}
+
+
+def half(**more: object) -> dict:
+    gain = {"of": "gan", "over": "real", **DIFFERENCE, "classes": {"pit": DIFFERENCE, "scratch": UNKNOWN}}
+    return {
+        "ladder": "selection: folds",
+        "classes": ["pit", "scratch"],
+        "base": "real",
+        "rungs": [rung("real", 0.3, 0.4), rung("gan", 0.5, 0.6), rung("more_real", 0.8, 0.9)],
+        "over_base": [gain],
+        "gain": gain,
+        "verdicts": [{"of": "gan", "over": "real", "words": "synthetic tiles help pit", "caution": "1 seed"}],
+        "cells": [{"rung": "gan", "curve": [{"step": 5, "val_iou": 0.2}, {"step": 10, "val_iou": 0.5}]}],
+        "scale": {"steps": 10},
+        "data": {"hash": "abc"},
+        "made": {"command": "blemish bench", "commit": "", "date": "now", "machine": {"cpu": "x", "cores": 2}},
+        **more,
+    }
+
+
+@pytest.fixture
+def result() -> dict:
+    shares = {"gan": {"base": "real", "best": 0.5, "rows": [
+        {"share": 0.5, **rung("gan", 0.5, 0.6), "over_base": DIFFERENCE},
+    ]}}  # fmt: skip
+    said = {"more_real": {"effect": "helps"}, "synthetic": None, "words": "label more"}
+    enough = {
+        "base": "real",
+        "synthetic": None,
+        "one_in": 2,
+        "groups": {"pit": {"few": 2, "all": 4}},
+        "classes": {"pit": said},
+    }
+    return {"selection": half(shares=shares, enough=enough), "published": half(runs=1, ladder="published: test")}
+
+
+def test_the_best_of_a_column_is_marked_without_the_ceiling():
+    real, gan, ceiling = rows_of(half())
+    assert [figure.best for figure in gan.figures] == [True, False, True, True, True, False]
+    assert not any(figure.best for figure in (*real.figures[:4], *ceiling.figures[:4]))
+    assert str(gan.figures[1]) == "–"
+
+
+def test_the_page_loads_nothing_and_keeps_the_halves_apart(result, tmp_path):
+    files = write_ladder(result, tmp_path / "ladder-two.json")
+    assert sorted(file.suffix for file in files) == [".html", ".md", ".svg", ".svg"]
+    page = (tmp_path / "ladder-two.html").read_text()
+    assert not re.findall(r"(?:src|href)=\"(?!#)", page)
+    assert page.index('id="selection"') < page.index('id="published"') < page.index('id="shares"')
+    assert "Run 1 time so far" in page
+    assert "synthetic tiles help pit" in page
+    assert "label more" in page
+
+
+def test_a_selection_alone_makes_a_page_too(result, tmp_path):
+    write_ladder({"selection": half(gain=None, over_base=[], verdicts=[])}, tmp_path / "alone.json")
+    assert 'id="published"' not in (tmp_path / "alone.html").read_text()
+
+
+def test_tables_say_what_the_gain_compares(result):
+    text = tables("two", result)
+    assert "| gan | 2 | **0.550** | – |" in text
+    assert "gan over real: +0.100 (95 % interval +0.020 to +0.180, 3 seeds, 9 groups)" in text
+
+
+def test_charts_say_best_and_effect_in_words_and_shape():
+    bars = seed_bars([Bar("real", (0.2,)), Bar("gan", (0.4,), marked=True), Bar("loss", ())], title="t")
+    assert "0.400 best" in bars
+    assert "not run" in bars
+    gains = forest([Gain("a", 0.1, 0.05, 0.2), Gain("b", -0.1, -0.2, 0.1), Gain("c", None)], title="t")
+    assert "+0.100" in gains
+    assert "not judged" in gains
+    assert [Gain("a", 0.1, 0.05, 0.2).effect, Gain("b", -0.1, -0.2, -0.1).effect, Gain("c", None).effect] == [
+        "up", "down", "none",
+    ]  # fmt: skip
