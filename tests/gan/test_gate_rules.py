@@ -8,8 +8,7 @@ from blemish.gan.gate_rules import (
     contrast,
     dilated,
     largest_change_beyond,
-    least_change,
-    mean_change,
+    own_change,
     picture_copy,
     surface_ring,
 )
@@ -72,11 +71,24 @@ def test_too_little_surface_says_nothing():
 def test_a_change_is_measured_against_the_roughness_of_its_surface():
     ring = surface_ring(SQUARE, np.zeros_like(SQUARE))
     smooth, rough = surface(1, deviation=0), surface(1, deviation=20)
-    assert least_change(smooth, ring) == 1.0
-    assert 3 < least_change(rough, ring) < 5  # A quarter of a mean deviation of 16.
+    assert own_change(smooth, smooth, SQUARE, ring) == (0, 1.0)
     changed = rough.copy()
     changed[SQUARE] -= 7
-    assert mean_change(changed, rough, SQUARE) == 7
+    change, least = own_change(changed, rough, SQUARE, ring)
+    assert change == 7
+    assert 3 < least < 5  # A quarter of a mean deviation of 16.
+
+
+def test_what_a_repainted_surface_changed_too_is_no_defect():
+    ring = surface_ring(SQUARE, np.zeros_like(SQUARE))
+    beneath = surface(1, deviation=0)
+    repainted = (beneath + np.random.default_rng(2).integers(20, 31, beneath.shape)).astype(np.uint8)
+    change, least = own_change(repainted, beneath, SQUARE, ring)
+    assert 2 < change < least < 5
+    repainted[SQUARE] -= 25  # Back to about the old level: it stands out from what is now round it.
+    change, least = own_change(repainted, beneath, SQUARE, ring)
+    assert change == pytest.approx(25, abs=1)
+    assert change > least
 
 
 def test_a_change_beyond_the_ring_is_seen_to_the_pixel():

@@ -19,6 +19,9 @@ from blemish.gan.model import TorchGenerator
 from blemish.gan.networks import STRIDE, PaperGenerator
 from blemish.gan.plan import PlanItem, plan_per_class, plan_tiles
 from blemish.gan.synthesis import Job, Provenance, RealPictures, draw_batch, paint_batch, synthesise
+from blemish.metrics.tile_iou import ClassFound, GateThresholds
+from blemish.segment.model import save_segmenter
+from blemish.segment.networks import build
 from blemish.train.checkpoint import save_weights
 
 app = typer.Typer()
@@ -205,8 +208,9 @@ def command(run, dataset, out, *more):
     return [str(run), "--dataset", str(dataset.folder), "--out", str(out), *more]
 
 
-def test_killed_at_random_moments_and_resumed_gives_the_same_files(run, small_set, tmp_path):
-    more = ["--per-class", "9", "--batch", "4", "--device", "cpu", "--resume"]
+@pytest.mark.parametrize("gate", ["--no-gate", "--gate"])
+def test_killed_at_random_moments_and_resumed_gives_the_same_files(run, small_set, tmp_path, gate):
+    more = ["--per-class", "9", "--batch", "4", "--device", "cpu", "--resume", gate]
     assert CliRunner().invoke(app, command(run, small_set, tmp_path / "whole", *more)).exit_code == 0
     moments = ",".join(str(n) for n in np.random.default_rng(11).integers(2, 10, 4))
     words = [sys.executable, "-c", KILLED, moments, *command(run, small_set, tmp_path / "set", *more)]
@@ -216,6 +220,9 @@ def test_killed_at_random_moments_and_resumed_gives_the_same_files(run, small_se
     done = CliRunner().invoke(app, [*command(run, small_set, tmp_path / "set", *more), "--json"])
     assert json.loads(done.stdout)["kept"] > 0
     assert files(tmp_path / "set") == files(tmp_path / "whole")
+    told = [tmp_path / f"{name}.rejects" / "rejects.json" for name in ("set", "whole")]
+    assert [path.is_file() for path in told] == [gate == "--gate"] * 2
+    assert gate == "--no-gate" or told[0].read_bytes() == told[1].read_bytes()
 
 
 def test_ctrl_c_says_where_the_finished_tiles_are(run, small_set, tmp_path, monkeypatch):
@@ -227,7 +234,8 @@ def test_ctrl_c_says_where_the_finished_tiles_are(run, small_set, tmp_path, monk
         return paint(*arguments)
 
     monkeypatch.setattr(TorchGenerator, "paint", stopping)
-    done = CliRunner().invoke(app, command(run, small_set, tmp_path / "set", "--per-class", "9", "--batch", "4"))
+    more = ["--per-class", "9", "--batch", "4", "--no-gate"]
+    done = CliRunner().invoke(app, command(run, small_set, tmp_path / "set", *more))
     (folder,) = unfinished_work(tmp_path / "set")
     assert done.exit_code == 130
     assert f"the finished tiles are kept in {folder}" in done.stderr
@@ -252,6 +260,46 @@ def test_real_backgrounds_without_clean_tiles_are_said(run, set_without_clean, t
     assert "2 planned = 2 written + 0 not made" in done.stdout
 
 
+@pytest.fixture(scope="module")
+def inspector(tmp_path_factory, small_set):
+    """A run of segment train that has learned nothing."""
+    folder = tmp_path_factory.mktemp("inspector")
+    card = {"architecture": "hardnet-small", "taxonomy": small_set.taxonomy.to_dict()}
+    save_segmenter(folder, build("hardnet-small", 1, 4), card)
+    return folder
+
+
+def thresholds_file(path, dataset, iou):
+    found = ClassFound.of(iou, [iou, iou])
+    values = GateThresholds({"groove": found, "dot": found}, dataset.hash).to_dict()
+    path.write_text(json.dumps(values))
+    return path
+
+
+def test_a_network_that_finds_nothing_admits_nothing(run, inspector, small_set, tmp_path):
+    limits = thresholds_file(tmp_path / "limits.json", small_set, 0.9)
+    more = ["--tiles", "2", "--class", "dot", "--segmenter", str(inspector), "--thresholds", str(limits)]
+    done = CliRunner().invoke(app, command(run, small_set, tmp_path / "set", *more, "--attempts", "2"))
+    assert done.exit_code == 2
+    assert "none of 2 tiles was admitted: 4 drawn = 0 admitted + 4 rejected (found 4)" in done.stderr
+
+
+def test_a_class_that_no_network_finds_is_said_to_be_off(run, inspector, small_set, tmp_path):
+    limits = thresholds_file(tmp_path / "limits.json", small_set, 0.2)
+    more = ["--tiles", "2", "--class", "dot", "--segmenter", str(inspector), "--thresholds", str(limits)]
+    done = CliRunner().invoke(app, command(run, small_set, tmp_path / "set", *more))
+    assert done.exit_code == 0, done.stderr
+    assert "gate: found: dot is off: out-of-fold IoU 0.20 is under 0.3: it cannot be found" in done.stderr
+    assert "2 drawn = 2 admitted + 0 rejected + 0 not drawn" in done.stdout
+
+
+def test_a_network_without_thresholds_is_refused(run, inspector, small_set, tmp_path):
+    more = ["--tiles", "2", "--class", "dot", "--segmenter", str(inspector)]
+    done = CliRunner().invoke(app, command(run, small_set, tmp_path / "set", *more))
+    assert done.exit_code == 2
+    assert "give --segmenter RUN and --thresholds FILE" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
@@ -261,6 +309,9 @@ def test_real_backgrounds_without_clean_tiles_are_said(run, set_without_clean, t
         (["--per-class", "9", "--background", "blue"], "--background must be generated or real"),
         (["--per-class", "9", "--label", "a.png"], "--label paints one picture"),
         (["--per-class", "9", "--batch", "0"], "--batch must be 1 or more"),
+        (["--per-class", "9", "--attempts", "0"], "--attempts must be 1 or more"),
+        (["--per-class", "9", "--no-gate", "--segmenter", "x"], "--no-gate goes without --segmenter"),
+        (["--per-class", "9", "--thresholds", "none.json"], "none.json is not readable JSON"),
     ],
 )
 def test_wrong_flags_end_in_one_line(run, small_set, tmp_path, more, message):

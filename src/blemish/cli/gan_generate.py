@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +13,17 @@ from blemish.cli.console import guarded, say, show
 from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
+    from blemish.core.protocols import Generator, Segmenter
     from blemish.core.taxonomy import Taxonomy
     from blemish.data.dataset import Dataset
+    from blemish.gan.composed.model import ComposedTorchGenerator
+    from blemish.gan.gate import Gate
     from blemish.gan.model import TorchGenerator
     from blemish.gan.plan import Plan
 
 _FILL = "Fill a set up"
 _PAINT = "Paint a defect"
+_GATE = "The quality gate"
 
 
 @guarded
@@ -42,6 +48,16 @@ def generate(
     batch: int = typer.Option(8, metavar="TILES", help="Painted together.", rich_help_panel=_FILL),
     resume: bool = typer.Option(False, help="Go on with what a stopped run left.", rich_help_panel=_FILL),
     dry_run: bool = typer.Option(False, help="Print the plan, and end.", rich_help_panel=_FILL),
+    gate: bool = typer.Option(
+        True, "--gate/--no-gate", help="Reject by written rules, and draw anew.", rich_help_panel=_GATE
+    ),
+    segmenter: Path | None = typer.Option(
+        None, metavar="RUN|BUNDLE", help="Must find each mask as it finds real ones.", rich_help_panel=_GATE
+    ),
+    thresholds: Path | None = typer.Option(
+        None, metavar="FILE", help="out-of-fold.json of segment out-of-fold, with --segmenter.", rich_help_panel=_GATE
+    ),
+    attempts: int = typer.Option(8, metavar="N", help="Of one tile, at most.", rich_help_panel=_GATE),
     label: Path | None = typer.Option(
         None, metavar="PNG", help="A label painted in the taxonomy's colours, or class indices.", rich_help_panel=_PAINT
     ),
@@ -64,22 +80,35 @@ def generate(
         raise InputError(f"--background must be generated or real (a picture only with --label), got '{background}'")
     from blemish.data.dataset import Dataset
 
+    if not gate and (segmenter is not None or thresholds is not None):
+        raise InputError("--no-gate goes without --segmenter and --thresholds")
     source = Dataset(_required(dataset, "--dataset DATASET"))
     plan = _plan(source, per_class, tiles, class_name, pairs, seed)
     if dry_run:
         show({"dry_run": True, "background": background, **plan.to_dict()}, plan.table(), as_json)
         return
     folder = _required(out, "--out DIR")
-    _fill_up(run, source, plan, folder, background == "real", seed, batch, resume, device, as_json)
+    wiring = _Wiring(segmenter, thresholds) if gate else None
+    _fill_up(
+        run, source, plan, folder, background == "real", seed, batch, resume, device, as_json, wiring, attempts
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Wiring:
+    """What the gate is given from outside; both or neither."""
+
+    segmenter: Path | None
+    thresholds: Path | None
 
 
 def _fill_up(
     run: Path, source: Dataset, plan: Plan, out: Path, real: bool, seed: int, batch: int, resume: bool, device: str,
-    as_json: bool,
+    as_json: bool, wiring: _Wiring | None, attempts: int,
 ) -> None:  # fmt: skip
     from blemish.data.dataset import unfinished_work
     from blemish.gan.bank import build_bank
-    from blemish.gan.synthesis import Job, Provenance, RealPictures, check_agreement, synthesise
+    from blemish.gan.synthesis import Job, Provenance, RealPictures, check_agreement, knows_beneath, synthesise
 
     generator = _generator(run, device)
     check_agreement(generator, source)
@@ -90,8 +119,11 @@ def _fill_up(
         say(_where_backgrounds_come_from(bank.from_clean, len(bank.backgrounds)))
     made_by = Provenance(generator.hash, generator.preset, seed)
     job = Job(generator, bank, made_by, RealPictures.of(source) if real else None)
+    gate = None if wiring is None else _gate(wiring, source, defects, generator, device)
+    for rule, why in ({} if gate is None else gate.off(beneath=knows_beneath(job))).items():
+        say(f"gate: {rule} is off: {why}")
     try:
-        made = synthesise(job, plan, source, out, batch=batch, resume=resume)
+        made = synthesise(job, plan, source, out, batch=batch, resume=resume, gate=gate, attempts=attempts)
     except KeyboardInterrupt:
         say(f"the finished tiles are kept in {', '.join(str(folder) for folder in unfinished_work(out))}")
         raise
@@ -105,7 +137,48 @@ def _fill_up(
         **made.to_dict(),
     }
     counts = f"{made.planned} planned = {made.written} written + {sum(made.failed.values())} not made"
-    show(values, f"{out}: {counts} ({made.kept} kept from before, {made.seconds:.1f} s)", as_json)
+    told = "" if made.gate is None else f"\n{made.gate['sentence']}\nrejects: {made.gate['rejects']}/index.html"
+    show(values, f"{out}: {counts} ({made.kept} kept from before, {made.seconds:.1f} s){told}", as_json)
+
+
+def _gate(wiring: _Wiring, source: Dataset, defects: list[int], generator: Generator, device: str) -> Gate:
+    from blemish.cli.segment import read_json
+    from blemish.gan.gate import Gate
+    from blemish.gan.gate_reference import measure_real
+    from blemish.metrics.tile_iou import GateThresholds
+
+    limits, network = None, None
+    if wiring.thresholds is not None:
+        limits = GateThresholds.from_dict(read_json(wiring.thresholds), str(wiring.thresholds))
+        if limits.data_hash != source.hash:
+            say(f"{wiring.thresholds} was measured on another data set than {source.folder}: is that what you want?")
+    if wiring.segmenter is not None:
+        network = _segmenter(wiring.segmenter, device)
+    return Gate(
+        source.taxonomy,
+        measure_real(source, defects),
+        ring_px=getattr(generator, "ring_px", None),
+        segmenter=network,
+        thresholds=limits,
+        segmenter_hash="" if wiring.segmenter is None else _hash_of(wiring.segmenter),
+    )
+
+
+def _segmenter(folder: Path, device: str) -> Segmenter:
+    """A torch run on the device that paints; a bundle, or a baseline's file, where it always runs."""
+    from blemish.cli.segment import load_segmenter
+    from blemish.segment.model import WEIGHTS_FOLDER, TorchSegmenter
+
+    if (folder / WEIGHTS_FOLDER).is_dir():
+        return TorchSegmenter.load(folder, device=_chosen(device))
+    return load_segmenter(folder)
+
+
+def _hash_of(segmenter: Path) -> str:
+    """Of its card, which holds the hashes of its weights."""
+    places = (segmenter, segmenter / "card.json", segmenter / "weights" / "card.json")
+    card = next(path for path in places if path.is_file())
+    return hashlib.sha256(card.read_bytes()).hexdigest()
 
 
 def _paint(run: Path, label: Path, background: str, out: Path, seed: int, device: str, as_json: bool) -> None:
@@ -144,17 +217,20 @@ def _plan(
     raise InputError("give --per-class N, or --tiles N with --class NAME")
 
 
-def _generator(run: Path, device: str) -> TorchGenerator:
-    import torch
+def _generator(run: Path, device: str) -> TorchGenerator | ComposedTorchGenerator:
+    from blemish.gan.model import load_generator
 
-    from blemish.gan.model import TorchGenerator
+    return load_generator(run, _chosen(device))
+
+
+def _chosen(device: str) -> str:
+    import torch
 
     if device not in ("auto", "cpu", "cuda"):
         raise InputError(f"--device must be auto, cpu or cuda, got '{device}'")
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: this machine has no CUDA device that torch can use; leave it out")
-    chosen = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-    return TorchGenerator.load(run, chosen)
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def _where_backgrounds_come_from(from_clean: bool, count: int) -> str:

@@ -36,11 +36,38 @@ def paint_any_size(
     Raises:
         InputError: the generator gave pictures of another size or type.
     """
-    height, width = label_maps[0].size_hw
-    whole = Box(0, 0, -(-width // multiple) * multiple, -(-height // multiple) * multiple)
-    padded = [LabelMap(cut(each.defect, whole), cut(each.background, whole)) for each in label_maps]
+    whole = _whole(label_maps, multiple)
     beneath = None if backgrounds is None else np.stack([cut(picture, whole) for picture in backgrounds])
-    pictures = generator.paint(padded, seeds, beneath)
+    pictures = generator.paint(_padded(label_maps, whole), seeds, beneath)
+    return _cropped(pictures, generator, label_maps, whole)
+
+
+def backgrounds_any_size(
+    generator: Generator, label_maps: Sequence[LabelMap], seeds: Sequence[int], *, multiple: int = MULTIPLE
+) -> UInt8 | None:
+    """What lies beneath the pictures that `paint_any_size` gives without backgrounds, uint8 N H W C.
+
+    Returns:
+        None for a generator that cannot say (no method `backgrounds`): it paints the whole picture in one.
+    """
+    make = getattr(generator, "backgrounds", None)
+    if make is None:
+        return None
+    whole = _whole(label_maps, multiple)
+    return _cropped(make(_padded(label_maps, whole), seeds), generator, label_maps, whole)
+
+
+def _whole(label_maps: Sequence[LabelMap], multiple: int) -> Box:
+    height, width = label_maps[0].size_hw
+    return Box(0, 0, -(-width // multiple) * multiple, -(-height // multiple) * multiple)
+
+
+def _padded(label_maps: Sequence[LabelMap], whole: Box) -> list[LabelMap]:
+    return [LabelMap(cut(each.defect, whole), cut(each.background, whole)) for each in label_maps]
+
+
+def _cropped(pictures: UInt8, generator: Generator, label_maps: Sequence[LabelMap], whole: Box) -> UInt8:
+    height, width = label_maps[0].size_hw
     expected = (len(label_maps), whole.height, whole.width, generator.channels)
     if pictures.shape != expected or pictures.dtype != np.uint8:
         raise InputError(f"the generator must give uint8 {expected}, got {pictures.dtype} {pictures.shape}")

@@ -69,13 +69,14 @@ def measured(cut_outs: Sequence[CutOut], groups: Mapping[str, str]) -> RealClass
     contents = [(patch, tile) for patch, tile in laid if patch is not None]
     sources = tuple(tile for _, tile in contents)
     patches = [patch for patch, _ in contents]
+    nearest = nearest_of_other_groups(patches, [groups[tile] for tile in sources])
     return RealClass(
         defects=len(cut_outs),
         contrasts=contrasts,
         contrast_limit=float(np.quantile(contrasts, FAINTEST)) if len(contrasts) >= LEAST_DEFECTS else None,
         patches=Patches.of(patches),
         sources=sources,
-        copy_limit=max(LEAST_COPY, _alike(patches, [groups[tile] for tile in sources])),
+        copy_limit=max(LEAST_COPY, float(np.quantile(nearest, MOST_ALIKE)) if len(nearest) else 0.0),
     )
 
 
@@ -84,11 +85,12 @@ def ring_of(cut_out: CutOut) -> Bool:
     return surface_ring(cut_out.mask > 0, cut_out.foreign > 0)
 
 
-def _alike(patches: Sequence[Patch], groups: Sequence[str]) -> float:
-    """How like its nearest of another group a real defect is, at the 99th percentile; 0 where there is no other."""
+def nearest_of_other_groups(patches: Sequence[Patch], groups: Sequence[str]) -> Float64:
+    """How like its nearest of another group each real defect is, -1 to 1; 0 where there is no other."""
     if not patches:
-        return 0.0
+        return np.zeros(0)
     likeness = likenesses(patches, Patches.of(patches))
     names = np.array(groups)
     likeness[names[:, None] == names[None, :]] = 0
-    return float(np.quantile(likeness.max(axis=1), MOST_ALIKE))
+    nearest: Float64 = likeness.max(axis=1).astype(np.float64)
+    return nearest

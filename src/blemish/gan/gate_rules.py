@@ -19,7 +19,8 @@ from blemish.gan.shapes import ELONGATED, direction
 RING_PX = (3, 10)  # The ring round a defect: from and to this distance. Nearer, the edge of a label is not sharp.
 LEAST_RING_PX = 24  # Fewer pixels say nothing about the surface.
 LEAST_CHANGE_LEVELS = 1.0  # Grey levels by which a defect must change its pixels on average,
-LEAST_CHANGE_SHARE = 0.25  # and this share of the surface's own mean deviation.
+LEAST_CHANGE_SHARE = 0.25  # and this share of the surface's own mean deviation,
+LEAST_CHANGE_RATIO = 1.25  # and this many times as much as the ring round it.
 PATCH_PX = 48  # Longest side at which the contents of two defects are compared; smaller ones are not enlarged.
 LEAST_CONTENT_PX = 64  # Defects of fewer pixels look all the same: what they show is no proof of a copy.
 _FLAT = 0.25  # Variance, in grey levels squared, of a content in which there is nothing to compare.
@@ -85,19 +86,22 @@ def contrast(picture: Picture, mask: Bool, ring: Bool) -> float:
     return float(inside / (around + 1))
 
 
-def mean_change(finished: Picture, beneath: Picture, mask: Bool) -> float:
-    """Mean absolute change in grey levels between a finished picture and the one beneath it, inside a mask."""
-    difference = with_channels(finished)[mask].astype(np.int16) - with_channels(beneath)[mask]
-    return float(np.abs(difference).mean())
+def own_change(finished: Picture, beneath: Picture, mask: Bool, ring: Bool) -> tuple[float, float]:
+    """Mean absolute change in grey levels inside a defect, and the least from which on it is one on this surface.
 
-
-def least_change(beneath: Picture, ring: Bool) -> float:
-    """The mean change in grey levels from which on a defect is one at all, on this surface."""
+    What the ring was shifted by is taken off first: a generator that repaints the whole tile changes the surface too,
+    and a defect is only what it adds to that. The least is the highest of a grey level, a quarter of the surface's own
+    mean deviation, and 1.25 times what the ring was changed by.
+    """
+    change = with_channels(finished).astype(np.float32) - with_channels(beneath)
     if np.count_nonzero(ring) < LEAST_RING_PX:
-        return LEAST_CHANGE_LEVELS
+        return float(np.abs(change[mask]).mean()), LEAST_CHANGE_LEVELS
+    change -= np.median(change[ring], axis=0)
     values = with_channels(beneath)[ring].astype(np.float32)
-    around = float(np.abs(values - np.median(values, axis=0)).mean())
-    return max(LEAST_CHANGE_LEVELS, LEAST_CHANGE_SHARE * around)
+    rough = float(np.abs(values - np.median(values, axis=0)).mean())
+    around = float(np.abs(change[ring]).mean())
+    least = max(LEAST_CHANGE_LEVELS, LEAST_CHANGE_SHARE * rough, LEAST_CHANGE_RATIO * around)
+    return float(np.abs(change[mask]).mean()), least
 
 
 def largest_change_beyond(finished: Picture, beneath: Picture, mask: Bool, ring_px: int) -> int:

@@ -1,7 +1,6 @@
 """Generate a synthetic data set: draw label maps, paint them batch by batch, write them with where they come from.
 
-`draw_batch` and `paint_batch` are pure functions of their arguments, so batches can go to many machines; a tile's bytes
-depend on the job, the seed and the tile's id, not on the run that made it.
+With a gate (`gan.gate`) every tile is admitted or rejected, and drawn anew until it is admitted or out of attempts.
 """
 
 from __future__ import annotations
@@ -10,77 +9,28 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
-from blemish.core.arrays import UInt8, with_channels, without_channels
 from blemish.core.errors import DatasetError, InputError
-from blemish.core.labels import LabelMap
 from blemish.core.protocols import Generator
-from blemish.core.records import Box, Origin, Split, TileRecord
-from blemish.core.seeds import derive_seed
 from blemish.core.taxonomy import IGNORE, Taxonomy
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample, unfinished_work
-from blemish.gan.any_size import paint_any_size
-from blemish.gan.bank import Background, Bank, background_picture
-from blemish.gan.labels import NotDrawn, draw_tile
+from blemish.gan.gate import Gate
+from blemish.gan.gate_counts import GateCounts
+from blemish.gan.gate_gallery import FILE, Gallery, rejects_folder
+from blemish.gan.gate_page import finish_gallery
+from blemish.gan.gated import ATTEMPTS, admit_batch
+from blemish.gan.job import Job, Provenance, RealPictures, Task, draw_batch, paint_batch
 from blemish.gan.plan import Plan, PlanItem
 
-DRAWING = 1  # Version of how labels are drawn; unfinished work of another version is not gone on with.
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """What every synthetic tile's row says of its maker."""
-
-    generator: str  # Hash of the generator,
-    preset: str  # and its preset.
-    seed: int
-
-    def tile_id(self, item: PlanItem, taxonomy: Taxonomy) -> str:
-        """A folder for each class, so that pictures can be looked through; differs between generators and seeds."""
-        names = "+".join(taxonomy.defect(index).name.replace(" ", "-") for index in item.classes)
-        return f"synthetic-{self.generator[:8]}-s{self.seed}/{names}/{item.index:06d}"
-
-
-@dataclass(frozen=True)
-class RealPictures:
-    """The pictures of a data set by tile id, for real backgrounds."""
-
-    dataset: Dataset
-    rows: dict[str, TileRecord]
-
-    @classmethod
-    def of(cls, dataset: Dataset) -> Self:
-        return cls(dataset, {record.id: record for record in dataset.records})
-
-    def beneath(self, background: Background) -> UInt8:
-        """uint8 H W C."""
-        return with_channels(background_picture(self.dataset.picture(self.rows[background.tile]), background))
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that decides the bytes of a tile, besides its place in the plan."""
-
-    generator: Generator
-    bank: Bank
-    provenance: Provenance
-    real: RealPictures | None = None  # None = generated backgrounds.
-
-
-@dataclass(frozen=True)
-class Task:
-    """One tile that is drawn and waits to be painted."""
-
-    record: TileRecord
-    label_map: LabelMap
-    background: Background
+__all__ = ["Job", "Provenance", "RealPictures", "Synthesis", "draw_batch", "paint_batch", "synthesise"]
+DRAWING = 2  # Version of how labels are drawn; unfinished work of another version is not gone on with.
 
 
 @dataclass(frozen=True)
@@ -94,6 +44,8 @@ class Synthesis:
     per_class: dict[str, int]  # Written tiles that show a class, by its name.
     hash: str  # Of the data set.
     seconds: float
+    near_copies: int | None = None  # Shapes drawn again, as near-copies of training defects; None = made before.
+    gate: dict[str, Any] | None = None  # Counts, what is off and why, the folder of rejects; None = no gate.
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -104,34 +56,21 @@ class _Tally:
     written: Counter[int] = field(default_factory=Counter)  # Class -> tiles.
     failed: Counter[str] = field(default_factory=Counter)
     kept: int = 0
+    near_copies: int = 0
 
 
-def draw_batch(job: Job, items: Sequence[PlanItem]) -> tuple[list[Task], list[NotDrawn]]:
-    """The label maps of some planned tiles in order, and the reasons of those that could not be drawn."""
-    tasks, failed = [], []
-    for item in items:
-        drawn = draw_tile(job.bank, item, job.provenance.seed)
-        if isinstance(drawn, NotDrawn):
-            failed.append(drawn)
-        else:
-            record = _record(job, item, drawn.label_map, drawn.background)
-            tasks.append(Task(record, drawn.label_map, drawn.background))
-    return tasks, failed
-
-
-def paint_batch(job: Job, tasks: Sequence[Task]) -> list[Sample]:
-    """The pictures of some drawn tiles, in order."""
-    beneath = None if job.real is None else np.stack([job.real.beneath(task.background) for task in tasks])
-    seeds = [derive_seed(job.provenance.seed, "paint", task.record.id) for task in tasks]
-    pictures = paint_any_size(job.generator, [task.label_map for task in tasks], seeds, beneath)
-    return [
-        Sample(without_channels(picture), task.label_map, task.record)
-        for picture, task in zip(pictures, tasks, strict=True)
-    ]
-
-
-def synthesise(job: Job, plan: Plan, dataset: Dataset, out: Path, *, batch: int = 8, resume: bool = False) -> Synthesis:
-    """Write the data set of a plan.
+def synthesise(
+    job: Job,
+    plan: Plan,
+    dataset: Dataset,
+    out: Path,
+    *,
+    batch: int = 8,
+    resume: bool = False,
+    gate: Gate | None = None,
+    attempts: int = ATTEMPTS,
+) -> Synthesis:
+    """Write the data set of a plan, and with a gate the folder of its rejects beside it.
 
     A kill or Ctrl-C leaves the finished tiles in a hidden folder beside `out`. With `resume` they are verified and
     kept, and the result has the same bytes as an uninterrupted run; without it they are refused.
@@ -139,42 +78,56 @@ def synthesise(job: Job, plan: Plan, dataset: Dataset, out: Path, *, batch: int 
     Args:
         dataset: what the bank was built from.
         batch: tiles painted together.
+        gate: None = every tile that is drawn is admitted.
+        attempts: with a gate, how often a planned tile is drawn at most.
 
     Raises:
         InputError: generator and data set do not go together, or nothing is planned.
-        DatasetError: `out` is there, no tile could be drawn, or work of a stopped run is
-            there and `resume` is not set, or was begun with other settings.
+        DatasetError: `out` (or the folder of its rejects) is there, no tile could be drawn or admitted, or work of
+            a stopped run is there and `resume` is not set, or was begun with other settings.
     """
-    if not plan.items or batch < 1:
-        raise InputError(
-            f"--batch must be 1 or more, got {batch}"
-            if plan.items
-            else "nothing to generate: every class has as many tiles as wanted; ask for more with --per-class"
-        )
+    _refuse_settings(plan, batch, attempts)
     check_agreement(job.generator, dataset)
     started = time.monotonic()
+    key = _resume_key(job, plan, dataset, batch) + ("" if gate is None else _gate_key(gate, attempts))
+    gallery = None if gate is None else Gallery(out, key, dataset.taxonomy)
     if resume and out.exists():
-        return _finished_before(job, plan, out)
+        return _finished_before(job, plan, out, gate, gallery, batch)
     info = DatasetInfo(dataset.taxonomy, dataset.info.tile_px, job.generator.channels)
-    writer = DatasetWriter(out, info, resume_key=_resume_key(job, plan, dataset, batch))
+    writer = DatasetWriter(out, info, resume_key=key)
     _refuse_unfinished(writer, out, resume)
     tally = _Tally()
-    with writer, tqdm(total=len(plan.items), desc="gan generate", unit="tile") as bar:
-        for start in range(0, len(plan.items), batch):
-            items = plan.items[start : start + batch]
-            _write_batch(job, items, writer, tally)
-            bar.update(len(items))
-        if not writer.counted:
-            raise DatasetError(f"none of {len(plan.items)} tiles could be drawn: {tally.failed.most_common(1)[0][0]}")
+    with ExitStack() as stack:
+        if gallery is not None:
+            stack.enter_context(gallery.begin(resume=resume))
+        with writer, tqdm(total=len(plan.items), desc="gan generate", unit="tile") as bar:
+            for start in range(0, len(plan.items), batch):
+                items = plan.items[start : start + batch]
+                if gate is None or gallery is None:
+                    _write_batch(job, items, writer, tally)
+                else:
+                    _write_admitted(_GatedBatch(job, gate, items, start, attempts), writer, gallery, tally)
+                bar.update(len(items))
+            if not writer.counted:
+                raise DatasetError(_why_none(job, plan, gate, gallery, tally))
+        made = Dataset(out)
+        told = None if gate is None or gallery is None else _finish(job, plan, gate, gallery, made)
     return Synthesis(
         planned=len(plan.items),
         written=writer.counted,
         kept=tally.kept,
-        failed=dict(tally.failed),
+        failed=dict(tally.failed) if gallery is None else _not_filled(gallery.counts),
         per_class=_by_name(tally.written, dataset.taxonomy),
-        hash=Dataset(out).hash,
+        hash=made.hash,
         seconds=round(time.monotonic() - started, 3),
+        near_copies=tally.near_copies if gallery is None else gallery.counts.near_copies,
+        gate=told,
     )
+
+
+def knows_beneath(job: Job) -> bool:
+    """Whether the picture beneath a tile can be told: real, or the generator says what it paints."""
+    return job.real is not None or hasattr(job.generator, "backgrounds")
 
 
 def check_agreement(generator: Generator, dataset: Dataset) -> None:
@@ -204,41 +157,90 @@ def _write_batch(job: Job, items: Sequence[PlanItem], writer: DatasetWriter, tal
     """A batch of which a tile is missing is painted whole, so that its numbers do not depend on the interruption."""
     tasks, failed = draw_batch(job, items)
     tally.failed.update(each.reason for each in failed)
-    there = [writer.has(task.record.id) for task in tasks]
-    samples = [] if all(there) else paint_batch(job, tasks)
-    for i, task in enumerate(tasks):
-        if there[i]:
-            record = writer.keep(task.record, ignored_is_padding=True)
-            tally.kept += 1
-        else:
-            record = writer.add(samples[i], padding=task.label_map.defect == IGNORE)
-        tally.written.update(record.classes)
+    tally.near_copies += sum(task.near_copies for task in tasks)
+    samples = [] if all(writer.has(task.record.id) for task in tasks) else paint_batch(job, tasks)
+    for place, task in enumerate(tasks):
+        _write(task, samples[place] if samples else None, writer, tally)
 
 
-def _record(job: Job, item: PlanItem, label_map: LabelMap, background: Background) -> TileRecord:
-    made_by = job.provenance
-    tile_id = made_by.tile_id(item, job.bank.taxonomy)
-    height, width = label_map.size_hw
-    return TileRecord(
-        id=tile_id,
-        part="",
-        view="",
-        source=background.tile,  # The tile whose background classes (and, if real, picture) lie beneath.
-        box=Box(0, 0, width, height),
-        group=tile_id,
-        split=Split.TRAIN,
-        origin=Origin.SYNTHETIC,
-        defect_px=(),
-        background_px=(),
-        generator=made_by.generator,
-        seed=made_by.seed,
-        preset=made_by.preset,
-    )
+@dataclass(frozen=True)
+class _GatedBatch:
+    job: Job
+    gate: Gate
+    items: Sequence[PlanItem]
+    start: int
+    attempts: int
+
+
+def _write_admitted(some: _GatedBatch, writer: DatasetWriter, gallery: Gallery, tally: _Tally) -> None:
+    """A batch whose end is in the gallery's journal, and whose tiles are all there, is not painted again."""
+    recalled = gallery.recalled(some.start)
+    tasks = [] if recalled is None else list(_drawn_again(some, recalled))
+    if recalled is not None and all(writer.has(task.record.id) for task in tasks):
+        for task in tasks:
+            _write(task, None, writer, tally)
+    else:
+        outcome = admit_batch(some.job, some.gate, some.items, some.attempts)
+        for task, sample in outcome.admitted:
+            _write(task, sample, writer, tally)
+        gallery.record(some.start, outcome)
+    gallery.take(some.start)
+
+
+def _drawn_again(some: _GatedBatch, admitted: dict[int, int]) -> Iterator[Task]:
+    for item in some.items:
+        if item.index in admitted:
+            yield draw_batch(some.job, [item], admitted[item.index])[0][0]
+
+
+def _write(task: Task, sample: Sample | None, writer: DatasetWriter, tally: _Tally) -> None:
+    """A tile that is there already is kept; then no sample is needed."""
+    if sample is None or writer.has(task.record.id):
+        record = writer.keep(task.record, ignored_is_padding=True)
+        tally.kept += 1
+    else:
+        record = writer.add(sample, padding=task.label_map.defect == IGNORE)
+    tally.written.update(record.classes)
+
+
+def _finish(job: Job, plan: Plan, gate: Gate, gallery: Gallery, made: Dataset | None) -> dict[str, Any]:
+    beneath = knows_beneath(job)
+    folder = finish_gallery(gallery, gate, made, len(plan.items), beneath=beneath)
+    return _told(folder, gallery.counts, gate.off(beneath=beneath))
+
+
+def _told(folder: Path, counts: GateCounts, off: dict[str, str]) -> dict[str, Any]:
+    return {**counts.to_dict(), "sentence": counts.sentence(), "off": off, "rejects": str(folder)}
+
+
+def _not_filled(counts: GateCounts) -> dict[str, int]:
+    return {f"{name}: {reason}": n for name, reasons in counts.not_filled.items() for reason, n in reasons.items()}
+
+
+def _why_none(job: Job, plan: Plan, gate: Gate | None, gallery: Gallery | None, tally: _Tally) -> str:
+    """With a gate the rejects stay, so that they can be looked at."""
+    if gate is None or gallery is None:
+        return f"none of {len(plan.items)} tiles could be drawn: {tally.failed.most_common(1)[0][0]}"
+    told = _finish(job, plan, gate, gallery, None)
+    return f"none of {len(plan.items)} tiles was admitted: {told['sentence']}; look at {told['rejects']}/index.html"
+
+
+def _refuse_settings(plan: Plan, batch: int, attempts: int) -> None:
+    for flag, value in (("--batch", batch), ("--attempts", attempts)):
+        if value < 1:
+            raise InputError(f"{flag} must be 1 or more, got {value}")
+    if not plan.items:
+        raise InputError("nothing to generate: every class has as many tiles as wanted; ask for more with --per-class")
+
+
+def _gate_key(gate: Gate, attempts: int) -> str:
+    return json.dumps([attempts, gate.limits()])
 
 
 def _resume_key(job: Job, plan: Plan, dataset: Dataset, batch: int) -> str:
     items = hashlib.sha256(json.dumps([[item.index, *item.classes] for item in plan.items]).encode()).hexdigest()
-    return json.dumps([DRAWING, asdict(job.provenance), items, dataset.hash, job.real is not None, batch])
+    mix = asdict(job.bank.mix)
+    return json.dumps([DRAWING, asdict(job.provenance), mix, items, dataset.hash, job.real is not None, batch])
 
 
 def _refuse_unfinished(writer: DatasetWriter, out: Path, resume: bool) -> None:
@@ -254,7 +256,9 @@ def _refuse_unfinished(writer: DatasetWriter, out: Path, resume: bool) -> None:
         )
 
 
-def _finished_before(job: Job, plan: Plan, out: Path) -> Synthesis:
+def _finished_before(
+    job: Job, plan: Plan, out: Path, gate: Gate | None, gallery: Gallery | None, batch: int
+) -> Synthesis:
     """What a run that had already ended when it was resumed has written."""
     made = Dataset(out)
     expected = {job.provenance.tile_id(item, job.bank.taxonomy) for item in plan.items}
@@ -264,8 +268,28 @@ def _finished_before(job: Job, plan: Plan, out: Path) -> Synthesis:
     per_class = Counter(index for record in made.records for index in record.classes)
     missing = len(plan.items) - len(made)
     failed = {"could not be drawn by the run that ended": missing} if missing else {}
+    told, copies = None, None
+    if gate is not None and gallery is not None:
+        told, counts = _gate_before(job, plan, made, gate, gallery, batch)
+        failed, copies = _not_filled(counts), counts.near_copies
     named = _by_name(per_class, made.taxonomy)
-    return Synthesis(len(plan.items), len(made), len(made), failed, named, made.hash, 0.0)
+    return Synthesis(len(plan.items), len(made), len(made), failed, named, made.hash, 0.0, copies, told)
+
+
+def _gate_before(
+    job: Job, plan: Plan, made: Dataset, gate: Gate, gallery: Gallery, batch: int
+) -> tuple[dict[str, Any], GateCounts]:
+    """The counts of a run that ended; its gallery is finished where it was stopped just before that."""
+    if gallery.resumes:
+        for start in range(0, len(plan.items), batch):
+            gallery.take(start)
+        return _finish(job, plan, gate, gallery, made), gallery.counts
+    path = rejects_folder(made.folder) / FILE
+    if not path.is_file():
+        raise DatasetError(f"{made.folder} was made without a gate: give --no-gate, or choose another --out")
+    values = json.loads(path.read_text(encoding="utf-8"))
+    counts = GateCounts.from_dict(values["counts"])
+    return _told(path.parent, counts, values["off"]), counts
 
 
 def _by_name(counts: Counter[int], taxonomy: Taxonomy) -> dict[str, int]:
