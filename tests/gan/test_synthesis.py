@@ -253,7 +253,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(run, small_set, tmp_path):
 
 
 def test_real_backgrounds_without_clean_tiles_are_said(run, set_without_clean, tmp_path):
-    more = ["--tiles", "2", "--class", "B", "--background", "real"]
+    more = ["--tiles", "2", "--class", "B", "--background", "real", "--no-gate"]
     done = CliRunner().invoke(app, command(run, set_without_clean, tmp_path / "set", *more))
     assert done.exit_code == 0, done.stderr
     assert "no clean training tile, so 8 defect-free areas" in done.stderr
