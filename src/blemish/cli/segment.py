@@ -13,6 +13,7 @@ from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
     from blemish.core.protocols import Segmenter
+    from blemish.data.dataset import Dataset
     from blemish.segment.settings import TrainSettings
     from blemish.train.precision import Precision
 
@@ -83,9 +84,18 @@ Synthetic = Annotated[
     typer.Option("--synthetic", metavar="DIR", help="A synthetic set; repeatable.", rich_help_panel=_SAMPLES),
 ]
 SyntheticShare = Annotated[
-    float,
+    float | None,
     typer.Option(
-        "--synthetic-share", metavar="FRAC", help="Of the samples, if there is a set.", rich_help_panel=_SAMPLES
+        "--synthetic-share", metavar="FRAC", help="Of the samples. (as --ladder chose; 0.5)", rich_help_panel=_SAMPLES
+    ),
+]
+Ladder = Annotated[
+    Path | None,
+    typer.Option(
+        "--ladder",
+        metavar="FILE",
+        help="Result of bench ladder on this set: its share is the default.",
+        rich_help_panel=_SAMPLES,
     ),
 ]
 BalancedUntil = Annotated[
@@ -148,7 +158,8 @@ def train(
     crop: Crop = None,
     crop_on_defect: CropOnDefect = None,
     synthetic: Synthetic = None,
-    synthetic_share: SyntheticShare = 0.5,
+    synthetic_share: SyntheticShare = None,
+    ladder: Ladder = None,
     start_from: StartFrom = "scratch",
     threads: Threads = 2,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same machine: same weights.")] = 0,
@@ -181,7 +192,7 @@ def train(
         "augmentation": None if augment else Augmentation.none(),
         "crop_px": crop,
         "crop_on_defect_frac": crop_on_defect,
-        "synthetic_share": synthetic_share if made else 0.0,
+        "synthetic_share": _share(synthetic_share, ladder, data, bool(made)),
         "seed": seed,
     }
     settings = settings_of(preset, changes)
@@ -278,6 +289,24 @@ def _steps(preset: str, steps: int | None, epochs: int | None, tiles: int, batch
     if epochs is None and preset != "paper":
         return DEFAULT_STEPS
     return steps_of(epochs or PAPER_EPOCHS, tiles, batch)
+
+
+def _share(asked: float | None, ladder: Path | None, data: Dataset, any_made: bool) -> float:
+    """What was asked; else what this set's ladder chose; else the default. Without synthetic tiles 0."""
+    from blemish.segment.settings import SYNTHETIC_SHARE
+
+    if ladder is not None and not any_made:
+        raise InputError("--ladder chooses the share of synthetic tiles: give --synthetic DIR too, or leave it out")
+    chosen = SYNTHETIC_SHARE
+    if ladder is not None:
+        from blemish.bench.ladder_file import chosen_share, read_halves, selection_of
+
+        half = selection_of(read_halves(ladder), ladder, data)
+        chosen = chosen_share(half)
+        say(f"{ladder}: share {chosen:g}; " + "; ".join(f"against {v['over']}, {v['words']}" for v in half["verdicts"]))
+    if not any_made:
+        return 0.0
+    return chosen if asked is None else asked
 
 
 def _balance(asked: float | None, preset: str, class_weights: list[float]) -> float:

@@ -19,6 +19,9 @@ Keep = Literal["last", "best"]
 
 DEFAULT_STEPS = 2000
 PAPER_EPOCHS = 1000
+SYNTHETIC_SHARE = (
+    0.5  # Of the samples, where there are synthetic tiles and neither a person nor a ladder says otherwise.
+)
 BALANCED_UNTIL = 0.9  # Of the default preset; without it small defects are not found in few steps (docs/adr/0005).
 _PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
