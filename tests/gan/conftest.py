@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +66,14 @@ def set_without_clean(tmp_path_factory) -> Dataset:
 def set_of_50_px(tmp_path_factory) -> Dataset:
     """A tile size that is no multiple of the network's stride."""
     return write_small(tmp_path_factory.mktemp("odd") / "set", side=50)
+
+
+@pytest.fixture(scope="session")
+def colour_set(tmp_path_factory, small_set: Dataset) -> Dataset:
+    """The small set in RGB."""
+    folder = tmp_path_factory.mktemp("colour") / "set"
+    with DatasetWriter(folder, DatasetInfo(CELL, SIDE, 3)) as writer:
+        for sample in small_set.samples():
+            tinted = np.stack([sample.picture, sample.picture // 2, 255 - sample.picture], axis=2)
+            writer.add(replace(sample, picture=tinted))
+    return Dataset(folder)

@@ -64,13 +64,21 @@ def test_the_command_prints_one_json_object():
 
 
 def test_the_table_names_the_totals():
-    done = CliRunner().invoke(app, ["describe", "--width", "16"])
+    done = CliRunner().invoke(app, ["describe", "--preset", "paper", "--width", "16"])
     assert "47 convolutions" in done.stdout
     assert "discriminator (ours)" in done.stdout
 
 
+def test_the_default_generator_is_a_tenth_of_the_papers_work_and_under_its_size():
+    done = CliRunner().invoke(app, ["describe", "--json"])
+    values = json.loads(done.stdout)
+    assert values["preset"] == "default"
+    assert values["gflop"] < 907.7 / 10
+    assert values["mib"] < 38.7
+
+
 def test_a_size_that_does_not_fit_ends_in_one_line_and_exit_code_2():
-    done = CliRunner().invoke(app, ["describe", "--size", "500"])
+    done = CliRunner().invoke(app, ["describe", "--preset", "paper", "--size", "500"])
     assert done.exit_code == 2
     assert "multiple of 16 px, got 500" in done.stderr
     with pytest.raises(InputError, match="multiples of 16"):

@@ -17,7 +17,7 @@ _DEFAULTS = "Instead of the preset's"
 
 @guarded
 def describe(
-    preset: str = typer.Option("paper", metavar="NAME", help="paper"),
+    preset: str = typer.Option("default", metavar="default|paper"),
     size: int = typer.Option(512, metavar="PX", help="Side of the picture, a multiple of 16."),
     width: int | None = typer.Option(None, metavar="CHANNELS", help="Of the first group; the paper's is 64."),
     channels: int = typer.Option(1, metavar="1|3", help="1 gray, 3 RGB."),
@@ -27,15 +27,14 @@ def describe(
     as_json: bool = typer.Option(False, "--json", help="One JSON object on standard output."),
 ) -> None:
     """Layers, sizes, parameters, MiB and GFLOP of the generator, and of the discriminator apart."""
-    from blemish.gan.describe import describe_discriminator, describe_generator, text_table
+    from blemish.gan.describe import describe_preset, text_table
     from blemish.gan.presets import preset as preset_of
 
     if channels not in (1, 3):
         raise InputError(f"--channels must be 1 (gray) or 3 (RGB), got {channels}")
-    chosen = preset_of(preset, width=width, size_px=size)
+    chosen = preset_of(preset, width=width)
     known = Taxonomy.preset("pouch-cell") if taxonomy is None else Taxonomy.from_toml(taxonomy)
-    generator = describe_generator(chosen.width, channels, size_hw=(size, size))
-    discriminator = describe_discriminator(known.channels, chosen.width, channels, size_hw=(size, size))
+    generator, discriminator = describe_preset(chosen, known, channels, size_hw=(size, size))
     title = f"generator, preset {preset}, width {chosen.width}, {channels} channel(s), {size} x {size} px"
     text = "\n\n".join(
         [
@@ -58,7 +57,7 @@ def describe(
 def train(
     dataset: Path = typer.Argument(..., metavar="DATASET", help="A data set with a train split."),
     out: Path = typer.Option(..., metavar="DIR", help="The run's folder: figures, samples, checkpoint, generator."),
-    preset: str = typer.Option("paper", metavar="NAME", help="paper", rich_help_panel=_TRAINING),
+    preset: str = typer.Option("default", metavar="default|paper", rich_help_panel=_TRAINING),
     seed: int = typer.Option(0, metavar="N", rich_help_panel=_TRAINING),
     resume: bool = typer.Option(False, help="Go on where the run was stopped.", rich_help_panel=_TRAINING),
     precision: str | None = typer.Option(
@@ -85,7 +84,7 @@ def train(
 ) -> None:
     """Train the GAN on the real tiles of a data set's train split.
 
-    Where the preset's learning rate diverges, the next lower one starts anew; run.json and the generator's card say so.
+    `default` paints defects on real surfaces and composes them; `paper` is the paper's network. Where the preset's learning rate diverges, the next lower one starts anew; run.json and the generator's card say so.
     """
     from blemish.data.dataset import Dataset
     from blemish.gan.draw import train_tiles

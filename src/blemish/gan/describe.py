@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from blemish.core.taxonomy import Taxonomy
+from blemish.gan.composed.discriminator import SegmentingDiscriminator
+from blemish.gan.composed.networks import BACKGROUND_NOISE, CODE, NOISE, BackgroundBranch, DefectBranch, PixelNorm
+from blemish.gan.composed.settings import ComposedSettings
 from blemish.gan.discriminator import PatchDiscriminator
 from blemish.gan.networks import Concatenate, PaperGenerator
+from blemish.gan.presets import Settings
 
 _KINDS: dict[type[nn.Module], str] = {
     nn.Conv2d: "convolution",
@@ -21,6 +26,7 @@ _KINDS: dict[type[nn.Module], str] = {
     nn.MaxPool2d: "max pooling",
     nn.ZeroPad2d: "zero padding",
     Concatenate: "concatenate",
+    PixelNorm: "pixel norm",
 }
 
 
@@ -97,6 +103,51 @@ def describe_discriminator(
     with torch.device("meta"):
         network = PatchDiscriminator(latent_planes, width, channels)
     return describe_layers(network, [picture, torch.empty(1, latent_planes, *size_hw, device="meta")])
+
+
+def describe_composed(
+    settings: ComposedSettings, taxonomy: Taxonomy, channels: int = 1, *, size_hw: tuple[int, int] = (512, 512)
+) -> tuple[Description, Description]:
+    """The default generator at work, defect branch then background branch, and its discriminator.
+
+    The encoder of appearance codes works in training only and is left out.
+
+    Example:
+        >>> ours, judge = describe_composed(ComposedSettings(), Taxonomy.preset("pouch-cell"))
+        >>> ours.mib < 38.7
+        True
+    """
+    m, k = len(taxonomy.backgrounds), len(taxonomy.defects)
+
+    def planes(count: int) -> Tensor:
+        return torch.empty(1, count, *size_hw, device="meta")
+
+    condition = 1 + m + k + CODE
+    with torch.device("meta"):
+        defect = DefectBranch(condition, settings.width, channels, every_scale=settings.parts.every_scale)
+        background = BackgroundBranch(m, settings.width, channels)
+        judge = SegmentingDiscriminator(m + k + 1, settings.width, channels)
+    layers = [
+        *_named("defect", describe_layers(defect, [planes(channels), planes(condition), planes(NOISE)])),
+        *_named("background", describe_layers(background, [planes(m), planes(2 * channels), planes(BACKGROUND_NOISE)])),
+    ]
+    return Description(tuple(layers)), describe_layers(judge, [planes(channels)])
+
+
+def describe_preset(
+    settings: Settings, taxonomy: Taxonomy, channels: int, *, size_hw: tuple[int, int]
+) -> tuple[Description, Description]:
+    """Generator and discriminator of any preset's settings."""
+    if isinstance(settings, ComposedSettings):
+        return describe_composed(settings, taxonomy, channels, size_hw=size_hw)
+    return (
+        describe_generator(settings.width, channels, size_hw=size_hw),
+        describe_discriminator(taxonomy.channels, settings.width, channels, size_hw=size_hw),
+    )
+
+
+def _named(branch: str, description: Description) -> list[LayerRow]:
+    return [replace(row, name=f"{branch}.{row.name}") for row in description.layers]
 
 
 def describe_layers(network: nn.Module, inputs: Sequence[Tensor]) -> Description:

@@ -1,4 +1,7 @@
-"""A trained generator as a `core.protocols.Generator`: label maps in, pictures out."""
+"""A trained generator as a `core.protocols.Generator`: label maps in, pictures out.
+
+`load_generator` reads the run of any preset; `TorchGenerator` is the paper's.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from blemish.core.arrays import UInt8
 from blemish.core.errors import BundleError, InputError
 from blemish.core.labels import LabelMap
 from blemish.core.taxonomy import Taxonomy
+from blemish.gan.composed.model import ARCHITECTURE, ComposedTorchGenerator
 from blemish.gan.networks import PaperGenerator
 from blemish.gan.planes import from_network, label_planes, stack_maps, to_network
 from blemish.train.checkpoint import WEIGHTS, load_weights
@@ -20,6 +24,26 @@ from blemish.train.machine import commit, versions
 
 KIND = "gan-generator"
 GENERATOR = "generator"  # The folder, in a run, of the weights to generate with.
+
+
+def load_generator(folder: Path, device: str = "cpu") -> TorchGenerator | ComposedTorchGenerator:
+    """The generator of a run of any preset, or of the `generator` folder inside it.
+
+    Raises:
+        BundleError: no finished training there, weights altered, or a model of another kind.
+    """
+    tensors, card = _read(folder)
+    if card["architecture"]["name"] == ARCHITECTURE:
+        return ComposedTorchGenerator.of(tensors, card, str(folder), device, card["sha256"][WEIGHTS])
+    return TorchGenerator.load(folder, device)
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    inner = folder / GENERATOR
+    tensors, card = load_weights(inner if inner.is_dir() else folder)
+    if card.get("kind") != KIND:
+        raise BundleError(f"{folder} holds a '{card.get('kind')}', expected a {KIND}: give a folder of gan train")
+    return tensors, card
 
 
 def card_of(plan: Mapping[str, Any], taxonomy: Taxonomy, learning_rate: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,10 +92,7 @@ class TorchGenerator:
         Raises:
             BundleError: no finished training there, weights altered, or a model of another kind.
         """
-        inner = folder / GENERATOR
-        tensors, card = load_weights(inner if inner.is_dir() else folder)
-        if card.get("kind") != KIND:
-            raise BundleError(f"{folder} holds a '{card.get('kind')}', expected a {KIND}: give a folder of gan train")
+        tensors, card = _read(folder)
         plan = card["architecture"]
         network = PaperGenerator(int(plan["width"]), int(plan["channels"]))
         network.load_state_dict(tensors)

@@ -1,13 +1,14 @@
-"""Named sets of training settings. `paper` is what the paper gives, and our reading where it gives nothing."""
+"""Named sets of training settings: `default` is ours; `paper` is what the paper gives, and our reading elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
 from blemish.core.errors import InputError
+from blemish.gan.composed.settings import ComposedSettings
 from blemish.gan.losses import LossWeights
 from blemish.gan.networks import STRIDE
 
@@ -55,19 +56,23 @@ class GanSettings:
         return asdict(self)
 
 
-PRESETS: Mapping[str, GanSettings] = MappingProxyType(
+Settings = GanSettings | ComposedSettings
+DEFAULT = "default"
+
+PRESETS: Mapping[str, Settings] = MappingProxyType(
     {
+        DEFAULT: ComposedSettings(),
         # Given by the paper: learning rate, epochs, tile size, width, augmentation. The rest is ours (docs/adr/0004).
         "paper": GanSettings(preset="paper", learning_rates=(0.005, 0.0002, 0.00005), epochs=1000),
     }
 )
 
 
-def preset(name: str, **overrides: Any) -> GanSettings:
+def preset(name: str, **overrides: Any) -> Settings:
     """A preset, with some of its settings replaced (a value of None leaves the preset's).
 
     Raises:
-        InputError: no such preset, or a value out of its range.
+        InputError: no such preset, a setting that it does not have, or a value out of its range.
 
     Example:
         >>> preset("paper", width=16, batch=None).learning_rates[0]
@@ -75,4 +80,8 @@ def preset(name: str, **overrides: Any) -> GanSettings:
     """
     if name not in PRESETS:
         raise InputError(f"no GAN preset '{name}': there is {', '.join(PRESETS)}")
-    return replace(PRESETS[name], **{key: value for key, value in overrides.items() if value is not None})
+    given = {key: value for key, value in overrides.items() if value is not None}
+    unknown = sorted(given.keys() - {field.name for field in fields(PRESETS[name])})
+    if unknown:
+        raise InputError(f"the preset {name} has no setting '{unknown[0]}': leave --{unknown[0].replace('_', '-')} out")
+    return replace(PRESETS[name], **given)

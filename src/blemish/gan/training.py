@@ -1,4 +1,4 @@
-"""Train the paper's GAN on a data set, from the first learning rate of its preset down to one that does not diverge.
+"""Train a GAN on a data set, from the first learning rate of its preset down to one that does not diverge.
 
 What diverged, where and why, and what was used instead, is in run.json (`learning_rate`) and in the generator's card.
 """
@@ -17,18 +17,16 @@ from tqdm import tqdm
 
 from blemish.core.errors import InputError, TrainingError
 from blemish.data.dataset import Dataset
-from blemish.gan.draw import augmented, train_tiles
 from blemish.gan.health import DivergedError
+from blemish.gan.kinds import Kind, kind_of
 from blemish.gan.model import GENERATOR, card_of
 from blemish.gan.networks import STRIDE
-from blemish.gan.presets import GanSettings
-from blemish.gan.samples import watched_tiles
-from blemish.gan.trainer import GanTrainer
+from blemish.gan.presets import Settings
 from blemish.picture.write import write_bytes
 from blemish.train.checkpoint import save_weights
 from blemish.train.loader import BatchLoader
 from blemish.train.loop import LoopSettings, Outcome, run_loop
-from blemish.train.precision import Precision, accelerator, default_precision
+from blemish.train.precision import Precision, default_precision
 from blemish.train.run_folder import RunFolder
 
 
@@ -36,7 +34,7 @@ from blemish.train.run_folder import RunFolder
 class TrainingPlan:
     """What `train` is asked for; `to_dict` is what run.json keeps and a resumed run must repeat."""
 
-    settings: GanSettings
+    settings: Settings
     steps: int
     seed: int = 0
     precision: Precision = "fp32"
@@ -45,7 +43,7 @@ class TrainingPlan:
     sample_steps: int = 500
 
     @classmethod
-    def of(cls, settings: GanSettings, tiles: int, *, seed: int, precision: Precision | None = None) -> TrainingPlan:
+    def of(cls, settings: Settings, tiles: int, *, seed: int, precision: Precision | None = None) -> TrainingPlan:
         """The plan for a number of train tiles: checkpoints and samples about twenty times, ticks a hundred times."""
         steps = settings.steps_for(tiles)
         rarely, often = max(1, min(1000, steps // 20)), max(1, min(100, steps // 100))
@@ -92,6 +90,7 @@ def train(dataset: Dataset, folder: Path, plan: TrainingPlan, *, resume: bool = 
         Interrupted: stopped by the user.
     """
     refuse_small_tiles(dataset, plan.settings)
+    kind = kind_of(plan.settings)
     run = RunFolder.start(folder, plan.to_dict(dataset), resume=resume)
     record = _read_record(run) or {
         "asked": plan.settings.learning_rates[0],
@@ -103,15 +102,18 @@ def train(dataset: Dataset, folder: Path, plan: TrainingPlan, *, resume: bool = 
         # A checkpoint folder for each rate: what diverged is never gone on with.
         run.checkpoint = folder / "checkpoint" / f"rate-{rate:g}"
         _write_record(run, record | {"used": rate})
-        trainer = _trainer(dataset, plan, rate)
+        trainer = kind.trainer(dataset, plan, rate)
         try:
-            outcome = _loop(dataset, run, plan, trainer, resume=resume or bool(record["diverged"]), threads=threads)
+            outcome = _loop(
+                kind, dataset, run, plan, trainer, resume=resume or bool(record["diverged"]), threads=threads
+            )
         except TrainingError as error:
             record = _note_divergence(run, record, rate, trainer.last_step, error)
             continue
         _write_record(run, record | {"used": rate, "doubt": _doubt(trainer)})
         record = _read_record(run)
-        save_weights(folder / GENERATOR, trainer.average.module, card_of(run.settings, dataset.taxonomy, record))
+        own = kind.finish(dataset, plan, trainer)
+        save_weights(folder / GENERATOR, trainer.average.module, card_of(run.settings, dataset.taxonomy, record) | own)
         return Trained(outcome, folder / GENERATOR, record)
     last = record["diverged"][-1]
     raise TrainingError(
@@ -120,7 +122,7 @@ def train(dataset: Dataset, folder: Path, plan: TrainingPlan, *, resume: bool = 
     )
 
 
-def refuse_small_tiles(dataset: Dataset, settings: GanSettings) -> None:
+def refuse_small_tiles(dataset: Dataset, settings: Settings) -> None:
     """Refuse crops larger than the tiles: they would be mostly mirror images.
 
     Raises:
@@ -134,30 +136,16 @@ def refuse_small_tiles(dataset: Dataset, settings: GanSettings) -> None:
         )
 
 
-def _trainer(dataset: Dataset, plan: TrainingPlan, rate: float) -> GanTrainer:
-    return GanTrainer(
-        plan.settings,
-        dataset.taxonomy,
-        dataset.channels,
-        accelerator(plan.precision),
-        learning_rate=rate,
-        seed=plan.seed,
-        strict=rate != plan.settings.learning_rates[-1],
-        watched=watched_tiles(dataset, train_tiles(dataset), plan.settings.size_px),
-    )
-
-
-def _doubt(trainer: GanTrainer) -> dict[str, Any] | None:
+def _doubt(trainer: Any) -> dict[str, Any] | None:
     """What would have stopped the last rate, had there been a lower one."""
     finding = trainer.health.finding
     return None if finding is None else {"step": finding[0], "reason": finding[1]}
 
 
 def _loop(
-    dataset: Dataset, run: RunFolder, plan: TrainingPlan, trainer: GanTrainer, *, resume: bool, threads: int
+    kind: Kind, dataset: Dataset, run: RunFolder, plan: TrainingPlan, trainer: Any, *, resume: bool, threads: int
 ) -> Outcome:
-    records, settings = train_tiles(dataset), plan.settings
-    draw = augmented(dataset, records, size_px=settings.size_px, sampling=settings.sampling, seed=plan.seed)
+    settings = plan.settings
     loop = LoopSettings(
         steps=plan.steps,
         seed=plan.seed,
@@ -165,7 +153,7 @@ def _loop(
         checkpoint_steps=plan.checkpoint_steps,
         sample_steps=plan.sample_steps,
     )
-    loader = BatchLoader(draw, batch=settings.batch, threads=threads)
+    loader = BatchLoader(kind.draw(dataset, plan), batch=settings.batch, threads=threads)
     return run_loop(run, trainer, loader, loop, resume=resume, title=f"gan {settings.preset}, rate {trainer.rate:g}")
 
 

@@ -1,0 +1,1 @@
+"""The default preset: defects painted on a surface and composed with it."""

@@ -1,0 +1,153 @@
+"""The samples of the default preset: crops round real defects, each with the surface that the defect is painted on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blemish.core.arrays import UInt8, with_channels
+from blemish.core.errors import DatasetError
+from blemish.core.labels import LabelMap, has_defect
+from blemish.core.records import Box, TileRecord
+from blemish.core.seeds import rng
+from blemish.core.taxonomy import IGNORE
+from blemish.data.augment import Augmentation, augment, point_on_defect
+from blemish.data.dataset import Dataset
+from blemish.gan.clean_areas import largest_clean_area
+from blemish.picture.compose import defect_mask, nearest_class, soft_edge, without_defect
+from blemish.picture.tiling import cut
+from blemish.train.sampling import ClassBalancedSampler, Sampler, UniformSampler
+
+GRAIN_TILES = 48  # Pictures of defect-free surface held for their grain.
+AUGMENTATION = Augmentation(
+    rotation_deg=15,
+    translation_frac=0.1,
+    scale=(0.8, 1.25),
+    flip_x_frac=0.5,
+    flip_y_frac=0.5,
+    brightness_frac=0.08,
+    contrast_frac=0.2,  # So that a defect is learned relative to its surface's lighting.
+)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A label on a surface, as the defect branch takes it; uint8 arrays of one size."""
+
+    surface: UInt8  # H W C
+    label_map: LabelMap
+    edge: UInt8  # H W, 0 to 255: how much of what is painted shows.
+    region: UInt8  # H W, 0 or the class 1..K that is painted there.
+
+
+def scene(surface: UInt8, label_map: LabelMap, ring_px: int) -> Scene:
+    """The soft edge and the painted regions of a label on a surface H W C."""
+    edge = soft_edge(defect_mask(label_map), ring_px, closed=label_map.defect == IGNORE)
+    eight = np.rint(edge * 255).astype(np.uint8)
+    return Scene(surface, label_map, eight, nearest_class(label_map.defect, edge))
+
+
+class CompositionDraw:
+    """`draw(step, index)` of the loader: picture and surface uint8 H W C, defect, background, edge, region uint8 H W.
+
+    Classes are drawn evenly, within a class its groups; a crop holds a pixel of the class's defect. In the last
+    `whole_frac` of the steps crops are twice as large, as far as the tile reaches.
+
+    Args:
+        records: real train tiles.
+        balanced: False = every tile with a defect equally often (an ablation).
+
+    Raises:
+        DatasetError: no tile shows a defect.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        records: Sequence[TileRecord],
+        *,
+        size_px: int,
+        ring_px: int,
+        steps: int,
+        whole_frac: float,
+        seed: int,
+        balanced: bool = True,
+    ) -> None:
+        self.dataset, self.ring_px, self.seed, self.size_px = dataset, ring_px, seed, size_px
+        self.whole_from = round(steps * (1 - whole_frac))
+        self.whole_px = min(2 * size_px, dataset.info.tile_px // 16 * 16)
+        self.defective = [record for record in records if record.classes]
+        if not self.defective:
+            raise DatasetError(f"{dataset.folder} has no real train tile with a defect: there is nothing to learn from")
+        self.sampler: Sampler = (
+            ClassBalancedSampler(self.defective, seed, clean_share=0.0, by_group=True)
+            if balanced
+            else UniformSampler(len(self.defective), seed)
+        )
+        self.grains = grain_pictures(dataset, records)
+        self.which = UniformSampler(len(self.grains), seed)
+        self._kept: dict[str, tuple[UInt8, LabelMap]] = {}
+
+    def __call__(self, step: int, index: int) -> dict[str, NDArray[Any]]:
+        record = self.defective[self.sampler.pick(step, index)]
+        picture, label_map = self._tile(record)
+        random = rng(self.seed, "composed-tile", step, index)
+        crop_px = self.whole_px if step >= self.whole_from else self.size_px
+        focus_xy = point_on_defect(label_map, random) if has_defect(label_map) else None
+        picture, label_map = augment(picture, label_map, AUGMENTATION, random, crop_px=crop_px, focus_xy=focus_xy)
+        shown = with_channels(np.ascontiguousarray(picture))
+        made = scene(shown, label_map, self.ring_px)
+        surface = without_defect(shown, made.edge > 0, self._grain(step, index, random, crop_px))
+        return {
+            "picture": shown,
+            "surface": surface,
+            "defect": label_map.defect,
+            "background": label_map.background,
+            "edge": made.edge,
+            "region": made.region,
+        }
+
+    def _tile(self, record: TileRecord) -> tuple[UInt8, LabelMap]:
+        if record.id not in self._kept:
+            sample = self.dataset.sample(record)
+            if len(self._kept) >= 400:
+                return sample.picture, sample.label_map
+            self._kept[record.id] = sample.picture, sample.label_map
+        return self._kept[record.id]
+
+    def _grain(self, step: int, index: int, random: np.random.Generator, size_px: int) -> UInt8:
+        picture = self.grains[self.which.pick(step, index)]
+        height, width = picture.shape[:2]
+        x, y = (int(random.integers(max(1, length - size_px + 1))) for length in (width, height))
+        grain = cut(picture, Box(x, y, size_px, size_px))
+        flipped = grain[:: random.choice((-1, 1)), :: random.choice((-1, 1))]
+        return with_channels(np.ascontiguousarray(flipped))
+
+
+def grain_pictures(dataset: Dataset, records: Sequence[TileRecord]) -> list[UInt8]:
+    """Pictures H W C of defect-free surface: clean tiles, or the largest clean areas where the set has none.
+
+    A set without either gives its tiles as they are, the least defective first.
+    """
+    clean = [record for record in records if record.is_clean]
+    chosen = _spread(clean, GRAIN_TILES)
+    if chosen:
+        return [with_channels(dataset.picture(record)) for record in chosen]
+    areas = []
+    for record in _spread(records, 3 * GRAIN_TILES):
+        area = largest_clean_area(dataset.label_map(record))
+        if area is not None:
+            picture = dataset.picture(record)
+            areas.append(with_channels(picture[area.y : area.y + area.height, area.x : area.x + area.width]))
+    least = sorted(records, key=lambda record: sum(record.defect_px))[:GRAIN_TILES]
+    return areas[:GRAIN_TILES] or [with_channels(dataset.picture(record)) for record in least]
+
+
+def _spread(records: Sequence[TileRecord], most: int) -> list[TileRecord]:
+    if len(records) <= most:
+        return list(records)
+    return [records[place * len(records) // most] for place in range(most)]
