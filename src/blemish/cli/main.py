@@ -7,12 +7,14 @@ import typer
 from blemish import __version__
 from blemish.cli import (
     bench,
+    bench_enough,
     data_check,
     data_export,
     data_import,
     data_simulate,
     demo,
     gan,
+    gan_evaluate,
     gan_generate,
     inspect,
     segment,
@@ -47,6 +49,7 @@ gan_group = _group("Train the defect-background separated GAN and generate with 
 gan_group.command("describe")(gan.describe)
 gan_group.command("train")(gan.train)
 gan_group.command("generate")(gan_generate.generate)
+gan_group.command("evaluate")(gan_evaluate.evaluate)
 
 segment_group = _group("Train, judge and export the inspector.")
 segment_group.command("describe")(segment.describe)
@@ -58,6 +61,7 @@ segment_group.command("pretrain")(segment_pretrain.pretrain)
 
 bench_group = _group("The tables: is it better than what an engineer would do in an afternoon?")
 bench_group.command("ladder")(bench.ladder)
+bench_group.command("enough")(bench_enough.enough)
 
 app.add_typer(data_group, name="data")
 app.add_typer(gan_group, name="gan")

@@ -13,7 +13,7 @@ from blemish.metrics.checks import features_of
 from blemish.metrics.part import wilson
 
 FOLDS = 5
-PENALTY = 1.0
+PENALTY = 0.01  # Features of a picture have a norm of about 1. A stronger one tells less (measured: 1.0 missed 4 %).
 _NEWTON_STEPS = 50
 
 

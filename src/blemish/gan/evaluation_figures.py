@@ -1,0 +1,155 @@
+"""The pictures of an evaluation: one label drawn 16 times, one defect drawn again, the nearest training pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from blemish.core.arrays import Bool, UInt8
+from blemish.core.labels import LabelMap
+from blemish.core.protocols import Generator
+from blemish.core.records import TileRecord
+from blemish.core.seeds import derive_seed
+from blemish.data.dataset import Dataset, Sample
+from blemish.gan.evaluation import Evaluation, Material
+from blemish.gan.evaluation_crops import Cutter, places_on
+from blemish.gan.evaluation_pixels import drawn_apart, paint_one
+from blemish.gan.sheets import grid, outline, scaled
+from blemish.picture.labels import label_picture
+from blemish.picture.normalise import to_channels
+from blemish.picture.tiling import cut
+
+DRAWN = 16
+PAIRS = 16
+REDRAWN = 8
+CELL_PX = 128
+
+
+class Redraw(Protocol):
+    """Draws one defect of a picture again, and leaves the rest as it is."""
+
+    def __call__(self, label_map: LabelMap, defect: Bool, seed: int, background: UInt8 | None) -> UInt8:
+        """The picture of a label in which only `defect` (bool H W) depends on the seed: uint8 H W or H W 3."""
+        ...
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One label drawn several times: the grid (label first), and how far apart they are inside the mask."""
+
+    name: str
+    picture: UInt8
+    apart: float  # Mean gray levels; 0 = always the same picture.
+
+
+@dataclass(frozen=True)
+class Redrawn:
+    """One defect drawn several times: the grid (label first), and the largest change elsewhere, in gray levels."""
+
+    name: str
+    picture: UInt8
+    apart: float
+    most_elsewhere: int
+
+
+def label_drawn(generator: Generator, material: Material, background: TileRecord | None = None) -> list[Drawn]:
+    """For each class the held-out label that shows most of it (else a train one), drawn with 16 seeds.
+
+    Args:
+        background: a clean tile; None = generated backgrounds.
+    """
+    beneath = None if background is None else material.real.picture(background)
+    found = []
+    for index, name in enumerate(material.real.taxonomy.defect_names, start=1):
+        sample = _shown(material, index)
+        if sample is None or (beneath is not None and beneath.shape != sample.picture.shape):
+            continue
+        pictures = [paint_one(generator, sample.label_map, seed, beneath) for seed in range(DRAWN)]
+        cells = _round_defect(sample, index, [_label(sample, material.real), *pictures])
+        found.append(Drawn(name, grid(cells, 9), drawn_apart(generator, sample.label_map)))
+    return found
+
+
+def defect_redrawn(redraw: Redraw, material: Material, background: TileRecord | None = None) -> list[Redrawn]:
+    """For each class one defect drawn with 8 seeds while all else is to stay; what changed elsewhere is measured."""
+    beneath = None if background is None else material.real.picture(background)
+    found = []
+    for index, name in enumerate(material.real.taxonomy.defect_names, start=1):
+        sample = _shown(material, index)
+        if sample is None:
+            continue
+        defect = _largest(sample, index)
+        pictures = [redraw(sample.label_map, defect, seed, beneath) for seed in range(REDRAWN)]
+        others = [np.abs(picture.astype(np.int16) - pictures[0]) for picture in pictures[1:]]
+        apart = float(np.mean([other[defect].mean() for other in others]))
+        elsewhere = ~_near(defect)
+        cells = _round_defect(sample, index, [_label(sample, material.real), *pictures])
+        found.append(Redrawn(name, grid(cells, 9), apart, max(int(other[elsewhere].max()) for other in others)))
+    return found
+
+
+def nearest_pairs(evaluation: Evaluation, material: Material) -> UInt8:
+    """The 16 synthetic crops that are nearest to a training crop, each above that one: uint8 H W 3."""
+    copies = evaluation.copies
+    order = np.argsort(copies.synthetic)[:PAIRS]
+    made, real = Cutter(material.synthetic), Cutter(material.real)
+    pairs = []
+    for row in order:
+        above = made.picture(evaluation.synthetic.places[int(row)])
+        beneath = real.picture(evaluation.training.places[int(copies.nearest[row])])
+        pairs.append(np.concatenate([scaled(to_channels(each, 3), CELL_PX) for each in (above, beneath)]))
+    return grid(pairs, 8)
+
+
+def clean_background(material: Material, seed: int = 0) -> TileRecord | None:
+    """A clean training tile without padding, chosen by a hash; None where the set has none."""
+    clean = [record for record in material.training if record.is_clean and not record.padding_px]
+    return min(clean, key=lambda record: derive_seed(seed, "beneath", record.id), default=None)
+
+
+def _shown(material: Material, index: int) -> Sample | None:
+    """A tile of a class: a held-out one, or where there is none a training one."""
+    held_out = _most_of(material.real, material.held_out, index)
+    return held_out if held_out is not None else _most_of(material.real, material.training, index)
+
+
+def _most_of(dataset: Dataset, records: Sequence[TileRecord], index: int) -> Sample | None:
+    """The tile of which a class covers most, but not more than a quarter where there is another."""
+    shown = [record for record in records if index in record.classes]
+    if not shown:
+        return None
+    quarter = dataset.info.tile_px**2 / 4
+    return dataset.sample(max(shown, key=lambda r: (r.defect_px[index - 1] <= quarter, r.defect_px[index - 1])))
+
+
+def _largest(sample: Sample, index: int) -> Bool:
+    box = places_on(sample, index)[0].defect
+    mask = np.zeros(sample.label_map.size_hw, bool)
+    inside = np.s_[box.y : box.y + box.height, box.x : box.x + box.width]
+    mask[inside] = sample.label_map.defect[inside] == index
+    return mask
+
+
+def _near(mask: Bool, reach_px: int = 16) -> Bool:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    near = np.zeros_like(mask)
+    near[
+        max(rows[0] - reach_px, 0) : rows[-1] + reach_px + 1, max(columns[0] - reach_px, 0) : columns[-1] + reach_px + 1
+    ] = True
+    return near
+
+
+def _label(sample: Sample, dataset: Dataset) -> UInt8:
+    return label_picture(sample.label_map, dataset.taxonomy)
+
+
+def _round_defect(sample: Sample, index: int, pictures: Sequence[UInt8]) -> list[UInt8]:
+    """The crop round the largest defect of a class, of each picture."""
+    place = places_on(sample, index)[0]
+    mask = cut((sample.label_map.defect == index).astype(np.uint8) * 255, place.box)
+    crops = [scaled(to_channels(cut(picture, place.box), 3), CELL_PX) for picture in pictures]
+    crops[0] = outline(crops[0], scaled(mask, CELL_PX) > 127, (255, 255, 255))
+    return crops
