@@ -131,6 +131,23 @@ def test_real_backgrounds_are_the_clean_tiles(small_set):
     assert (background_picture(tile, real.backgrounds[1]) == tile).all()
 
 
+def test_a_real_background_is_as_light_as_the_surroundings_of_the_defect(small_set):
+    bank = build_bank(small_set, [DOT], real_backgrounds=True)
+    clean = small_set.picture(next(r for r in small_set.records if r.id == "clean/1"))
+    assert bank.backgrounds[1].mean_gray == pytest.approx(clean.mean())
+    assert bank.backgrounds[1].std_gray == pytest.approx(clean.std())
+    assert all(120 <= shape.ring_gray <= 140 for shape in bank.classes[DOT].shapes)
+    light = tuple(replace(b, mean_gray=gray) for b, gray in zip(bank.backgrounds, (60.0, 130.0, 220.0), strict=True))
+    chosen = [draw_tile(replace(bank, backgrounds=light), PlanItem(i, (DOT,)), 0).background.tile for i in range(40)]
+    assert chosen.count("clean/1") >= 36
+
+
+def test_without_real_backgrounds_no_picture_is_read(small_set):
+    bank = build_bank(small_set, [DOT])
+    assert math.isnan(bank.backgrounds[0].mean_gray)
+    assert math.isnan(bank.classes[DOT].shapes[0].ring_gray)
+
+
 def test_without_clean_tiles_real_backgrounds_are_defect_free_areas(set_without_clean):
     real = build_bank(set_without_clean, [DOT], real_backgrounds=True)
     assert not real.from_clean

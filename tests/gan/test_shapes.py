@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from blemish.core.labels import LabelMap
-from blemish.gan.shapes import Change, Ends, changed_mask, direction, find_shapes, trimmed
+from blemish.gan.shapes import Change, Ends, changed_mask, direction, find_shapes, trimmed, waviness_frac
 
 
 def of(defect, backgrounds=1, background=None):
@@ -97,6 +97,29 @@ def test_mirroring_moves_mask_place_ends_and_direction():
     assert (mirrored.ends, mirrored.centre_uv[0]) == (Ends(right=True), 1 - shape.centre_uv[0])
     assert math.degrees(mirrored.angle_rad) == pytest.approx(180 - math.degrees(shape.angle_rad))
     assert mirrored.angle_rad == pytest.approx(direction(mirrored.mask)[0])
+
+
+def test_a_shape_knows_its_group_and_the_gray_round_it_without_other_defects():
+    defect = blank()
+    defect[20:30, 20:30], defect[20:30, 31:40] = 1, 2
+    picture = np.where(defect == 2, 250, np.where(defect == 1, 0, 90)).astype(np.uint8)
+    found = find_shapes(LabelMap(defect, blank()), backgrounds=1, group="part 7", picture=picture)
+    assert [(shape.group, shape.ring_gray) for shape in found] == [("part 7", 90.0)] * 2
+
+
+def test_only_a_shape_that_is_seen_whole_on_one_background_is_free():
+    defect, background = blank(), blank()
+    defect[10:20, 10:20] = defect[10:20, 30:40] = defect[40:50, :6] = 1
+    background[:, 34:] = 1
+    assert [shape.is_free for shape in of(defect, backgrounds=2, background=background)] == [True, False, False]
+
+
+def test_an_arc_is_wavier_than_a_line():
+    line, arc = blank(80), blank(80)
+    cv2.line(line, (5, 10), (75, 40), (1,), 3)
+    cv2.ellipse(arc, (40, 60), (35, 20), 0, 190, 350, (1,), 3)
+    assert waviness_frac(line > 0) < 0.005
+    assert waviness_frac(arc > 0) > 0.03
 
 
 def test_direction_of_a_line_and_of_a_disc():
