@@ -44,9 +44,12 @@ def evaluate(
 
     Feature network: the packaged EfficientNet-Lite0, and figures are named after it; with --inception the standard one.
     """
+    from blemish.bench.provenance import provenance
+    from blemish.bundle.painting import Painter
     from blemish.cli.segment import load_segmenter
     from blemish.gan.evaluation import Settings
     from blemish.gan.evaluation import evaluate as measure
+    from blemish.gan.evaluation_figures import redraw_with
     from blemish.gan.evaluation_report import to_text, write_evaluation
     from blemish.gan.features import FeatureCache
     from blemish.gan.model import load_generator
@@ -67,7 +70,8 @@ def evaluate(
         "segmenter": "not given" if segmenter is None else segmenter.name,
         "seed": str(seed),
     }
-    page = write_evaluation(out, found, material, facts, generator=painter)
+    redraw = redraw_with(painter) if isinstance(painter, Painter) else None
+    page = write_evaluation(out, found, material, facts, made_by=provenance([seed]), generator=painter, redraw=redraw)
     say(f"written: {page}")
     show(found.figures, to_text(found.figures), as_json)
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
 
-from blemish.core.arrays import Bool, UInt8
+from blemish.bundle.painting import Painter, one_by_one
+from blemish.core.arrays import Bool, UInt8, with_channels, without_channels
 from blemish.core.labels import LabelMap
 from blemish.core.protocols import Generator
 from blemish.core.records import TileRecord
@@ -16,7 +18,7 @@ from blemish.core.seeds import derive_seed
 from blemish.data.dataset import Dataset, Sample
 from blemish.gan.evaluation import Evaluation, Material
 from blemish.gan.evaluation_crops import Cutter, places_on
-from blemish.gan.evaluation_pixels import drawn_apart, paint_one
+from blemish.gan.evaluation_pixels import defects_of, drawn_apart, paint_one
 from blemish.gan.sheets import grid, outline, scaled
 from blemish.picture.labels import label_picture
 from blemish.picture.normalise import to_channels
@@ -25,6 +27,7 @@ from blemish.picture.tiling import cut
 DRAWN = 16
 PAIRS = 16
 REDRAWN = 8
+REACH_PX = 16  # A generator's soft edge is narrower.
 CELL_PX = 128
 
 
@@ -85,10 +88,25 @@ def defect_redrawn(redraw: Redraw, material: Material, background: TileRecord | 
         pictures = [redraw(sample.label_map, defect, seed, beneath) for seed in range(REDRAWN)]
         others = [np.abs(picture.astype(np.int16) - pictures[0]) for picture in pictures[1:]]
         apart = float(np.mean([other[defect].mean() for other in others]))
-        elsewhere = ~_near(defect)
+        elsewhere = ~_near(defect, defects_of(sample.label_map))
         cells = _round_defect(sample, index, [_label(sample, material.real), *pictures])
         found.append(Redrawn(name, grid(cells, 9), apart, max(int(other[elsewhere].max()) for other in others)))
     return found
+
+
+def redraw_with(painter: Painter) -> Redraw:
+    """How a generator that paints each defect from a seed of its own draws one of them again."""
+
+    def redraw(label_map: LabelMap, defect: Bool, seed: int, background: UInt8 | None) -> UInt8:
+        parts = one_by_one(label_map, painter.options)
+        boxes = [(part.box, part.label_map) for part in parts]
+        held = [int((defects_of(shown) & cut(defect.astype(np.uint8), box).astype(bool)).sum()) for box, shown in boxes]
+        seeds = painter.defect_seeds(label_map, 0)
+        seeds[int(np.argmax(held))] = derive_seed(seed, "drawn again")
+        surface = painter.backgrounds([label_map], [0])[0] if background is None else with_channels(background)
+        return without_channels(painter.paint_defects(label_map, seeds, surface))
+
+    return redraw
 
 
 def nearest_pairs(evaluation: Evaluation, material: Material) -> UInt8:
@@ -133,12 +151,12 @@ def _largest(sample: Sample, index: int) -> Bool:
     return mask
 
 
-def _near(mask: Bool, reach_px: int = 16) -> Bool:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    near = np.zeros_like(mask)
-    near[
-        max(rows[0] - reach_px, 0) : rows[-1] + reach_px + 1, max(columns[0] - reach_px, 0) : columns[-1] + reach_px + 1
-    ] = True
+def _near(defect: Bool, every_defect: Bool) -> Bool:
+    """Where a redrawn defect may change: round it, and round what touches its soft edge, which is drawn with it."""
+    reach = np.ones((2 * REACH_PX + 1, 2 * REACH_PX + 1), np.uint8)
+    grown = cv2.dilate(every_defect.astype(np.uint8), reach)
+    _, clusters = cv2.connectedComponents(grown, connectivity=8)
+    near: Bool = np.isin(clusters, np.unique(clusters[defect]))
     return near
 
 

@@ -29,6 +29,7 @@ def write_evaluation(
     material: Material,
     facts: Mapping[str, str],
     *,
+    made_by: Mapping[str, Any] | None = None,
     generator: Generator | None = None,
     redraw: Redraw | None = None,
 ) -> Path:
@@ -36,6 +37,7 @@ def write_evaluation(
 
     Args:
         facts: what stands in the report's last section.
+        made_by: command, commit, machine and seeds, at the head of the JSON; None = nothing.
         generator: for one label drawn 16 times; None = that figure is left out.
         redraw: for one defect drawn again; None = that figure is left out.
     """
@@ -70,7 +72,7 @@ def write_evaluation(
         ),
         facts=facts,
     )
-    text = json.dumps({**evaluation.figures, "facts": dict(facts)}, indent=2, allow_nan=False) + "\n"
+    text = json.dumps({**(made_by or {}), **evaluation.figures, "facts": dict(facts)}, indent=2, allow_nan=False) + "\n"
     write_bytes(folder / JSON, text.encode())
     return write_page(page, folder)
 
