@@ -1,3 +1,6 @@
+import json
+import shutil
+
 import pytest
 import torch
 
@@ -7,8 +10,9 @@ from blemish.core.taxonomy import Taxonomy
 from blemish.segment.model import save_segmenter
 from blemish.segment.networks import build
 from blemish.segment.settings import TrainSettings
-from blemish.segment.start import start_from
+from blemish.segment.start import packaged_start, start_from, start_named
 from blemish.segment.training import train
+from blemish.simulate.procedural import TAXONOMY
 
 
 def finished(folder, network="hardnet-small", defects=("a", "b", "c")):
@@ -46,3 +50,50 @@ def test_a_training_begins_there_and_its_card_says_so(shapes, tmp_path):
     done = train(shapes, tmp_path / "run", settings, precision="fp32", start=tmp_path / "source")
     assert done.card["settings"]["start"]["taken"] > 100
     assert len(shapes.select(Split.TRAIN)) == 12
+
+
+def test_gray_weights_start_an_rgb_network_that_answers_a_gray_picture_alike(tmp_path):
+    gray = finished(tmp_path).eval()
+    rgb = build("hardnet-small", 3, 4, mean=[0.9], std=[0.1]).eval()
+    started = start_from(rgb, tmp_path)
+    assert started.fresh == 0
+    picture = torch.rand(1, 1, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(rgb(picture.expand(1, 3, 64, 64)), gray(picture), rtol=1e-3, atol=1e-3)
+
+
+def test_the_last_layer_of_procedural_weights_is_not_taken_even_where_it_fits(tmp_path):
+    torch.manual_seed(1)
+    source = build("hardnet-small", 1, len(TAXONOMY.defects) + 1)
+    save_segmenter(tmp_path, source, {"architecture": "hardnet-small", "taxonomy": TAXONOMY.to_dict()})
+    network = build("hardnet-small", 1, len(TAXONOMY.defects) + 1)
+    assert start_from(network, tmp_path).fresh == 2
+    assert not torch.equal(network.head.weight, source.head.weight)
+
+
+def test_a_name_means_scratch_the_packaged_weights_or_a_folder(tmp_path):
+    assert start_named("scratch", "hardnet-small") is None
+    assert start_named("procedural", "hardnet-small") == packaged_start("hardnet-small")
+    assert start_named(str(tmp_path), "hardnet-small") == tmp_path
+    with pytest.raises(InputError, match="no procedural start weights are packaged for fc-hardnet-70: make them"):
+        start_named("procedural", "fc-hardnet-70")
+
+
+def test_the_packaged_weights_are_small_whole_and_fit():
+    folder = packaged_start("hardnet-small")
+    started = start_from(build("hardnet-small", 3, 4), folder)
+    card = json.loads((folder / "card.json").read_text())
+    assert started.fresh == 2
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 3e6
+    assert card["data"].startswith("procedural surfaces")
+    assert {"command", "commit", "sha256"} <= card.keys()
+
+
+def test_packaged_weights_with_one_byte_changed_are_refused(tmp_path):
+    folder = tmp_path / "weights"
+    shutil.copytree(packaged_start("hardnet-small"), folder)
+    data = bytearray((folder / "weights.safetensors").read_bytes())
+    data[-1] ^= 1
+    (folder / "weights.safetensors").write_bytes(data)
+    with pytest.raises(BundleError, match="was altered or damaged"):
+        start_from(build("hardnet-small", 1, 3), folder)

@@ -16,7 +16,7 @@ def pretrain(
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.")],
     network: Network = "hardnet-small",
     channels: Annotated[int, typer.Option("--channels", metavar="1|3", help="Gray starts RGB networks too.")] = 1,
-    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Of training.")] = 6000,
+    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Of training.")] = 3500,
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Tiles a step.")] = 32,
     size: Annotated[int, typer.Option("--size", metavar="PX", min=32, help="Side of a tile.")] = 96,
     learning_rate: Annotated[float, typer.Option("--learning-rate", metavar="RATE", help="The highest.")] = 0.002,

@@ -50,7 +50,7 @@ class PretrainSettings:
 
     network: str = "hardnet-small"
     channels: int = 1  # Gray weights start an RGB network too.
-    steps: int = 6000
+    steps: int = 3500  # Those of the packaged weights.
     batch: int = 32
     size_px: int = 96  # Many small tiles teach more than few large ones of as many pixels (docs/adr/0006).
     easy_until: float = 0.5  # Share of the steps in which the faintest defects are left out, fewer and fewer of them.

@@ -8,6 +8,7 @@ brings weights that were learned on procedural surfaces; `python -m blemish.segm
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -118,7 +119,9 @@ def pack_start(run: Path, folder: Path) -> Path:
         f"--batch {settings['batch']} --size {settings['size_px']} --precision {settings['precision']} "
         f"--seed {settings['seed']}"
     )
-    save_weights(folder, trained.network.half(), {**trained.card, "stored_as": "float16", "command": command})
+    began = json.loads((run / "run.json").read_text(encoding="utf-8"))["commit"]
+    made = {"command": command, "commit": began, "stored_as": "float16"}
+    save_weights(folder, trained.network.half(), {**trained.card, **made})
     return folder
 
 
