@@ -70,6 +70,8 @@ class Painter:
         defect_network, background_network: see `Network`.
     """
 
+    multiple = 1  # Any size is painted as it is: only crops are padded.
+
     def __init__(
         self,
         taxonomy: Taxonomy,

@@ -22,13 +22,14 @@ def paint_any_size(
     seeds: Sequence[int],
     backgrounds: UInt8 | None = None,
     *,
-    multiple: int = MULTIPLE,
+    multiple: int | None = None,
 ) -> UInt8:
     """As `Generator.paint`, for a height and width that are no multiples of the network's stride.
 
     Args:
         label_maps: N label maps of one size, any.
         backgrounds: uint8 N H W C.
+        multiple: of the sizes that it takes; None = its attribute `multiple`, 16 where it has none.
 
     Returns:
         uint8 N H W C.
@@ -36,14 +37,14 @@ def paint_any_size(
     Raises:
         InputError: the generator gave pictures of another size or type.
     """
-    whole = _whole(label_maps, multiple)
+    whole = _whole(label_maps, multiple or _multiple_of(generator))
     beneath = None if backgrounds is None else np.stack([cut(picture, whole) for picture in backgrounds])
     pictures = generator.paint(_padded(label_maps, whole), seeds, beneath)
     return _cropped(pictures, generator, label_maps, whole)
 
 
 def backgrounds_any_size(
-    generator: Generator, label_maps: Sequence[LabelMap], seeds: Sequence[int], *, multiple: int = MULTIPLE
+    generator: Generator, label_maps: Sequence[LabelMap], seeds: Sequence[int], *, multiple: int | None = None
 ) -> UInt8 | None:
     """What lies beneath the pictures that `paint_any_size` gives without backgrounds, uint8 N H W C.
 
@@ -53,8 +54,12 @@ def backgrounds_any_size(
     make = getattr(generator, "backgrounds", None)
     if make is None:
         return None
-    whole = _whole(label_maps, multiple)
+    whole = _whole(label_maps, multiple or _multiple_of(generator))
     return _cropped(make(_padded(label_maps, whole), seeds), generator, label_maps, whole)
+
+
+def _multiple_of(generator: Generator) -> int:
+    return int(getattr(generator, "multiple", MULTIPLE))
 
 
 def _whole(label_maps: Sequence[LabelMap], multiple: int) -> Box:

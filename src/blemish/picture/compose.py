@@ -15,6 +15,7 @@ from blemish.core.taxonomy import IGNORE
 
 GRAIN_SIGMA_PX = 3.0  # Finer than this is grain, coarser is lighting.
 _GRAIN_GAIN = (0.5, 2.0)
+_GRAIN_LIMIT = 4.5  # Times the median of its absolute values: three deviations of Gaussian grain.
 
 
 def defect_mask(label_map: LabelMap) -> Bool:
@@ -87,7 +88,7 @@ def nearest_class(defect: UInt8, edge: Float32) -> UInt8:
 
 
 def without_defect(picture: Picture, hole: Bool, grain_of: Picture) -> Picture:
-    """The picture with a hole closed: its own lighting, continued smoothly into the hole, with the grain of another.
+    """The picture with a hole closed: its own lighting, continued smoothly into it, and its own grain from beside it.
 
     This is the surface that a generator learns to paint a real defect on; in synthesis a real clean picture takes its
     place.
@@ -95,7 +96,7 @@ def without_defect(picture: Picture, hole: Bool, grain_of: Picture) -> Picture:
     Args:
         picture: uint8 H W C.
         hole: bool H W: the defect and what its edge reaches.
-        grain_of: uint8 H W C, a picture (or area) without a defect.
+        grain_of: uint8 H W C, a picture or area without a defect, for the grain where the own one does not reach.
 
     Returns:
         uint8 H W C, the picture's own bytes outside the hole.
@@ -105,7 +106,7 @@ def without_defect(picture: Picture, hole: Bool, grain_of: Picture) -> Picture:
     smooth = _continued(picture.astype(np.float32), hole)
     smooth = np.where(hole[:, :, None], _blurred(smooth), smooth)
     grain = grain_of - _blurred(grain_of.astype(np.float32))
-    filled = smooth + grain * _grain_gain(picture, hole, grain)
+    filled = smooth + _own_grain(picture, hole, (grain * _grain_gain(picture, hole, grain)).astype(np.float32))
     result: Picture = np.where(hole[:, :, None], np.clip(np.rint(filled), 0, 255), picture).astype(np.uint8)
     return result
 
@@ -113,6 +114,21 @@ def without_defect(picture: Picture, hole: Bool, grain_of: Picture) -> Picture:
 def _blurred(picture: Float32) -> Float32:
     soft = cv2.GaussianBlur(picture, (0, 0), GRAIN_SIGMA_PX)
     return soft.reshape(picture.shape).astype(np.float32)
+
+
+def _own_grain(picture: Picture, hole: Bool, other: Float32) -> Float32:
+    """The picture's grain moved into the hole from beside it; `other` where the hole covers that place too."""
+    own = picture - _blurred(picture.astype(np.float32))
+    # The blur spreads the defect: grain is taken from a little away from it.
+    unclean = cv2.dilate(hole.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    if (~unclean).any():  # An edge or a line of the surface is no grain: it must not be seen twice.
+        limit = _GRAIN_LIMIT * float(np.median(np.abs(own[~unclean])))
+        own = np.clip(own, -limit, limit)
+    height, width = hole.shape
+    shifts = [(y, x) for y in (-height // 3, 0, height // 3) for x in (-width // 3, 0, width // 3) if (y, x) != (0, 0)]
+    best = min(shifts, key=lambda shift: int((np.roll(unclean, shift, (0, 1)) & hole).sum()))
+    moved, taken = np.roll(own, best, (0, 1)), np.roll(unclean, best, (0, 1))
+    return np.where(taken[:, :, None], other, moved).astype(np.float32)
 
 
 def _grain_gain(picture: Picture, hole: Bool, grain: Float32) -> float:

@@ -14,10 +14,10 @@ SIZE_STRIDE = 16
 class ComposedWeights:
     """How much each loss counts (docs/adr/0011)."""
 
-    reconstruction: float = 10.0
-    fine_detail: float = 10.0
-    grain: float = 5.0
-    adversarial: float = 1.0
+    reconstruction: float = 20.0
+    fine_detail: float = 20.0
+    grain: float = 10.0
+    adversarial: float = 0.5  # At 1.0 blowholes came out 1.8 times as strong as real ones.
     features: float = 2.0  # Of the discriminator, between a real defect and its reconstruction.
     code: float = 1.0  # A painted defect must say the code that it was painted from.
     code_prior: float = 0.02
@@ -45,13 +45,13 @@ class ComposedSettings:
     """
 
     preset: str = "default"
-    steps: int | None = 2000
+    steps: int | None = 1200
     epochs: float | None = None  # Train tiles drawn, over their number; instead of `steps`.
-    batch: int = 6
-    size_px: int = 96  # Of the crops round defects; the last ones are twice as large.
-    width: int = 16
+    batch: int = 8
+    size_px: int = 64  # Of the crops round defects; the last ones are twice as large.
+    width: int = 12
     ring_px: int = 6
-    learning_rates: tuple[float, ...] = (0.0005, 0.0001)  # The next one is used where the one before diverged.
+    learning_rates: tuple[float, ...] = (0.001, 0.0002)  # The next one is used where the one before diverged.
     adam_betas: tuple[float, float] = (0.5, 0.99)
     half_life_tiles: float = 1_500.0  # Of the moving average, in tiles seen.
     whole_frac: float = 0.1  # Share of the steps, the last ones, on crops twice as large.
@@ -79,7 +79,7 @@ class ComposedSettings:
         """Steps of training on so many tiles."""
         if self.epochs is not None:
             return max(1, round(self.epochs * tiles / self.batch))
-        return self.steps or 2000
+        return self.steps or 1200
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
