@@ -161,7 +161,7 @@ class Gate:
                     yield Rejection("visible", seen.index, change, least, text)
             value, limit = contrast(seen.picture, mask, ring), self.real[seen.index].contrast_limit
             if limit is not None and value < limit:  # NaN, too little surface to tell, is not under it.
-                text = f"{name} has a contrast of {value:.2f}: 95 % of the real ones have {limit:.2f} or more"
+                text = f"{name} has a contrast of {value:.3f}: 95 % of the real ones have {limit:.3f} or more"
                 yield Rejection("visible", seen.index, value, limit, text)
 
     def _beyond(self, candidate: Candidate) -> Iterator[Rejection]:
