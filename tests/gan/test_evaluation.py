@@ -334,20 +334,30 @@ def test_what_cannot_be_compared_is_refused(good, real, tmp_path):
         Material(good, real, val, [])
 
 
-def test_the_same_seed_gives_the_same_figures(judged_good, good, real):
-    assert evaluate(material(good, real), cache(), Settings()).figures == judged_good.figures
+def test_the_same_seed_gives_the_same_figures_and_another_seed_others(good, real):
+    one, again, other = (
+        evaluate(material(good, real), cache(), Settings(crops_per_class=12, tiles_per_class=12, seed=seed)).figures
+        for seed in (0, 0, 1)
+    )
+    assert one == again
+    assert one["crops"] != other["crops"]
 
 
 def test_the_command_writes_report_and_json_and_refuses_a_strange_folder(good, real, tmp_path, monkeypatch):
     from blemish.cli import gan_evaluate
 
     monkeypatch.setattr(gan_evaluate, "_network", lambda inception, on: cache().network)
-    words = ["gan", "evaluate", str(good.folder), "--dataset", str(real.folder), "--crops", "20", "--json"]
-    for _ in range(2):  # The second goes on with the first one's features.
-        done = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "out")])
-        assert done.exit_code == 0, done.output
-        assert json.loads(done.stdout)["data"]["synthetic"]["presets"] == ["test"]
-    assert (tmp_path / "out" / "index.html").is_file()
+    words = ["gan", "evaluate", str(good.folder), "--dataset", str(real.folder), "--crops", "12", "--json"]
+    (tmp_path / "out" / "features").mkdir(parents=True)  # Of an evaluation that was stopped: it goes on there.
+    done = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["data"]["synthetic"]["presets"] == ["test"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "evaluation.json",
+        "features",
+        "index.html",
+        "sheets",
+    }
     (tmp_path / "mine").mkdir()
     refused = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "mine")])
     assert (refused.exit_code, "holds no evaluation" in refused.output) == (2, True)
