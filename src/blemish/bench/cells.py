@@ -14,7 +14,7 @@ from blemish.bench.judging import judge
 from blemish.bench.kept import read_or_make
 from blemish.bench.rungs import MORE_REAL, SETS, TRAINING, training_of
 from blemish.bench.scale import Scale, key_of
-from blemish.bench.start import start_hash, start_of
+from blemish.bench.start import device, start_hash, start_of
 from blemish.bench.synthetic_sets import SyntheticSet
 from blemish.bench.views import View
 from blemish.core.errors import InputError
@@ -108,7 +108,7 @@ class Cell:
             resume=True,
             start=start_of(self.scale),
         )
-        found = judge(TorchSegmenter.load(run), view, view.select(self.view.judged))
+        found = judge(TorchSegmenter.load(run, device=device()), view, view.select(self.view.judged))
         for used_up in ("checkpoint", "tensorboard"):
             shutil.rmtree(run / used_up, ignore_errors=True)
         return {

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import torch
-
+from blemish.bench.start import device
 from blemish.core.protocols import Generator
 from blemish.core.records import Split
 from blemish.data.dataset import Dataset
@@ -48,7 +47,7 @@ def fill_up(
         real_backgrounds: put the generated defects on real clean tiles, not on generated backgrounds (the paper).
         gate: made for the generator and the classes that are drawn; None = every tile is admitted.
     """
-    generator = load_generator(run, "cuda" if torch.cuda.is_available() else "cpu")
+    generator = load_generator(run, device())
     plan = plan_per_class(dataset.records, dataset.taxonomy, per_class, seed=seed)
     defects = sorted({index for item in plan.items for index in item.classes})
     bank = build_bank(dataset, defects, real_backgrounds=real_backgrounds)

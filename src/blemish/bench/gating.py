@@ -13,7 +13,7 @@ from typing import Any
 
 from blemish.bench.rungs import training_of
 from blemish.bench.scale import Scale, key_of
-from blemish.bench.start import start_hash, start_of
+from blemish.bench.start import device, start_hash, start_of
 from blemish.bench.views import with_records
 from blemish.core.protocols import Generator
 from blemish.core.records import Split
@@ -62,7 +62,7 @@ def gate_for(learned: Dataset, generator: Generator, defects: Sequence[int], fou
         learned.taxonomy,
         measure_real(learned, defects),
         ring_px=getattr(generator, "ring_px", None),
-        segmenter=TorchSegmenter.load(run),
+        segmenter=TorchSegmenter.load(run, device=device()),
         thresholds=found.thresholds,
         segmenter_hash=str(_card(run)["sha256"][WEIGHTS]),
     )

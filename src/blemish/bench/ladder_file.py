@@ -1,6 +1,6 @@
 """The result of a ladder: one JSON file with two halves, `selection` and `published`, each with its own provenance.
 
-A run writes its own half and leaves the other as it is. Cells of an earlier run of the same scale stay in the selection
+A run writes its own half and leaves the other as it is. Cells of an earlier run of the same scale stay in their
 half, so that a ladder can be climbed in several goes.
 """
 
@@ -127,7 +127,8 @@ def _still_standing(half: Half, before: Half | None) -> Half:
 
 def published_half(dataset: Dataset, plan: LadderPlan, climbed: Climbed, selection: Half, before: Half | None) -> Half:
     """What is only told: the same figures on the test split, and the gain of the pair that the selection chose."""
-    cells, classes = _in_order(climbed.cells), list(dataset.taxonomy.defect_names)
+    earlier = earlier_cells(dataset, plan, before, climbed)
+    cells, classes = _in_order([*earlier, *climbed.cells]), list(dataset.taxonomy.defect_names)
     chosen = selection.get("gain")
     there = chosen is not None and {chosen["of"], chosen["over"]} <= set(_rungs(cells))
     seen = set(before["seen"]) if before else set()

@@ -46,14 +46,18 @@ def make_all(tasks: Sequence[Task], dataset: Dataset, work: Path, *, jobs: int, 
         raise InputError(f"--jobs must be 1 or more, got {jobs}")
     missing = [task for task in tasks if not task.is_there(dataset, work)]
     bar.update(len(tasks) - len(missing))
-    if jobs == 1:
-        for task in missing:
-            bar.set_postfix_str(task.label)
-            do(json.loads(to_line(task, dataset.folder, work)))
-            bar.update()
-    else:
-        _make_beside(missing, dataset, work, jobs, bar)
+    try:
+        (_make_here if jobs == 1 else _make_beside)(missing, dataset, work, jobs, bar)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"stopped: what is done is kept in {work}; the same command goes on with it") from None
     return len(missing)
+
+
+def _make_here(tasks: Sequence[Task], dataset: Dataset, work: Path, _: int, bar: tqdm[None]) -> None:
+    for task in tasks:
+        bar.set_postfix_str(task.label)
+        do(json.loads(to_line(task, dataset.folder, work)))
+        bar.update()
 
 
 class _Workers:

@@ -1,13 +1,20 @@
-"""The start weights of a scale."""
+"""Where a cell's networks begin, and where they run."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from blemish.bench.scale import Scale
 from blemish.segment.model import WEIGHTS_FOLDER
 from blemish.segment.start import start_named
 from blemish.train.checkpoint import CARD, WEIGHTS, load_weights
+
+
+def device() -> str:
+    """`cuda` where there is one, else `cpu`: of judging, gating and generating, as training chooses for itself."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def start_of(scale: Scale) -> Path | None:

@@ -95,12 +95,13 @@ def _gain(gain: Gain, y: float, top: float) -> str:
 
 
 def _axis(low: float, high: float, rows: int) -> str:
-    parts, bottom = [], _TOP + _ROW * rows
+    parts, bottom, decimals = [], _TOP + _ROW * rows, 2 if high - low > 0.2 else 3
     for step in range(5):
         value = low + (high - low) * step / 4
         x = _x(value, low, high)
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{bottom}" class="grid"/>')
-        parts.append(_text(x, bottom + 16, f"{value:.2f}" if low == 0 else f"{value:+.2f}", "middle", small=True))
+        shown = f"{value:.{decimals}f}" if low == 0 else f"{value:+.{decimals}f}"
+        parts.append(_text(x, bottom + 16, shown, "middle", small=True))
     return "".join(parts)
 
 
