@@ -6,20 +6,17 @@ to be done differently on the line. Its sizes are open; H and W are multiples of
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import openvino as ov
 
-from blemish.bundle.card import Card, Precision, read_card, write_card
+from blemish.bundle.card import Card, Precision, read_card
+from blemish.bundle.files import checked_files, first_line, loaded_network, plainly_named, write_networks
 from blemish.core.arrays import Float32, UInt8
 from blemish.core.errors import BundleError, InputError
 from blemish.core.records import Box
@@ -51,11 +48,7 @@ class Bundle:
             'a64f28d1'
         """
         card = read_card(folder)
-        files = {name: _checked_bytes(folder / name, digest) for name, digest in card.files.items()}
-        for name in (NETWORK, WEIGHTS):
-            if name not in files:
-                raise BundleError(f"{folder} has no {name} on its card: export the bundle again")
-        return cls(folder, card, MappingProxyType(files))
+        return cls(folder, card, checked_files(folder, card.files, needed=(NETWORK, WEIGHTS)))
 
     @property
     def hash(self) -> str:
@@ -88,7 +81,7 @@ class BundleSegmenter:
         try:
             self._compiled_for(self.card.tile_px, self.card.tile_px)
         except RuntimeError as error:
-            raise BundleError(f"{bundle.folder}: OpenVINO cannot run its network ({_first_line(error)})") from error
+            raise BundleError(f"{bundle.folder}: OpenVINO cannot run its network ({first_line(error)})") from error
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -160,20 +153,8 @@ def write_bundle(out: Path, network: ov.Model, card: Card) -> Card:
     Raises:
         BundleError: the folder is there already.
     """
-    if out.exists():
-        raise BundleError(f"{out} is there already and a bundle is never changed: choose another --out")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{out.name}.unfinished-", dir=out.parent))
-    try:
-        ov.serialize(_plainly_named(network), str(work / NETWORK), str(work / WEIGHTS))
-        digests = {name: _digest((work / name).read_bytes()) for name in (NETWORK, WEIGHTS)}
-        finished = card.model_copy(update={"files": digests})
-        write_card(work, finished)
-        work.chmod(0o755)
-        work.rename(out)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return finished
+    named = plainly_named(network, inputs=("pictures",), output="probabilities", name="inspector")
+    return write_networks(out, {Path(NETWORK).stem: named}, card)
 
 
 @cache
@@ -192,27 +173,8 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _plainly_named(network: ov.Model) -> ov.Model:
-    """A copy whose layers are numbered from 0, not from a counter of the process: equal networks give equal bytes."""
-    copy = network.clone()
-    for place, layer in enumerate(copy.get_ordered_ops()):
-        layer.set_friendly_name(f"{layer.get_type_name()}-{place}")
-        notes = layer.get_rt_info()
-        for key in [key for key in notes if key.startswith("fused_names")]:
-            del notes[key]
-        for output in layer.outputs():
-            output.get_tensor().set_names(set())
-    for tensor, name in ((copy.input(0).get_tensor(), "pictures"), (copy.output(0).get_tensor(), "probabilities")):
-        tensor.set_names({name})
-    copy.set_friendly_name("inspector")
-    return copy
-
-
 def _loaded(core: ov.Core, bundle: Bundle) -> ov.Model:
-    try:
-        network = core.read_model(bundle.files[NETWORK], bundle.files[WEIGHTS])
-    except RuntimeError as error:
-        raise BundleError(f"{bundle.folder}: OpenVINO cannot read its network ({_first_line(error)})") from error
+    network = loaded_network(core, bundle.folder, bundle.files, Path(NETWORK).stem)
     planes = len(bundle.card.taxonomy.defects) + 1
     wanted_in, wanted_out = f"[?,?,?,{bundle.card.channels}]", f"{planes} planes"
     shape_in, shape_out = network.input(0).partial_shape, network.output(0).partial_shape
@@ -224,28 +186,6 @@ def _loaded(core: ov.Core, bundle: Bundle) -> ov.Model:
             f"the network has input {shape_in} and output {shape_out}: export it again"
         )
     return network
-
-
-def _checked_bytes(path: Path, digest: str) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"cannot read {path} ({error.strerror or error}): copy or export the bundle again") from error
-    found = _digest(data)
-    if found != digest:
-        raise BundleError(
-            f"{path} was altered or damaged: its card says SHA-256 {digest[:12]}..., the file has {found[:12]}...: "
-            f"copy or export the bundle again"
-        )
-    return data
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _up(length: int, stride: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -31,6 +31,8 @@ CARD = "card.json"
 NORMALISATION: Final = "uint8 0..255 in, scaled inside the network"
 DEFAULT_THRESHOLD = 0.5
 MOST_CARD_BYTES = 4_000_000  # A card is a few KB; anything near this is not one.
+_MADE_WITH = {"inspector": "segment export", "generator": "gan export"}
+_A_KIND = {"inspector": "an inspector", "generator": "a generator"}
 
 Scalar = float | int | str | bool | None
 Precision = Literal["f32", "bf16"]
@@ -53,14 +55,29 @@ def _plain_name(name: str) -> str:
 
 FileName = Annotated[str, AfterValidator(_plain_name)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+TaxonomyField = Annotated[Taxonomy, PlainValidator(_taxonomy), PlainSerializer(lambda t: t.to_dict())]
 Probability = Annotated[float, Field(gt=0, le=1)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Values from outside: unknown keys are refused, nothing is converted, nothing can be changed afterwards."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
 
 
-class Parity(_Strict):
+class BundleCard(Strict):
+    """What the cards of all kinds of bundle share. Each has `format`, `kind` and `files`."""
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over the card's contents, hence over every file's hash: the bundle's name."""
+        return _digest(self.model_dump(mode="json"))
+
+
+C = TypeVar("C", bound=BundleCard)
+
+
+class Parity(Strict):
     """How far the exported network's answers were from the one it was made from, measured when it was exported."""
 
     pictures: str  # What was compared: "6 tiles of <data set>" or "6 seeded random pictures".
@@ -71,7 +88,7 @@ class Parity(_Strict):
     argmax_agreement: float = Field(ge=0, le=1)  # Share of decided pixels with the same class.
 
 
-class Card(_Strict):
+class Card(BundleCard):
     """The card of an inspector's bundle.
 
     Tiles are uint8 N H W C; the network scales them itself and answers with probabilities N K+1 H W.
@@ -80,7 +97,7 @@ class Card(_Strict):
     format: Literal[1] = FORMAT
     kind: Literal["inspector"] = "inspector"
     architecture: str
-    taxonomy: Annotated[Taxonomy, PlainValidator(_taxonomy), PlainSerializer(lambda t: t.to_dict())]
+    taxonomy: TaxonomyField
     channels: Literal[1, 3]
     tile_px: int = Field(gt=0)
     overlap_px: int = Field(ge=0)  # The least overlap of neighbouring tiles.
@@ -116,11 +133,6 @@ class Card(_Strict):
         """The value range that `picture.normalise.to_8_bit` takes; None = the sources were 8-bit."""
         return None if self.value_range is None else (self.value_range[0], self.value_range[1])
 
-    @property
-    def hash(self) -> str:
-        """SHA-256 over the card's contents, hence over every file's hash: the bundle's name."""
-        return _digest(self.model_dump(mode="json"))
-
 
 def default_thresholds(taxonomy: Taxonomy) -> dict[str, float]:
     """One half for every class."""
@@ -132,46 +144,54 @@ def least_sizes(taxonomy: Taxonomy) -> dict[str, int]:
     return {defect.code: defect.least_size_px for defect in taxonomy.defects}
 
 
-def write_card(folder: Path, card: Card) -> None:
+def write_card(folder: Path, card: BundleCard) -> None:
     """Write `card.json` with its own hash."""
     values = {"hash": card.hash, **card.model_dump(mode="json")}
     write_bytes(folder / CARD, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def read_card(folder: Path) -> Card:
-    """Read and check `card.json`.
+    """Read and check an inspector's `card.json`: see `read_card_of`."""
+    return read_card_of(Card, folder)
+
+
+def read_card_of(model: type[C], folder: Path) -> C:
+    """Read and check `card.json` of one kind of bundle.
+
+    Args:
+        model: the kind's card.
 
     Raises:
         BundleError: not there, not JSON, altered since it was written, of another kind or format, an unknown key, a
             value out of its range.
     """
-    path = folder / CARD
+    path, kind = folder / CARD, model.model_fields["kind"].default
     try:
         if path.stat().st_size > MOST_CARD_BYTES:
             raise BundleError(f"{path} is larger than {MOST_CARD_BYTES} bytes: it is not a card")
         values = json.loads(path.read_bytes())
     except OSError as error:
-        raise BundleError(f"{folder} is not a bundle (no readable {CARD}): make one with segment export") from error
+        raise BundleError(f"{folder} is not a bundle (no readable {CARD}): make one with {_MADE_WITH[kind]}") from error
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} is not JSON ({error}): export the bundle again") from error
     if not isinstance(values, dict):
         raise BundleError(f"{path} must hold one JSON object: export the bundle again")
-    return _checked(values, path)
+    return _checked(model, kind, values, path)
 
 
-def _checked(values: dict[str, Any], path: Path) -> Card:
-    if values.get("kind") != "inspector":
-        raise BundleError(f"{path} is a bundle of kind {values.get('kind')!r}, expected an inspector")
+def _checked(model: type[C], kind: str, values: dict[str, Any], path: Path) -> C:
+    if values.get("kind") != kind:
+        raise BundleError(f"{path} is a bundle of kind {values.get('kind')!r}, expected {_A_KIND[kind]}")
     if values.get("format") != FORMAT:
         raise BundleError(f"{path} has format {values.get('format')!r}, this version reads {FORMAT}: export it again")
     written = values.pop("hash", None)
     try:
-        card = Card.model_validate(values)
+        card = model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(key) for key in first["loc"]) or "card"
         raise BundleError(f"{path}: {place}: {first['msg']}: export the bundle again") from error
-    if not card.files:
+    if not values.get("files"):
         raise BundleError(f"{path} lists no file: export the bundle again")
     if written != card.hash:
         raise BundleError(f"{path} was changed after it was written (its hash does not match): export it again")

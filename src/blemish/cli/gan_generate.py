@@ -13,6 +13,7 @@ from blemish.cli.console import guarded, say, show
 from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
+    from blemish.bundle.generator import BundlePainter
     from blemish.core.protocols import Generator, Segmenter
     from blemish.core.taxonomy import Taxonomy
     from blemish.data.dataset import Dataset
@@ -28,7 +29,7 @@ _GATE = "The quality gate"
 
 @guarded
 def generate(
-    run: Path = typer.Argument(..., metavar="RUN", help="A folder of gan train."),
+    run: Path = typer.Argument(..., metavar="RUN|BUNDLE", help="A folder of gan train, or of gan export."),
     out: Path | None = typer.Option(None, metavar="DIR|PNG", help="The synthetic data set, or the painted picture."),
     dataset: Path | None = typer.Option(
         None, metavar="DATASET", help="Shapes, places and backgrounds come from its train split.", rich_help_panel=_FILL
@@ -217,7 +218,14 @@ def _plan(
     raise InputError("give --per-class N, or --tiles N with --class NAME")
 
 
-def _generator(run: Path, device: str) -> TorchGenerator | ComposedTorchGenerator:
+def _generator(run: Path, device: str) -> TorchGenerator | ComposedTorchGenerator | BundlePainter:
+    """Of a run, or of a generator's bundle, which needs no torch."""
+    from blemish.bundle.generator import GeneratorBundle, is_generator_bundle
+
+    if is_generator_bundle(run):
+        if device not in ("auto", "cpu"):
+            raise InputError(f"{run} is a bundle and draws on the CPU: leave --device {device} out")
+        return GeneratorBundle.open(run).painter()
     from blemish.gan.model import load_generator
 
     return load_generator(run, _chosen(device))

@@ -15,6 +15,7 @@ from blemish.cli import (
     demo,
     gan,
     gan_evaluate,
+    gan_export,
     gan_generate,
     inspect,
     segment,
@@ -50,6 +51,7 @@ gan_group.command("describe")(gan.describe)
 gan_group.command("train")(gan.train)
 gan_group.command("generate")(gan_generate.generate)
 gan_group.command("evaluate")(gan_evaluate.evaluate)
+gan_group.command("export")(gan_export.export)
 
 segment_group = _group("Train, judge and export the inspector.")
 segment_group.command("describe")(segment.describe)

@@ -50,7 +50,7 @@ def export(
     card = export_run(
         run,
         out=out,
-        precision=_precision(precision),
+        precision=bundle_precision(precision),
         tolerance=tolerance,
         tiles=tiles,
         tile_px=tile,
@@ -66,7 +66,7 @@ def export(
     show(values, text, as_json)
 
 
-def _precision(text: str) -> Precision:
+def bundle_precision(text: str) -> Precision:
     if text == "f32":
         return "f32"
     if text == "bf16":

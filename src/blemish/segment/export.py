@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,6 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import torch
-from openvino.frontend import FrontEndManager
-from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 from torch import Tensor, nn
 
 from blemish import __version__
@@ -29,6 +26,7 @@ from blemish.core.seeds import rng
 from blemish.core.taxonomy import Taxonomy
 from blemish.picture.tiling import plan_tiles
 from blemish.segment.model import TorchSegmenter, to_input
+from blemish.train.trace import traced
 
 # Largest difference of a probability in float32, where only the order of sums differs; mean difference in bfloat16,
 # which has 8 bits of precision, besides the share of decided pixels that must keep their class.
@@ -116,12 +114,12 @@ def export_module(
         }
     )
     frozen = _Frozen(network).eval()
-    traced = to_openvino(frozen, channels, stride)
+    model = to_openvino(frozen, channels, stride)
     compared = [tiles or random_tiles(RANDOM_TILES, channels, tile_px, tile_px)]
     compared.append(random_tiles(1, channels, 3 * stride, stride))  # Neither height nor width of the trace's example.
-    parity = _measured(frozen, traced, draft, compared, tolerance or TOLERANCES[precision])
+    parity = _measured(frozen, model, draft, compared, tolerance or TOLERANCES[precision])
     _refuse_unlike(parity, precision)
-    return write_bundle(out, traced, draft.model_copy(update={"parity": parity}))
+    return write_bundle(out, model, draft.model_copy(update={"parity": parity}))
 
 
 def export_run(
@@ -166,21 +164,9 @@ def export_run(
 
 
 def to_openvino(frozen: nn.Module, channels: int, stride: int) -> ov.Model:
-    """The network as OpenVINO's, with open sizes.
-
-    OpenVINO's own `convert_model` does the same, but reports each use over the network. Tracing takes 1.4 s for
-    FC-HarDNet-70; `torch.export` takes 19 s to the same answers.
-    """
+    """The network as OpenVINO's, with open sizes."""
     example = torch.zeros((1, 2 * stride, 3 * stride, channels), dtype=torch.uint8)
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.filterwarnings("ignore", message="Converting a tensor to a Python")  # Sizes: compared afterwards.
-        warnings.filterwarnings("ignore", message=".*torch.jit")
-        traced = torch.jit.trace(frozen, example, check_trace=False)  # type: ignore[no-untyped-call]
-        decoder = TorchScriptPythonDecoder(traced)
-        frontend = FrontEndManager().load_by_framework("pytorch")
-        model = frontend.convert(frontend.load(decoder))
-    model.reshape(ov.PartialShape([-1, -1, -1, channels]))
-    return model
+    return traced(frozen, [example], [[-1, -1, -1, channels]])
 
 
 def random_tiles(count: int, channels: int, height: int, width: int) -> Tiles:
@@ -202,11 +188,11 @@ def _random_picture(index: int, size_hw: tuple[int, int], channels: int) -> UInt
     return picture
 
 
-def _measured(frozen: nn.Module, traced: ov.Model, draft: Card, compared: Sequence[Tiles], tolerance: float) -> Parity:
+def _measured(frozen: nn.Module, model: ov.Model, draft: Card, compared: Sequence[Tiles], tolerance: float) -> Parity:
     """Run both on the same pictures; the bundle is written to a temporary folder and opened as on the line."""
     work = Path(tempfile.mkdtemp(prefix="blemish-export-"))
     try:
-        write_bundle(work / "bundle", traced, draft)
+        write_bundle(work / "bundle", model, draft)
         exported = Bundle.open(work / "bundle").segmenter()
         differences = [_differences(frozen, exported, picture) for tiles in compared for picture in tiles.pictures]
     finally:
