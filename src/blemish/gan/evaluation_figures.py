@@ -18,7 +18,7 @@ from blemish.core.seeds import derive_seed
 from blemish.data.dataset import Dataset, Sample
 from blemish.gan.evaluation import Evaluation, Material
 from blemish.gan.evaluation_crops import Cutter, places_on
-from blemish.gan.evaluation_pixels import defects_of, drawn_apart, paint_one
+from blemish.gan.evaluation_pixels import defects_of, drawn_apart, drawn_often
 from blemish.gan.sheets import grid, outline, scaled
 from blemish.picture.labels import label_picture
 from blemish.picture.normalise import to_channels
@@ -70,9 +70,9 @@ def label_drawn(generator: Generator, material: Material, background: TileRecord
         sample = _shown(material, index)
         if sample is None or (beneath is not None and beneath.shape != sample.picture.shape):
             continue
-        pictures = [paint_one(generator, sample.label_map, seed, beneath) for seed in range(DRAWN)]
+        pictures = drawn_often(generator, sample.label_map, DRAWN, beneath)
         cells = _round_defect(sample, index, [_label(sample, material.real), *pictures])
-        found.append(Drawn(name, grid(cells, 9), drawn_apart(generator, sample.label_map)))
+        found.append(Drawn(name, grid(cells, 9), drawn_apart(pictures, sample.label_map)))
     return found
 
 

@@ -130,23 +130,34 @@ def likeness(generator: Generator, real: Dataset, records: Sequence[TileRecord],
 
 
 def same_label(generator: Generator, real: Dataset, records: Sequence[TileRecord]) -> dict[str, Any]:
-    """How much pictures of one label differ from seed to seed inside the mask: mean gray levels over pairs of 8.
+    """How much pictures of one label on one background differ inside the mask: mean gray levels over pairs of 8 seeds.
 
     0 = the generator has one picture for a label, as the paper's has.
     """
     rows: dict[str, float | None] = {}
     for index, name in enumerate(real.taxonomy.defect_names, start=1):
         shown = sorted((r for r in records if index in r.classes), key=lambda r: -r.defect_px[index - 1])
-        values = [drawn_apart(generator, real.label_map(record)) for record in shown[:LABELS_A_CLASS]]
+        maps = [real.label_map(record) for record in shown[:LABELS_A_CLASS]]
+        values = [drawn_apart(drawn_often(generator, each, DRAWN), each) for each in maps]
         rows[name] = mean_of(values)
     return {"drawn": DRAWN, "classes": rows, "mean": mean_of([v for v in rows.values() if v is not None])}
 
 
-def drawn_apart(generator: Generator, label_map: LabelMap, drawn: int = DRAWN) -> float:
+def drawn_often(generator: Generator, label_map: LabelMap, count: int, background: UInt8 | None = None) -> list[UInt8]:
+    """One label with seeds 0 to count - 1, on one background: only the defects may differ.
+
+    Args:
+        background: None = what the generator paints for the label without its defects.
+    """
+    if background is None:
+        background = paint_one(generator, LabelMap(np.zeros_like(label_map.defect), label_map.background), 0)
+    return [paint_one(generator, label_map, seed, background) for seed in range(count)]
+
+
+def drawn_apart(pictures: Sequence[UInt8], label_map: LabelMap) -> float:
     """Mean absolute difference inside the mask between pictures of one label, in gray levels."""
     mask = defects_of(label_map)
-    pictures = [paint_one(generator, label_map, seed).astype(np.float32) for seed in range(drawn)]
-    return float(np.mean([np.abs(a - b)[mask].mean() for a, b in combinations(pictures, 2)]))
+    return float(np.mean([np.abs(a.astype(np.float32) - b)[mask].mean() for a, b in combinations(pictures, 2)]))
 
 
 def paint_one(generator: Generator, label_map: LabelMap, seed: int, background: UInt8 | None = None) -> UInt8:
