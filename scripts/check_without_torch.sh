@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Proves that the base install inspects without torch: a fresh environment, `pip install .`, `blemish inspect` on the
-# tiny bundle. Prints what came out; ends with 0 only if every step did as expected.
+# Proves that the base install inspects and draws without torch: a fresh environment, `pip install .`, `blemish inspect`
+# with the tiny inspector, `blemish gan generate` with the tiny generator. Prints what came out; ends with 0 only if
+# every step did as expected.
 #
 #     scripts/check_without_torch.sh [PYTHON]
 set -euo pipefail
@@ -18,6 +19,7 @@ if "$work/venv/bin/python" -c 'import torch' 2>/dev/null; then
     exit 1
 fi
 cp -r tests/fixtures/tiny-bundle "$work/bundle"
+cp -r tests/fixtures/tiny-generator "$work/generator"
 cd "$work"
 venv/bin/python - <<'PYTHON'
 import numpy as np
@@ -27,6 +29,9 @@ gray = np.random.default_rng(0).integers(110, 141, (150, 200), dtype=np.uint8)
 Image.fromarray(gray).save("good.png")
 gray[60:66, 30:90] = 0
 Image.fromarray(gray).save("bad.png")
+label = np.zeros((150, 200), np.uint8)
+label[60:72, 30:90] = 1
+Image.fromarray(label).save("label.png")
 PYTHON
 for expected in "good.png 0" "bad.png 1"; do
     read -r picture code <<<"$expected"
@@ -36,3 +41,14 @@ for expected in "good.png 0" "bad.png 1"; do
     test "$found" -eq "$code"
     test -s "out-$code/results.jsonl"
 done
+venv/bin/blemish gan generate generator --label label.png --background good.png --out drawn.png
+venv/bin/python - <<'PYTHON'
+import numpy as np
+from PIL import Image
+
+good, drawn = (np.asarray(Image.open(name)).astype(int) for name in ("good.png", "drawn.png"))
+inside, beyond = drawn[60:72, 30:90] - good[60:72, 30:90], np.abs(drawn - good)
+beyond[57:75, 27:93] = 0  # The label and what its soft edge reaches.
+print(f"blemish gan generate generator: {inside.mean():.0f} grey levels in the defect, {beyond.max()} beyond its edge")
+assert inside.mean() < -30 and beyond.max() == 0
+PYTHON

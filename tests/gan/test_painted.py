@@ -119,7 +119,11 @@ def test_the_preview_shows_label_and_picture_side_by_side(tmp_path, taxonomy):
 
 def test_the_command_writes_picture_label_and_preview(tmp_path, taxonomy):
     torch.manual_seed(0)
-    card = {"kind": "gan-generator", "architecture": {"width": 2, "channels": 1}, "taxonomy": taxonomy.to_dict()}
+    card = {
+        "kind": "gan-generator",
+        "architecture": {"name": "paper", "width": 2, "channels": 1},
+        "taxonomy": taxonomy.to_dict(),
+    }
     save_weights(tmp_path / "run" / "generator", PaperGenerator(2, 1), card)
     label = in_colours(tmp_path / "painted.png", taxonomy)
     words = [str(tmp_path / "run"), "--label", str(label), "--json"]

@@ -168,11 +168,12 @@ def _gate(wiring: _Wiring, source: Dataset, defects: list[int], generator: Gener
 def _segmenter(folder: Path, device: str) -> Segmenter:
     """A torch run on the device that paints; a bundle, or a baseline's file, where it always runs."""
     from blemish.cli.segment import load_segmenter
-    from blemish.segment.model import WEIGHTS_FOLDER, TorchSegmenter
 
-    if (folder / WEIGHTS_FOLDER).is_dir():
-        return TorchSegmenter.load(folder, device=_chosen(device))
-    return load_segmenter(folder)
+    if not (folder / "weights").is_dir():
+        return load_segmenter(folder)  # A bundle needs no torch.
+    from blemish.segment.model import TorchSegmenter
+
+    return TorchSegmenter.load(folder, device=_chosen(device))
 
 
 def _hash_of(segmenter: Path) -> str:
