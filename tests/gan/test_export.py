@@ -1,13 +1,17 @@
 """The default generator as a bundle: the same pictures as torch's, or a refusal."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from blemish.bundle.card import write_card
 from blemish.bundle.generator import GeneratorBundle
 from blemish.bundle.generator_card import read_generator_card
 from blemish.cli.gan_export import export
@@ -21,6 +25,18 @@ from blemish.gan.presets import preset
 from blemish.gan.training import TrainingPlan, train
 from blemish.train.checkpoint import save_weights
 
+WITHOUT_TORCH = """
+import sys
+
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "accelerate", "safetensors"):
+            raise ModuleNotFoundError(f"blocked: {name}")
+
+sys.meta_path.insert(0, NoTorch())
+from blemish.cli.main import run
+run()
+"""
 app = typer.Typer()
 app.command()(export)
 
@@ -77,6 +93,18 @@ def test_one_defect_is_drawn_again_through_the_bundle_while_the_rest_stays(bundl
     again = painter.paint_defects(label, [seeds[0], 999], clean)
     rows = np.flatnonzero((first != again).any(axis=(1, 2)))
     assert (len(rows) > 0, rows.min() > 20) == (True, True)
+
+
+def test_a_set_is_filled_up_with_a_bundle_where_torch_cannot_be_imported(bundle, small_set, tmp_path):
+    untold = Path(copytree(bundle, tmp_path / "bundle"))  # Of a generator that does not say how its classes came out.
+    write_card(untold, read_generator_card(bundle).model_copy(update={"classes": {}}))
+    words = ["gan", "generate", str(untold), "--dataset", str(small_set.folder), "--out", str(tmp_path / "made")]
+    words += ["--tiles", "3", "--class", "dot", "--background", "real", "--no-gate", "--json"]
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH, *words], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    made = Dataset(tmp_path / "made")
+    assert {record.generator for record in made.records} == {GeneratorBundle.open(untold).hash}
+    assert (len(made), {record.preset for record in made.records}) == (3, {"default"})
 
 
 def test_the_same_run_gives_the_same_bundle(run, bundle, tmp_path):
