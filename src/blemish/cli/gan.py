@@ -84,10 +84,12 @@ def train(
 ) -> None:
     """Train the GAN on the real tiles of a data set's train split.
 
-    `default` paints defects on real surfaces and composes them; `paper` is the paper's network. Where the preset's learning rate diverges, the next lower one starts anew; run.json and the generator's card say so.
+    `default` paints defects on real surfaces and composes them; `paper` is the paper's network. Where the preset's
+    learning rate diverges, the next lower one starts anew; run.json and the generator's card say so.
     """
     from blemish.data.dataset import Dataset
     from blemish.gan.draw import train_tiles
+    from blemish.gan.outcomes import read_outcomes, weak_words
     from blemish.gan.presets import preset as preset_of
     from blemish.gan.training import TrainingPlan, refuse_small_tiles
     from blemish.gan.training import train as train_gan
@@ -121,11 +123,15 @@ def train(
         say(f"learning rate {attempt['learning_rate']:g} diverged in step {attempt['step']}: {attempt['reason']}")
     if (doubt := trained.learning_rate["doubt"]) is not None:
         say(f"doubtful from step {doubt['step']}: {doubt['reason']}; look at the samples before you generate")
+    outcomes = read_outcomes(trained.generator)
+    for sentence in weak_words(outcomes).values():
+        say(sentence)
     values: dict[str, Any] = {
         "run": str(out),
         "generator": str(trained.generator),
         "tiles": tiles,
         "learning_rate": trained.learning_rate,
+        "classes": list(outcomes.values()),
         "seconds": round(trained.outcome.seconds, 1),
         "figures": trained.outcome.last_row,
     }

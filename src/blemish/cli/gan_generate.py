@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,7 @@ def generate(
         None, metavar="FILE", help="out-of-fold.json of segment out-of-fold, with --segmenter.", rich_help_panel=_GATE
     ),
     attempts: int = typer.Option(8, metavar="N", help="Of one tile, at most.", rich_help_panel=_GATE),
+    weak: bool = typer.Option(False, "--weak", help="Also draw classes that came out weak.", rich_help_panel=_GATE),
     label: Path | None = typer.Option(
         None, metavar="PNG", help="A label painted in the taxonomy's colours, or class indices.", rich_help_panel=_PAINT
     ),
@@ -91,7 +92,7 @@ def generate(
     folder = _required(out, "--out DIR")
     wiring = _Wiring(segmenter, thresholds) if gate else None
     _fill_up(
-        run, source, plan, folder, background == "real", seed, batch, resume, device, as_json, wiring, attempts
+        run, source, plan, folder, background == "real", seed, batch, resume, device, as_json, wiring, attempts, weak
     )  # fmt: skip
 
 
@@ -105,14 +106,16 @@ class _Wiring:
 
 def _fill_up(
     run: Path, source: Dataset, plan: Plan, out: Path, real: bool, seed: int, batch: int, resume: bool, device: str,
-    as_json: bool, wiring: _Wiring | None, attempts: int,
+    as_json: bool, wiring: _Wiring | None, attempts: int, weak: bool,
 ) -> None:  # fmt: skip
     from blemish.data.dataset import unfinished_work
     from blemish.gan.bank import build_bank
+    from blemish.gan.outcomes import outcomes_of, without_weak
     from blemish.gan.synthesis import Job, Provenance, RealPictures, check_agreement, knows_beneath, synthesise
 
     generator = _generator(run, device)
     check_agreement(generator, source)
+    plan, left_out = (plan, {}) if weak else without_weak(plan, outcomes_of(generator.card))
     say(plan.table())
     defects = sorted({index for item in plan.items for index in item.classes})
     bank = build_bank(source, defects, real_backgrounds=real)
@@ -128,6 +131,7 @@ def _fill_up(
     except KeyboardInterrupt:
         say(f"the finished tiles are kept in {', '.join(str(folder) for folder in unfinished_work(out))}")
         raise
+    made = replace(made, planned=made.planned + sum(left_out.values()), failed={**left_out, **made.failed})
     for reason, count in made.failed.items():
         say(f"{count} tiles not made: {reason}")
     values = {

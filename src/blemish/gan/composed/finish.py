@@ -20,13 +20,12 @@ from blemish.gan.composed.draw import CompositionDraw
 from blemish.gan.composed.networks import ComposedGenerator
 from blemish.gan.composed.settings import ComposedSettings
 from blemish.gan.composed.trainer import compose, scenes_of
+from blemish.gan.outcomes import WEAK, WEAK_DIVERSITY, WEAK_EXPLAINED
 from blemish.train.loader import stack
 
 LIGHTS = 64
 _LEAST_PX = 64  # Of a background class on a tile, for its lighting to be known.
 _JUDGED = 8  # Crops of a class.
-WEAK_EXPLAINED = 0.1  # A class of whose real defects the branch cannot rebuild even this share from their codes,
-WEAK_DIVERSITY = 0.02  # or whose draws differ from each other less than this share of a defect, did not come out.
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def class_outcomes(
             explained, contrast, diversity = _judge(generator, dataset, of_class, index, settings)
             weak = explained < WEAK_EXPLAINED or (settings.parts.codes and diversity < WEAK_DIVERSITY)
             groups = len({record.group for record in of_class})
-            state = "weak" if weak else "learned"
+            state = WEAK if weak else "learned"
             outcomes.append(ClassOutcome(name, len(of_class), groups, explained, contrast, diversity, state))
     return outcomes
 

@@ -1,0 +1,83 @@
+"""The collapse monitor's word, read from a generator's card: which classes came out, and what to do about the others.
+
+The monitor itself judges at the end of a training of the default preset (`gan.composed.finish`, docs/adr/0011).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from blemish.bundle.generator_card import GeneratorCard
+from blemish.core.errors import InputError
+from blemish.gan.plan import Plan
+
+WEAK = "weak"
+WEAK_EXPLAINED = 0.1  # A class of whose real defects the branch cannot rebuild even this share from their codes,
+WEAK_DIVERSITY = 0.02  # or whose draws differ from each other less than this share of a defect, did not come out.
+_ADVICE = "leave it to copy-paste, or train longer"
+
+
+def outcomes_of(card: Mapping[str, Any] | GeneratorCard) -> dict[str, dict[str, Any]]:
+    """By class name what the monitor measured; nothing for a generator that has no monitor (the paper's).
+
+    Args:
+        card: of a training run, whose classes are rows with figures, or of a bundle, which has states by class code.
+    """
+    if isinstance(card, GeneratorCard):
+        named = {defect.code: defect.name for defect in card.taxonomy.defects}
+        return {named[code]: {"name": named[code], "state": state} for code, state in card.classes.items()}
+    return {str(row["name"]): dict(row) for row in card.get("classes", ())}
+
+
+def read_outcomes(generator: Path) -> dict[str, dict[str, Any]]:
+    """As `outcomes_of`, from the folder of a generator's weights."""
+    card: dict[str, Any] = json.loads((generator / "card.json").read_text(encoding="utf-8"))
+    return outcomes_of(card)
+
+
+def weak_words(outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """For each class that came out weak one sentence that says so, by its name.
+
+    Example:
+        >>> weak_words({"dent": {"state": "weak", "explained_frac": 0.06, "diversity_frac": 0.3}})["dent"]
+        'dent came out weak (0.06 of a real defect is painted again): leave it to copy-paste, or train longer'
+    """
+    return {name: f"{name} came out weak{_why(row)}: {_ADVICE}" for name, row in outcomes.items() if is_weak(row)}
+
+
+def is_weak(outcome: Mapping[str, Any]) -> bool:
+    return bool(outcome["state"] == WEAK)
+
+
+def _why(row: Mapping[str, Any]) -> str:
+    """The figure that is at fault; a bundle keeps none."""
+    if "explained_frac" not in row:
+        return ""
+    if row["explained_frac"] < WEAK_EXPLAINED:
+        return f" ({row['explained_frac']:.2f} of a real defect is painted again)"
+    return f" (draws of one label differ by {row['diversity_frac']:.2f} of what a real defect changes)"
+
+
+def without_weak(plan: Plan, outcomes: Mapping[str, Mapping[str, Any]]) -> tuple[Plan, dict[str, int]]:
+    """The plan without the classes that came out weak, and for each of their sentences the tiles that are left out.
+
+    A tile that was to show other classes too still shows those.
+
+    Raises:
+        InputError: nothing is left of the plan.
+    """
+    words = weak_words(outcomes)
+    weak = {row.index: words[row.name] for row in plan.classes if row.name in words}
+    items = [replace(item, classes=tuple(i for i in item.classes if i not in weak)) for item in plan.items]
+    left_out = Counter(
+        weak[before.classes[0]] for before, item in zip(plan.items, items, strict=True) if not item.classes
+    )
+    rows = [replace(row, planned=0, note=weak[row.index]) if row.index in weak else row for row in plan.classes]
+    if plan.items and left_out.total() == len(plan.items):
+        raise InputError(f"nothing to generate: {'; '.join(sorted(left_out))}; draw it all the same with --weak")
+    return Plan(tuple(rows), tuple(item for item in items if item.classes)), dict(left_out)
