@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from blemish.bench import few_defects, quality
 from blemish.bench.scale import Scale
+from blemish.core.arrays import Float32
 from blemish.core.labels import LabelMap
 from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.core.seeds import rng
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
+from blemish.gan.features import FeatureNetwork
 
 TWO = Taxonomy.of_names("two", ["pit", "scratch"])
 TINY = Scale(
@@ -58,3 +62,25 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.fixture(scope="session")
 def tiny_scale() -> Scale:
     return TINY
+
+
+@pytest.fixture(scope="session")
+def gan_flags() -> list[str]:
+    """The tiny scale on a command line, for commands that climb no ladder."""
+    inspector = ("--crop", "32", "--batch", "2", "--steps", "2", "--per-class", "6")
+    return [*inspector, "--gan-size", "32", "--gan-batch", "2", "--gan-steps", "2"]
+
+
+@pytest.fixture(scope="module")
+def quick_features() -> Iterator[None]:
+    """In the place of the feature network the mean gray of each quarter of a picture."""
+
+    def ask(pictures: Float32) -> tuple[Float32, Float32]:
+        quarters = pictures.reshape(len(pictures), 3, 2, 4, 2, 4).mean((1, 3, 5)).reshape(len(pictures), 4)
+        return quarters.astype(np.float32), np.full((len(pictures), 2), 0.5, np.float32)
+
+    network = FeatureNetwork("quarters", "KID (quarters)", "Frechet (quarters)", "0" * 64, 8, ask)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (quality, few_defects):
+            patch.setattr(module, "feature_network", lambda: network)
+        yield

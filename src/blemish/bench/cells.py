@@ -48,7 +48,7 @@ class Cell:
 
     @property
     def label(self) -> str:
-        return f"{self.rung}, {self.view.name}, seed {self.seed}"
+        return f"{self.rung}, {self.view.name}, seed {self.seed}{self.scale.told_apart if self.sets else ''}"
 
     def inputs(self, dataset: Dataset) -> dict[str, Any]:
         """All that decides its figures, by contents."""

@@ -14,6 +14,7 @@ from blemish.gan.gate import Gate
 from blemish.gan.model import load_generator
 from blemish.gan.plan import Plan, plan_per_class
 from blemish.gan.presets import Settings, preset
+from blemish.gan.shape_model import DEFAULT_MIX, ShapeMix
 from blemish.gan.synthesis import Job, Provenance, RealPictures, Synthesis, synthesise
 from blemish.gan.training import Trained, TrainingPlan, train
 
@@ -40,18 +41,35 @@ def fill_up(
     seed: int,
     real_backgrounds: bool = False,
     gate: MakeGate | None = None,
+    mix: ShapeMix = DEFAULT_MIX,
 ) -> tuple[Plan, Synthesis]:
     """Write synthetic tiles until every class has `per_class`; a stopped one goes on.
 
     Args:
         real_backgrounds: put the generated defects on real clean tiles, not on generated backgrounds (the paper).
         gate: made for the generator and the classes that are drawn; None = every tile is admitted.
+        mix: how often a shape is deformed, recombined or grown.
     """
-    generator = load_generator(run, device())
     plan = plan_per_class(dataset.records, dataset.taxonomy, per_class, seed=seed)
+    return plan, draw(dataset, run, out, plan, seed=seed, real_backgrounds=real_backgrounds, gate=gate, mix=mix)
+
+
+def draw(
+    dataset: Dataset,
+    run: Path,
+    out: Path,
+    plan: Plan,
+    *,
+    seed: int,
+    real_backgrounds: bool = False,
+    gate: MakeGate | None = None,
+    mix: ShapeMix = DEFAULT_MIX,
+) -> Synthesis:
+    """As `fill_up`, the tiles of a plan."""
+    generator = load_generator(run, device())
     defects = sorted({index for item in plan.items for index in item.classes})
-    bank = build_bank(dataset, defects, real_backgrounds=real_backgrounds)
+    bank = build_bank(dataset, defects, real_backgrounds=real_backgrounds, mix=mix)
     beneath = RealPictures.of(dataset) if real_backgrounds else None
     job = Job(generator, bank, Provenance(generator.hash, generator.preset, seed), beneath)
     judge = None if gate is None else gate(generator, defects)
-    return plan, synthesise(job, plan, dataset, out, resume=True, gate=judge)
+    return synthesise(job, plan, dataset, out, resume=True, gate=judge)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from blemish.bench.kept import only_one
 from blemish.bench.rungs import training_of
 from blemish.bench.scale import Scale, key_of
 from blemish.bench.start import device, start_hash, start_of
@@ -32,6 +33,8 @@ def gate_inputs(scale: Scale) -> dict[str, Any] | None:
     """What decides the gate, beside the view; None = no gate."""
     if not scale.gan_gate:
         return None
+    if scale.gate_folds == 0:  # No trained judge: nothing of the inspector's scale decides.
+        return {"folds": 0}
     return {
         "rung": _RUNG,
         "seed": _SEED,
@@ -51,17 +54,21 @@ def train_gate(learned: Dataset, work: Path, scale: Scale) -> tuple[OutOfFold, f
     started = time.perf_counter()
     folder = work / "gates" / key_of({"data": learned.hash, "gate": gate_inputs(scale)})
     settings = training_of(_RUNG, "", scale, _SEED)
-    found = out_of_fold(learned, folder, settings, folds=scale.gate_folds, start=start_of(scale), threads=1)
+    with only_one(folder):
+        found = out_of_fold(learned, folder, settings, folds=scale.gate_folds, start=start_of(scale), threads=1)
     return found, time.perf_counter() - started
 
 
-def gate_for(learned: Dataset, generator: Generator, defects: Sequence[int], found: OutOfFold) -> Gate:
-    """The gate with the first fold's network as its segmenter."""
+def gate_for(learned: Dataset, generator: Generator, defects: Sequence[int], found: OutOfFold | None) -> Gate:
+    """The gate with the first fold's network as its segmenter; `found` None = the rule `found` is off."""
+    ring_px = getattr(generator, "ring_px", None)
+    if found is None:
+        return Gate(learned.taxonomy, measure_real(learned, defects), ring_px=ring_px)
     run = found.runs[0]
     return Gate(
         learned.taxonomy,
         measure_real(learned, defects),
-        ring_px=getattr(generator, "ring_px", None),
+        ring_px=ring_px,
         segmenter=TorchSegmenter.load(run, device=device()),
         thresholds=found.thresholds,
         segmenter_hash=str(_card(run)["sha256"][WEIGHTS]),

@@ -35,15 +35,19 @@ class Scale:
     gan_size_px: int | None = None
     gan_background: Background = "auto"  # Real where a training tile is clean, else generated.
     gan_gate: bool = True  # Admit only tiles that pass the quality gate.
-    gate_folds: int = 2  # Inside the training tiles: so many trainings a view for the gate.
+    gan_off: tuple[str, ...] = ()  # Parts of our GAN that an ablation turns off (`bench.gan_parts`).
+    gate_folds: int = (
+        2  # Inside the training tiles: so many trainings a view for the gate; 0 = its rule `found` is off.
+    )
     paper_width: int = 16
     paper_steps: int = 2000
     paper_batch: int = 4
     paper_size_px: int = 128
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {**asdict(self), "shares": [list(pair) for pair in self.shares]}
+        """Plain JSON values; where nothing is off, nothing is said of it, as before there were ablations."""
+        values = {**asdict(self), "shares": [list(pair) for pair in self.shares], "gan_off": list(self.gan_off)}
+        return values if self.gan_off else {name: value for name, value in values.items() if name != "gan_off"}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -56,7 +60,7 @@ class Scale:
         if unknown:
             raise InputError(f"a ladder of another version: its scale has '{unknown[0]}'; run the selection again")
         pairs = tuple((str(rung), float(share)) for rung, share in values.get("shares", ()))
-        return cls(**{**values, "shares": pairs})
+        return cls(**{**values, "shares": pairs, "gan_off": tuple(values.get("gan_off", ()))})
 
     def share_of(self, rung: str) -> float:
         """The share of synthetic tiles among the samples of a rung.
@@ -66,6 +70,20 @@ class Scale:
             0.25
         """
         return dict(self.shares).get(rung, self.synthetic_share)
+
+    @property
+    def told_apart(self) -> str:
+        """What the tasks of an ablation's row are called beside those of the whole preset; empty where nothing is off.
+
+        Example:
+            >>> Scale(gan_off=("noise",)).told_apart
+            ', without noise'
+        """
+        off = [*self.gan_off, *([] if self.gan_gate else ["gate"])]
+        names = ([f"without {' '.join(off)}"] if off else []) + (
+            [self.gan_background] * (self.gan_background != "auto")
+        )
+        return "".join(f", {name}" for name in names)
 
     def of_training(self) -> dict[str, Any]:
         """What decides every training alike: neither how synthetic tiles are made and mixed in, nor where start weights

@@ -12,13 +12,15 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from blemish.bench.fill_up import MakeGate, fill_up, paper_settings, train_gan
+from blemish.bench.gan_parts import DRAWN, FOUND, mix_without, settings_without
 from blemish.bench.gating import gate_for, gate_inputs, only_learned, train_gate
-from blemish.bench.kept import read_or_make
+from blemish.bench.kept import only_one, read_or_make
 from blemish.bench.scale import Scale, key_of
 from blemish.bench.views import View
 from blemish.core.protocols import Generator
 from blemish.data.copy_paste import copy_paste_dataset
 from blemish.data.dataset import Dataset
+from blemish.gan.composed.settings import ComposedSettings
 from blemish.gan.gate import Gate
 from blemish.gan.plan import Plan
 from blemish.gan.presets import DEFAULT, Settings, preset
@@ -49,7 +51,7 @@ class SyntheticSet:
 
     @property
     def label(self) -> str:
-        return f"tiles {self.name}, {self.view.name}"
+        return f"tiles {self.name}, {self.view.name}{self.scale.told_apart}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for another process."""
@@ -97,26 +99,47 @@ def _gan_paper(view: Dataset, out: Path, scale: Scale) -> dict[str, Any]:
     return told | _filled(*fill_up(view, run, out, per_class=scale.per_class, seed=SEED))
 
 
-def _ours(scale: Scale) -> Settings:
-    return preset(DEFAULT, steps=scale.gan_steps, batch=scale.gan_batch, size_px=scale.gan_size_px)
+def our_settings(scale: Scale) -> ComposedSettings:
+    """How our GAN is trained at a scale."""
+    whole = preset(DEFAULT, steps=scale.gan_steps, batch=scale.gan_batch, size_px=scale.gan_size_px)
+    if not isinstance(whole, ComposedSettings):
+        raise AssertionError("unreachable: the default preset is a composed one")
+    return settings_without(whole, scale.gan_off)
 
 
 def _gan(view: Dataset, out: Path, scale: Scale) -> dict[str, Any]:
     """Our default preset; where the gate is on, only tiles that pass it."""
-    run, told = _trained(view, out, _ours(scale))
-    learned, gate = only_learned(view), None
-    if scale.gan_gate:
-        found, seconds = train_gate(learned, out.parent.parent, scale)
-        told |= {"gate_seconds": round(seconds, 1), "thresholds": found.thresholds.to_dict()}
-        gate = _gate_of(learned, found)
-    real = scale.gan_background == "real" or (
+    run, told = _trained(view, out, our_settings(scale))
+    learned = only_learned(view)
+    gate, of_gate = our_gate(learned, out.parent.parent, scale)
+    real = on_real(learned, scale)
+    mix = mix_without(scale.gan_off)
+    made = fill_up(view, run, out, per_class=scale.per_class, seed=SEED, real_backgrounds=real, gate=gate, mix=mix)
+    return told | of_gate | {"background": "real" if real else "generated"} | _filled(*made)
+
+
+def on_real(learned: Dataset, scale: Scale) -> bool:
+    """Whether our defects are put on real pictures: asked for, or left to us where a training tile is clean."""
+    return scale.gan_background == "real" or (
         scale.gan_background == "auto" and any(record.is_clean for record in learned.records)
     )
-    made = fill_up(view, run, out, per_class=scale.per_class, seed=SEED, real_backgrounds=real, gate=gate)
-    return told | {"background": "real" if real else "generated"} | _filled(*made)
 
 
-def _gate_of(learned: Dataset, found: OutOfFold) -> MakeGate:
+def our_gate(learned: Dataset, work: Path, scale: Scale) -> tuple[MakeGate | None, dict[str, Any]]:
+    """The gate of a view, None where it is off, and what its making told.
+
+    Args:
+        learned: a view that holds nothing but its training tiles.
+    """
+    if not scale.gan_gate:
+        return None, {}
+    if FOUND in scale.gan_off or scale.gate_folds == 0:
+        return _gate_of(learned, None), {}
+    found, seconds = train_gate(learned, work, scale)
+    return _gate_of(learned, found), {"gate_seconds": round(seconds, 1), "thresholds": found.thresholds.to_dict()}
+
+
+def _gate_of(learned: Dataset, found: OutOfFold | None) -> MakeGate:
     def make(generator: Generator, defects: Sequence[int]) -> Gate:
         return gate_for(learned, generator, defects, found)
 
@@ -124,20 +147,30 @@ def _gate_of(learned: Dataset, found: OutOfFold) -> MakeGate:
 
 
 def _trained(view: Dataset, out: Path, settings: Settings) -> tuple[Path, dict[str, Any]]:
-    run = _gan_run(view, out.parent.parent, settings)
-    trained = train_gan(view, run, settings, seed=SEED, threads=1)
+    run = gan_run(view, out.parent.parent, settings)
+    with only_one(run):
+        trained = train_gan(view, run, settings, seed=SEED, threads=1)
     return run, {"gan_seconds": round(trained.outcome.seconds, 1), "learning_rate": trained.learning_rate}
 
 
 def _filled(plan: Plan, made: Synthesis) -> dict[str, Any]:
-    return {"tiles": made.written, "plan": plan.to_dict(), "synthesis": made.to_dict()}
+    return {"tiles": made.written, "plan": plan.to_dict(), "synthesis": told_of(made)}
+
+
+def told_of(made: Synthesis) -> dict[str, Any]:
+    """What a synthesis told; of the folder of its rejects the name only, as figures leave this machine."""
+    told = made.to_dict()
+    gate = told["gate"]
+    return told if gate is None else {**told, "gate": {**gate, "rejects": Path(gate["rejects"]).name}}
 
 
 def _gan_inputs(scale: Scale) -> dict[str, Any]:
-    return {"gan": _ours(scale).to_dict(), "background": scale.gan_background, "gate": gate_inputs(scale)}
+    drawn = [name for name in scale.gan_off if name in DRAWN]
+    own = {"gan": our_settings(scale).to_dict(), "background": scale.gan_background, "gate": gate_inputs(scale)}
+    return own | ({"off": sorted(drawn)} if drawn else {})
 
 
-def _gan_run(view: Dataset, work: Path, settings: Settings) -> Path:
+def gan_run(view: Dataset, work: Path, settings: Settings) -> Path:
     """One run for all sets that the same training fills."""
     return work / "gans" / f"{settings.preset}-{key_of({'data': view.hash, 'seed': SEED, **settings.to_dict()})}"
 

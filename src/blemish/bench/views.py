@@ -13,6 +13,7 @@ from blemish.core.arrays import UInt8
 from blemish.core.errors import DatasetError, InputError
 from blemish.core.labels import LabelMap
 from blemish.core.records import Origin, Split, TileRecord
+from blemish.core.seeds import derive_seed
 from blemish.data.dataset import Dataset
 from blemish.data.folds import fold_view
 from blemish.data.splits import folds
@@ -29,17 +30,23 @@ class View:
         fold: which one judges; None = the published ladder: learn from train + val, be judged by test.
         one_in: learn from one in so many of the training groups, class by class; 1 = all.
         more_real: folder of another set whose train tiles are added as real ones; empty = none.
+        few_class: a defect class of which only so many training groups are kept; empty = none is cut.
+        few_groups, few_seed: how many of its groups, and the seed that chooses them.
     """
 
     folds: int = 3
     fold: int | None = 0
     one_in: int = 1
     more_real: str = ""
+    few_class: str = ""
+    few_groups: int = 0
+    few_seed: int = 0
 
     @property
     def name(self) -> str:
-        """Short, for file names and tables: `fold-0`, `test`."""
-        return "test" if self.fold is None else f"fold-{self.fold}"
+        """Short, for file names and tables: `fold-0`, `test`, `fold-0-few-5`."""
+        name = "test" if self.fold is None else f"fold-{self.fold}"
+        return f"{name}-few-{self.few_groups}" if self.few_class else name
 
     @property
     def judged(self) -> Split:
@@ -57,6 +64,8 @@ class View:
         values: dict[str, Any] = {"test": True} if self.fold is None else {"folds": self.folds, "fold": self.fold}
         if self.one_in > 1:
             values["one_in"] = self.one_in
+        if self.few_class:
+            values["few"] = [self.few_class, self.few_groups, self.few_seed]
         if self.more_real:
             values["more_real"] = Dataset(Path(self.more_real)).hash
         return values
@@ -71,6 +80,8 @@ class View:
         view = _published(dataset) if self.fold is None else fold_view(dataset, n=self.folds, fold=self.fold)
         if self.one_in > 1:
             view = _fewer_groups(view, self.one_in)
+        if self.few_class:
+            view = _few_of_class(view, self.few_class, self.few_groups, self.few_seed)
         return with_more_real(view, Dataset(Path(self.more_real))) if self.more_real else view
 
 
@@ -148,6 +159,27 @@ def _fewer_groups(view: Dataset, one_in: int) -> Dataset:
         view,
         [r for r in view.records if r.split != Split.TRAIN or r.group in kept],
         f"{view.hash}, one in {one_in} groups",
+    )
+
+
+def _few_of_class(view: Dataset, name: str, groups: int, seed: int) -> Dataset:
+    """The training tiles of a class cut to some of its groups; a tile of another group goes, whatever else it shows.
+
+    Raises:
+        InputError: the class has fewer groups, or none are wanted.
+    """
+    index = view.taxonomy.defect_index(name)
+    there = sorted({record.group for record in view.select(Split.TRAIN) if index in record.classes})
+    if not 1 <= groups <= len(there):
+        raise InputError(
+            f"{view.folder}: class '{view.taxonomy.defect(index).name}' has {len(there)} training groups (physical "
+            f"defects) here, so 1 to {len(there)} can be kept, got {groups}"
+        )
+    kept = set(sorted(there, key=lambda group: derive_seed(seed, "few", group))[:groups])
+    return with_records(
+        view,
+        [r for r in view.records if r.split != Split.TRAIN or index not in r.classes or r.group in kept],
+        f"{view.hash}, {groups} groups of class {index}, seed {seed}",
     )
 
 

@@ -20,22 +20,24 @@ import cv2
 import torch
 
 from blemish.bench.cells import Cell
+from blemish.bench.quality import SetQuality
 from blemish.bench.synthetic_sets import SyntheticSet
 from blemish.core.errors import BlemishError
 from blemish.data.dataset import Dataset
 
-Task = Cell | SyntheticSet
+Task = Cell | SyntheticSet | SetQuality
+_KINDS: dict[str, type[Task]] = {"cell": Cell, "set": SyntheticSet, "quality": SetQuality}
 
 
 def to_line(task: Task, dataset: Path, work: Path) -> str:
     """What the worker reads."""
-    kind = "cell" if isinstance(task, Cell) else "set"
+    kind = next(name for name, each in _KINDS.items() if isinstance(task, each))
     return json.dumps({"kind": kind, "task": task.to_dict(), "dataset": str(dataset), "work": str(work)})
 
 
 def do(values: Mapping[str, Any]) -> None:
     """Make what the line asks for; it is kept on disk, nothing is returned."""
-    task: Task = (Cell if values["kind"] == "cell" else SyntheticSet).from_dict(values["task"])
+    task: Task = _KINDS[values["kind"]].from_dict(values["task"])
     with one_thread():
         task.make(Dataset(Path(values["dataset"])), Path(values["work"]))
 

@@ -94,9 +94,9 @@ class Painter:
         return self._channels
 
     @property
-    def ring_px(self) -> int:
-        """Beyond the mask dilated by so many pixels a picture is its background, bit by bit."""
-        return self.options.ring_px
+    def ring_px(self) -> int | None:
+        """Beyond the mask dilated by so many pixels a picture is its background, bit by bit; None = it is not kept."""
+        return self.options.ring_px if self.options.composition else None
 
     def paint(self, label_maps: Sequence[LabelMap], seeds: Sequence[int], backgrounds: UInt8 | None = None) -> UInt8:
         """Pictures for labels of any one size; each picture depends on its own label, seed and background only.

@@ -88,6 +88,9 @@ def ladder(
     gate: Annotated[
         bool, typer.Option("--gate/--no-gate", help="Our tiles pass the quality gate.", rich_help_panel=_TILES)
     ] = True,
+    gate_folds: Annotated[
+        int, typer.Option(min=0, help="Trainings for the gate's rule `found`; 0 = off.", rich_help_panel=_TILES)
+    ] = 2,
     paper_width: Annotated[
         int, typer.Option(metavar="CHANNELS", help="Of the paper's GAN (64 there).", rich_help_panel=_TILES)
     ] = 16,
@@ -101,10 +104,10 @@ def ladder(
     from blemish.data.dataset import Dataset
 
     data = Dataset(dataset)
-    names = tuple(_listed(rungs))
+    names = tuple(listed(rungs))
     ceiling = str(more_real.absolute()) if more_real else ""
-    _refuse_other_suffix(out)
-    curve = _Curve(tuple(_listed(share_of)), tuple(_numbers("--shares", shares)))
+    refuse_other_suffix(out)
+    curve = _Curve(tuple(listed(share_of)), tuple(_numbers("--shares", shares)))
     if published:
         if fold or shares:
             raise InputError("--published judges by the test split: leave --fold and --shares out")
@@ -126,6 +129,7 @@ def ladder(
         gan_steps=gan_steps,
         gan_background=_background(gan_background),
         gan_gate=gate,
+        gate_folds=gate_folds,
         paper_width=paper_width,
         paper_size_px=paper_size,
         paper_batch=paper_batch,
@@ -220,13 +224,14 @@ class _Curve:
     shares: tuple[float, ...]
 
 
-def _listed(text: str) -> list[str]:
+def listed(text: str) -> list[str]:
+    """Names between commas."""
     return [name.strip() for name in text.split(",")] if text else []
 
 
 def _numbers(flag: str, text: str) -> list[float]:
     try:
-        return [float(value) for value in _listed(text)]
+        return [float(value) for value in listed(text)]
     except ValueError as error:
         raise InputError(f"{flag} must look like 0.25,0.5, got '{text}'") from error
 
@@ -255,6 +260,7 @@ def _shares(text: str) -> tuple[float, tuple[tuple[str, float], ...]]:
     return everywhere, tuple(own)
 
 
-def _refuse_other_suffix(out: Path) -> None:
+def refuse_other_suffix(out: Path) -> None:
+    """A result is JSON."""
     if out.suffix != ".json":
         raise InputError(f"--out is a .json file, got {out}")

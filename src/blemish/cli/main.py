@@ -7,7 +7,9 @@ import typer
 from blemish import __version__
 from blemish.cli import (
     bench,
+    bench_ablation,
     bench_enough,
+    bench_few,
     data_check,
     data_export,
     data_import,
@@ -64,6 +66,8 @@ segment_group.command("pretrain")(segment_pretrain.pretrain)
 bench_group = _group("The tables: is it better than what an engineer would do in an afternoon?")
 bench_group.command("ladder")(bench.ladder)
 bench_group.command("enough")(bench_enough.enough)
+bench_group.command("ablation")(bench_ablation.ablation)
+bench_group.command("few-defects")(bench_few.few_defects)
 
 app.add_typer(data_group, name="data")
 app.add_typer(gan_group, name="gan")

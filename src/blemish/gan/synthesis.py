@@ -33,6 +33,15 @@ __all__ = ["Job", "Provenance", "RealPictures", "Synthesis", "draw_batch", "pain
 DRAWING = 2  # Version of how labels are drawn; unfinished work of another version is not gone on with.
 
 
+class NothingMadeError(DatasetError):
+    """Not one tile of a plan could be drawn, or was admitted; the message says why."""
+
+    @property
+    def reason(self) -> str:
+        """The message without the place to look at, for figures that leave this machine."""
+        return str(self).partition("; look at")[0]
+
+
 @dataclass(frozen=True)
 class Synthesis:
     """What came of a plan; planned = written + failed."""
@@ -83,8 +92,9 @@ def synthesise(
 
     Raises:
         InputError: generator and data set do not go together, or nothing is planned.
-        DatasetError: `out` (or the folder of its rejects) is there, no tile could be drawn or admitted, or work of
-            a stopped run is there and `resume` is not set, or was begun with other settings.
+        DatasetError: `out` (or the folder of its rejects) is there, or work of a stopped run is there and `resume` is
+            not set, or was begun with other settings.
+        NothingMadeError: no tile could be drawn or admitted.
     """
     _refuse_settings(plan, batch, attempts)
     check_agreement(job.generator, dataset)
@@ -109,7 +119,7 @@ def synthesise(
                     _write_admitted(_GatedBatch(job, gate, items, start, attempts), writer, gallery, tally)
                 bar.update(len(items))
             if not writer.counted:
-                raise DatasetError(_why_none(job, plan, gate, gallery, tally))
+                raise NothingMadeError(_why_none(job, plan, gate, gallery, tally))
         made = Dataset(out)
         told = None if gate is None or gallery is None else _finish(job, plan, gate, gallery, made)
     return Synthesis(

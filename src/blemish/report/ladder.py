@@ -14,7 +14,7 @@ import jinja2
 
 from blemish.picture.write import write_bytes
 from blemish.report.chart import Curve, line_chart
-from blemish.report.ladder_chart import Bar, Gain, forest, seed_bars
+from blemish.report.ladder_chart import Bar, Gain, forest, on_its_own, seed_bars
 
 _MEANS = ("mean_iou", "accuracy", "escape", "overkill")
 _LOWER_IS_BETTER = ("escape", "overkill")
@@ -53,7 +53,7 @@ def write_ladder(result: Mapping[str, Any], out: Path) -> list[Path]:
     halves = {name: result[name] for name in ("selection", "published") if name in result}
     files = {out.with_suffix(".html"): page(out.stem, halves), out.with_suffix(".md"): tables(out.stem, halves)}
     for name, half in halves.items():
-        files[out.with_name(f"{out.stem}-{name}.svg")] = _standalone(bars(half))
+        files[out.with_name(f"{out.stem}-{name}.svg")] = on_its_own(bars(half))
     for file, text in files.items():
         write_bytes(file, text.encode())
     return list(files)
@@ -195,14 +195,3 @@ def _change(entry: Mapping[str, Any] | None) -> str:
     low, high = entry["interval"]
     seeds = f"{entry['seeds']} seed{'s' if entry['seeds'] != 1 else ''}"
     return f"{entry['mean']:+.3f} (95 % interval {low:+.3f} to {high:+.3f}, {seeds}, {entry['groups']} groups)"
-
-
-def _standalone(svg: str) -> str:
-    """As a file of its own: with its namespace, colours and type face, on white."""
-    style = (
-        "<style>text{font:12px system-ui,DejaVu Sans,sans-serif;fill:#1b2430}"
-        ".small{font-size:9.5px;fill:#5b6675}.grid{stroke:#dde3ea}</style>"
-        '<rect width="100%" height="100%" fill="#fff"/>'
-    )
-    head, rest = svg.split(">", 1)
-    return f'{head} xmlns="http://www.w3.org/2000/svg">{style}{rest}'

@@ -36,14 +36,14 @@ class Gain:
         return "up" if self.low > 0 else "down" if self.high < 0 else "none"
 
 
-def seed_bars(bars: Sequence[Bar], *, title: str) -> str:
-    """Lying bars from 0 to the mean, a tick for each seed.
+def seed_bars(bars: Sequence[Bar], *, title: str, note: str = "line: one seed", least_top: float = 0.1) -> str:
+    """Lying bars from 0 to the mean, a tick for each seed; the axis goes to `least_top` or farther.
 
     Example:
         >>> seed_bars([Bar("real", (0.3, 0.4))], title="mean IoU").count("<rect")
         1
     """
-    top = max([0.1, *(value for bar in bars for value in bar.values)])
+    top = max([least_top, *(value for bar in bars for value in bar.values)])
     parts = [_axis(0.0, top, len(bars))]
     for place, bar in enumerate(bars):
         y = _TOP + _ROW * place
@@ -58,7 +58,7 @@ def seed_bars(bars: Sequence[Bar], *, title: str) -> str:
         parts += [_tick(_x(value, 0.0, top), y + 12, 7) for value in bar.values]
         says = f"{mean:.3f}" + (" best" if bar.marked else "")
         parts.append(_text(max(_x(value, 0.0, top) for value in bar.values) + 7, y + 17, says, "start"))
-    return _frame(title, len(bars), "".join(parts), "line: one seed")
+    return _frame(title, len(bars), "".join(parts), note)
 
 
 def forest(gains: Sequence[Gain], *, title: str, note: str = "") -> str:
@@ -79,6 +79,17 @@ def forest(gains: Sequence[Gain], *, title: str, note: str = "") -> str:
     for place, gain in enumerate(gains):
         parts.append(_gain(gain, _TOP + _ROW * place, top))
     return _frame(title, len(gains), "".join(parts), note or "line: 95 % interval")
+
+
+def on_its_own(svg: str) -> str:
+    """As a file of its own: with its namespace, colours and type face, on white."""
+    style = (
+        "<style>text{font:12px system-ui,DejaVu Sans,sans-serif;fill:#1b2430}"
+        ".small{font-size:9.5px;fill:#5b6675}.grid{stroke:#dde3ea}</style>"
+        '<rect width="100%" height="100%" fill="#fff"/>'
+    )
+    head, rest = svg.split(">", 1)
+    return f'{head} xmlns="http://www.w3.org/2000/svg">{style}{rest}'
 
 
 def _gain(gain: Gain, y: float, top: float) -> str:
