@@ -39,12 +39,22 @@ def fit_logistic(features: Float64, is_synthetic: Bool, penalty: float = PENALTY
     space that the pictures span.
     """
     centre = features.mean(axis=0)
-    left, sizes, right = np.linalg.svd(features - centre, full_matrices=False)
-    kept = sizes > 1e-9 * max(float(sizes.max(initial=0)), 1e-12)
-    design = np.column_stack([left[:, kept] * sizes[kept], np.ones(len(features))])
+    axes = _axes(features - centre)
+    design = np.column_stack([(features - centre) @ axes, np.ones(len(features))])
     found = _newton(design, is_synthetic.astype(np.float64), penalty)
-    weights = right[kept].T @ found[:-1]
+    weights = axes @ found[:-1]
     return np.append(weights, found[-1] - centre @ weights)
+
+
+def _axes(centred: Float64) -> Float64:
+    """Orthonormal directions D k in which rows differ, by the smaller Gram matrix: LAPACK's SVD did not always end."""
+    rows, columns = centred.shape
+    values, vectors = np.linalg.eigh(centred @ centred.T if rows < columns else centred.T @ centred)
+    kept = values > 1e-12 * max(float(values.max(initial=0)), 1e-24)
+    if rows >= columns:
+        return vectors[:, kept]
+    axes: Float64 = centred.T @ (vectors[:, kept] / np.sqrt(values[kept]))
+    return axes
 
 
 def told_apart(
