@@ -64,9 +64,15 @@ def generate(
         None, metavar="PNG", help="A label painted in the taxonomy's colours, or class indices.", rich_help_panel=_PAINT
     ),
     background: str = typer.Option(
-        "generated",
-        metavar="generated|real|PICTURE",
-        help="real: clean train pictures; with --label: a clean picture.",
+        "auto",
+        metavar="auto|real|generated|PICTURE",
+        help="auto: real (clean train pictures) where the set has any; with --label: a clean picture.",
+    ),
+    redraw: list[str] = typer.Option(
+        [],
+        metavar="N:SEED",
+        help="Defect N of the label (0 = the topmost) from a seed of its own.",
+        rich_help_panel=_PAINT,
     ),
     seed: int = typer.Option(0, metavar="N"),
     device: str = typer.Option("auto", metavar="auto|cpu|cuda", help="auto: cuda where there is one."),
@@ -76,10 +82,14 @@ def generate(
     if label is not None:
         if dataset is not None or per_class is not None or tiles is not None:
             raise InputError("--label paints one picture: leave out --dataset, --per-class and --tiles")
-        _paint(run, label, background, _required(out, "--out PNG"), seed, device, as_json)
+        _paint(run, label, background, _required(out, "--out PNG"), seed, _redrawn(redraw), device, as_json)
         return
-    if background not in ("generated", "real"):
-        raise InputError(f"--background must be generated or real (a picture only with --label), got '{background}'")
+    if redraw:
+        raise InputError("--redraw goes with --label: it draws one defect of a painted label again")
+    if background not in ("auto", "generated", "real"):
+        raise InputError(
+            f"--background must be auto, real or generated (a picture only with --label), got '{background}'"
+        )
     from blemish.data.dataset import Dataset
 
     if not gate and (segmenter is not None or thresholds is not None):
@@ -92,7 +102,7 @@ def generate(
     folder = _required(out, "--out DIR")
     wiring = _Wiring(segmenter, thresholds) if gate else None
     _fill_up(
-        run, source, plan, folder, background == "real", seed, batch, resume, device, as_json, wiring, attempts, weak
+        run, source, plan, folder, background, seed, batch, resume, device, as_json, wiring, attempts, weak
     )  # fmt: skip
 
 
@@ -105,7 +115,8 @@ class _Wiring:
 
 
 def _fill_up(
-    run: Path, source: Dataset, plan: Plan, out: Path, real: bool, seed: int, batch: int, resume: bool, device: str,
+    run: Path, source: Dataset, plan: Plan, out: Path, background: str, seed: int, batch: int, resume: bool,
+    device: str,
     as_json: bool, wiring: _Wiring | None, attempts: int, weak: bool,
 ) -> None:  # fmt: skip
     from blemish.data.dataset import unfinished_work
@@ -115,6 +126,7 @@ def _fill_up(
 
     generator = _generator(run, device)
     check_agreement(generator, source)
+    real = background == "real" or (background == "auto" and _composes_on_clean(generator, source))
     plan, left_out = (plan, {}) if weak else without_weak(plan, outcomes_of(generator.card))
     say(plan.table())
     defects = sorted({index for item in plan.items for index in item.classes})
@@ -187,10 +199,12 @@ def _hash_of(segmenter: Path) -> str:
     return hashlib.sha256(card.read_bytes()).hexdigest()
 
 
-def _paint(run: Path, label: Path, background: str, out: Path, seed: int, device: str, as_json: bool) -> None:
+def _paint(
+    run: Path, label: Path, background: str, out: Path, seed: int, redraw: dict[int, int], device: str, as_json: bool
+) -> None:
     from blemish.gan.painted import beneath_painted, paint_label, read_clean, read_painted, write_painted
 
-    clean_path = None if background == "generated" else Path(background)
+    clean_path = None if background in ("auto", "generated") else Path(background)
     if background == "real":
         raise InputError("--background with --label is generated, or the file of a clean picture")
     if out.suffix.lower() != ".png" or out.resolve() in {p.resolve() for p in (label, clean_path) if p is not None}:
@@ -200,7 +214,7 @@ def _paint(run: Path, label: Path, background: str, out: Path, seed: int, device
     painted = read_painted(label, taxonomy)
     clean = None if clean_path is None else read_clean(clean_path)
     label_map = beneath_painted(painted, clean_path, taxonomy)
-    picture = paint_label(generator, label_map, seed=seed, background=clean)
+    picture = paint_label(generator, label_map, seed=seed, background=clean, redraw=redraw)
     files = write_painted(out, label_map, picture, taxonomy, clean)
     values: dict[str, Any] = {name: str(path) for name, path in files.items()}
     values["classes"] = {
@@ -209,6 +223,23 @@ def _paint(run: Path, label: Path, background: str, out: Path, seed: int, device
         if (label_map.defect == index).any()
     }
     show(values, "\n".join(f"{name}: {path}" for name, path in files.items()), as_json)
+
+
+def _composes_on_clean(generator: Generator, source: Dataset) -> bool:
+    """Whether defects alone are painted, and a real training tile is clean to put them on."""
+    from blemish.gan.bank import source_tiles
+
+    return hasattr(generator, "ring_px") and any(record.is_clean for record in source_tiles(source.records))
+
+
+def _redrawn(texts: list[str]) -> dict[int, int]:
+    found = {}
+    for text in texts:
+        number, _, seed = text.partition(":")
+        if not (number.isdecimal() and seed.isdecimal()):
+            raise InputError(f"--redraw takes N:SEED, two whole numbers such as 0:7, got '{text}'")
+        found[int(number)] = int(seed)
+    return found
 
 
 def _plan(

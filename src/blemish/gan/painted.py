@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from PIL import Image
 
+from blemish.bundle.painting import Painter
 from blemish.core.arrays import Picture, UInt8, without_channels
 from blemish.core.errors import InputError, LabelError
 from blemish.core.labels import LabelMap, has_defect
@@ -69,18 +72,24 @@ def read_clean(path: Path) -> Picture:
 
 
 def paint_label(
-    generator: Generator, label_map: LabelMap, *, seed: int = 0, background: Picture | None = None
+    generator: Generator,
+    label_map: LabelMap,
+    *,
+    seed: int = 0,
+    background: Picture | None = None,
+    redraw: Mapping[int, int] = MappingProxyType({}),
 ) -> Picture:
     """The picture of one label map of any size.
 
     Args:
+        redraw: defects, numbered row by row from 0, that are drawn from a seed of their own; all else stays as it is.
         background: clean picture of the label's size, uint8 H W or H W 3, to put the defects on; None = generated.
 
     Returns:
         uint8 H W or H W 3, as the generator's channels.
 
     Raises:
-        InputError: label and clean picture differ in size.
+        InputError: label and clean picture differ in size, no such defect, or a generator that cannot redraw one.
     """
     beneath = None
     if background is not None:
@@ -91,7 +100,25 @@ def paint_label(
                 f"{background.shape[0]}: paint the label over that picture, in its size"
             )
         beneath = to_channels(background, generator.channels)[None]
+    if redraw:
+        return without_channels(_redrawn(generator, label_map, seed, beneath, redraw))
     return without_channels(paint_any_size(generator, [label_map], [seed], beneath)[0])
+
+
+def _redrawn(
+    generator: Generator, label_map: LabelMap, seed: int, beneath: UInt8 | None, redraw: Mapping[int, int]
+) -> UInt8:
+    if not isinstance(generator, Painter):
+        raise InputError(
+            "this generator paints a tile in one: one defect alone cannot be drawn again; leave --redraw out"
+        )
+    seeds = generator.defect_seeds(label_map, seed)
+    for number, own in redraw.items():
+        if not 0 <= number < len(seeds):
+            raise InputError(f"the label shows {len(seeds)} defects, numbered from 0: there is no defect {number}")
+        seeds[number] = own
+    surface = generator.backgrounds([label_map], [seed])[0] if beneath is None else beneath[0]
+    return generator.paint_defects(label_map, seeds, surface)
 
 
 def beneath_painted(painted: PaintedLabel, clean_picture: Path | None, taxonomy: Taxonomy) -> LabelMap:

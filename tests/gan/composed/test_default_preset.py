@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import typer
+from typer.testing import CliRunner
 
+from blemish.cli.gan_generate import generate
 from blemish.core.errors import InputError
 from blemish.core.labels import LabelMap
 from blemish.data.dataset import Dataset
@@ -18,6 +21,8 @@ from blemish.gan.composed.settings import ComposedSettings, Parts
 from blemish.gan.model import load_generator
 from blemish.gan.presets import preset
 from blemish.gan.training import TrainingPlan, train
+from blemish.picture.read import read_picture
+from blemish.picture.write import write_png
 
 SMALL = {"width": 4, "size_px": 32, "batch": 2, "steps": 5}
 
@@ -44,6 +49,12 @@ def two_dots(side: int = 48) -> LabelMap:
 
 def surface(side: int = 48) -> np.ndarray:
     return np.random.default_rng(5).integers(90, 150, (side, side, 1)).astype(np.uint8)
+
+
+def run_generate(words: list[str]):
+    app = typer.Typer()
+    app.command()(generate)
+    return CliRunner().invoke(app, words)
 
 
 def rows(folder: Path) -> list[dict]:
@@ -101,6 +112,50 @@ def test_one_defect_is_drawn_again_while_the_rest_stays(run):
     assert len(seeds) == 2
     assert changed.min() > 20
     assert changed.max() < 47
+
+
+def test_the_command_draws_one_defect_of_a_painted_label_again(run, tmp_path):
+    write_png(tmp_path / "label.png", two_dots().defect)
+    write_png(tmp_path / "clean.png", surface()[:, :, 0])
+    given = [str(run), "--label", str(tmp_path / "label.png"), "--background", str(tmp_path / "clean.png")]
+    first, again = (
+        run_generate([*given, "--out", str(tmp_path / name), *more])
+        for name, more in (("a.png", []), ("b.png", ["--redraw", "1:9"]))
+    )
+    assert (first.exit_code, again.exit_code) == (0, 0), again.output
+    changed = np.flatnonzero((read_picture(tmp_path / "a.png") != read_picture(tmp_path / "b.png")).any(axis=1))
+    assert len(changed)
+    assert changed.min() > 20
+
+
+@pytest.mark.parametrize(("wrong", "said"), [("2:1", "there is no defect 2"), ("x", "takes N:SEED")])
+def test_a_redraw_that_cannot_be_is_one_line(run, tmp_path, wrong, said):
+    write_png(tmp_path / "label.png", two_dots().defect)
+    done = run_generate(
+        [str(run), "--label", str(tmp_path / "label.png"), "--out", str(tmp_path / "a.png"), "--redraw", wrong]
+    )
+    assert done.exit_code == 2
+    assert said in done.output
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_a_set_with_clean_tiles_is_filled_up_on_them_unasked(run, small_set, tmp_path):
+    done = run_generate(
+        [
+            str(run),
+            "--dataset",
+            str(small_set.folder),
+            "--per-class",
+            "7",
+            "--no-gate",
+            "--weak",
+            "--json",
+            "--out",
+            str(tmp_path / "set"),
+        ]
+    )
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["background"] == "real"
 
 
 def test_a_seed_gives_one_picture_whatever_its_neighbours(run):

@@ -141,7 +141,7 @@ class ComposedTrainer:
         return losses
 
     def _d_defects(self, scenes: Scenes, made: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Real crops against as many painted ones, reconstructions and drawn ones in turn; the loss, and real features."""
+        """Real crops against as many painted ones, read and drawn codes in turn; the loss, and the real features."""
         n = len(scenes.edge)
         in_turn = torch.stack([made[i + (i % 2) * n] for i in range(n)])
         logits, features = self.discriminator(torch.cat([scenes.picture * scenes.planes.is_valid, in_turn]))
