@@ -13,7 +13,7 @@ from blemish.core.errors import InputError
 from blemish.report.story import write_story
 
 TINY = DemoSettings(cells=8, seed=3, tile_px=128, per_class=12, gan_width=2, gan_size_px=32, gan_batch=2, gan_steps=3,
-                    crop_px=64, batch=2, steps=3)  # fmt: skip
+                    gate=False, start="scratch", crop_px=64, batch=2, steps=3)  # fmt: skip
 
 
 def small_line(folder, cells, seed):

@@ -9,19 +9,22 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from blemish.bench.curve import learning_curve
-from blemish.bench.fill_up import fill_up, paper_settings, train_gan
+from blemish.bench.fill_up import fill_up, train_gan
+from blemish.bench.gating import gate_for, only_learned
 from blemish.bundle.bundle import Bundle
 from blemish.core.errors import InputError
-from blemish.core.protocols import Segmenter
+from blemish.core.protocols import Generator, Segmenter
 from blemish.core.records import PartResult, Split
 from blemish.data.dataset import Dataset
 from blemish.data.importing import ImportOptions, import_folder
+from blemish.gan.gate import Gate
+from blemish.gan.presets import DEFAULT, preset
 from blemish.inspect.run import inspect_files
 from blemish.picture.write import write_bytes
 from blemish.segment.baseline import FixedParameters
@@ -29,6 +32,7 @@ from blemish.segment.evaluation import Evaluation, evaluate
 from blemish.segment.export import export_run
 from blemish.segment.model import TorchSegmenter
 from blemish.segment.settings import TrainSettings
+from blemish.segment.start import start_named
 from blemish.segment.training import Pace, train
 from blemish.simulate.folder import write_scans
 from blemish.train.machine import machine
@@ -46,16 +50,17 @@ class DemoSettings:
     seed: int = 7
     tile_px: int = 256
     per_class: int = 90  # Real + synthetic train tiles of each class.
-    gan_width: int = 8
-    gan_size_px: int = 128
-    gan_batch: int = 4
-    gan_steps: int = 900
+    gan_width: int = 12
+    gan_size_px: int = 64
+    gan_batch: int = 8
+    gan_steps: int = 500
     network: str = "hardnet-small"
     crop_px: int = 192
     batch: int = 8
     steps: int = 1000  # Of each of the two inspectors.
     synthetic_share: float = 0.5
-    real_backgrounds: bool = True  # Under synthetic defects; after minutes the GAN's own are plain gray.
+    gate: bool = True  # Synthetic tiles are drawn until they pass the rules that need no trained judge.
+    start: str = "procedural"  # Start weights of both inspectors.
 
     @classmethod
     def for_minutes(cls, minutes: float) -> DemoSettings:
@@ -170,11 +175,12 @@ def settings_table(settings: DemoSettings) -> dict[str, str]:
     return {
         "cells": f"{settings.cells} of 5400 x 2000 px, seed {settings.seed}",
         "tile": f"{settings.tile_px} px",
-        "GAN": f"preset paper, width {settings.gan_width} (paper: 64), tiles of {settings.gan_size_px} px (paper: 512)",
-        "GAN training": f"{settings.gan_steps} steps of {settings.gan_batch} tiles",
+        "GAN": f"preset default, width {settings.gan_width}, crops of {settings.gan_size_px} px round defects",
+        "GAN training": f"{settings.gan_steps} steps of {settings.gan_batch} crops",
         "inspector": f"{settings.network}, {settings.steps} steps of {settings.batch} crops of {settings.crop_px} px",
         "synthetic share": f"{settings.synthetic_share:.0%} of the samples drawn",
-        "under synthetic defects": "real clean tiles" if settings.real_backgrounds else "generated backgrounds",
+        "start weights": settings.start,
+        "under synthetic defects": "real clean tiles",
         "filled up to": f"{settings.per_class} tiles a class",
         "machine": f"{facts['cpu']}, {facts['cores']} cores",
     }
@@ -187,16 +193,22 @@ def _imported(scans: Path, data: Path, settings: DemoSettings) -> None:
 
 
 def _train_gan(dataset: Dataset, run: Path, settings: DemoSettings) -> None:
-    chosen = paper_settings(
-        width=settings.gan_width, size_px=settings.gan_size_px, batch=settings.gan_batch, steps=settings.gan_steps
+    chosen = preset(
+        DEFAULT,
+        width=settings.gan_width,
+        size_px=settings.gan_size_px,
+        batch=settings.gan_batch,
+        steps=settings.gan_steps,
     )
     train_gan(dataset, run, chosen, seed=settings.seed)
 
 
 def _fill_up(dataset: Dataset, run: Path, out: Path, settings: DemoSettings) -> None:
-    fill_up(
-        dataset, run, out, per_class=settings.per_class, seed=settings.seed, real_backgrounds=settings.real_backgrounds
-    )
+    def judged(generator: Generator, defects: Sequence[int]) -> Gate:
+        return gate_for(only_learned(dataset), generator, defects, None)
+
+    gate = judged if settings.gate else None
+    fill_up(dataset, run, out, per_class=settings.per_class, seed=settings.seed, real_backgrounds=True, gate=gate)
 
 
 def _train(dataset: Dataset, run: Path, settings: DemoSettings, synthetic: list[Dataset]) -> None:
@@ -211,7 +223,8 @@ def _train(dataset: Dataset, run: Path, settings: DemoSettings, synthetic: list[
         val_tiles=96,
         seed=settings.seed,
     )
-    train(dataset, run, chosen, synthetic=synthetic, pace=Pace.of(settings.steps), resume=True)
+    start = start_named(settings.start, settings.network)
+    train(dataset, run, chosen, synthetic=synthetic, pace=Pace.of(settings.steps), resume=True, start=start)
 
 
 def _judge(

@@ -181,7 +181,7 @@ def _notes(products: Products) -> tuple[str, ...]:
     ]
     for diverged in rate.get("diverged", []):
         notes.append(
-            f"The paper's learning rate {diverged['learning_rate']:g} diverged in step {diverged['step']} "
+            f"The learning rate {diverged['learning_rate']:g} diverged in step {diverged['step']} "
             f"({diverged['reason']}); {rate.get('used')} was used instead."
         )
     absent = [name for name, value in products.after.found.iou.items() if math.isnan(value)]
