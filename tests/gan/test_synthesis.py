@@ -306,7 +306,7 @@ def test_a_network_without_thresholds_is_refused(run, inspector, small_set, tmp_
         ([], "give --per-class N, or --tiles N with --class NAME"),
         (["--per-class", "1"], "nothing to generate"),
         (["--tiles", "2", "--class", "spot"], "has no defect 'spot'"),
-        (["--per-class", "9", "--background", "blue"], "--background must be generated or real"),
+        (["--per-class", "9", "--background", "blue"], "--background must be auto, real or generated"),
         (["--per-class", "9", "--label", "a.png"], "--label paints one picture"),
         (["--per-class", "9", "--batch", "0"], "--batch must be 1 or more"),
         (["--per-class", "9", "--attempts", "0"], "--attempts must be 1 or more"),
