@@ -80,6 +80,6 @@ def test_the_default_generator_is_a_tenth_of_the_papers_work_and_under_its_size(
 def test_a_size_that_does_not_fit_ends_in_one_line_and_exit_code_2():
     done = CliRunner().invoke(app, ["describe", "--preset", "paper", "--size", "500"])
     assert done.exit_code == 2
-    assert "multiple of 16 px, got 500" in done.stderr
+    assert "multiples of 16 px, got 500" in done.stderr
     with pytest.raises(InputError, match="multiples of 16"):
         describe_generator(size_hw=(512, 500))

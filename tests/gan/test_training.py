@@ -233,7 +233,21 @@ def test_settings_out_of_range_are_refused(wrong, match):
 
 
 def test_the_command_trains_and_prints_one_json_object(data, tmp_path):
-    flags = ["--steps", "2", "--width", "2", "--size", "32", "--batch", "2", "--precision", "fp32", "--json"]
+    flags = [
+        "--preset",
+        "paper",
+        "--steps",
+        "2",
+        "--width",
+        "2",
+        "--size",
+        "32",
+        "--batch",
+        "2",
+        "--precision",
+        "fp32",
+        "--json",
+    ]
     done = CliRunner().invoke(app, ["train", str(data.folder), "--out", str(tmp_path / "run"), *flags])
     assert done.exit_code == 0, done.output
     values = json.loads(done.stdout)
@@ -247,14 +261,14 @@ def test_a_dry_run_writes_nothing(data, tmp_path):
     done = CliRunner().invoke(
         app, ["train", str(data.folder), "--out", str(tmp_path / "run"), "--size", "48", "--dry-run", "--json"]
     )
-    assert json.loads(done.stdout)["steps"] == 1000
+    assert json.loads(done.stdout)["steps"] == 1200
     assert not (tmp_path / "run").exists()
 
 
 def test_crops_larger_than_the_tiles_are_refused_with_the_size_that_fits(data, tmp_path):
     done = CliRunner().invoke(app, ["train", str(data.folder), "--out", str(tmp_path / "run")])
     assert done.exit_code == 2
-    assert "are 48 px but the training is for 512 px: give --size 48" in " ".join(done.stderr.split())
+    assert "are 48 px but the training is for 64 px: give --size 48" in " ".join(done.stderr.split())
 
 
 @pytest.fixture(scope="module")

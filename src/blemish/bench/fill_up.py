@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from blemish.bench.start import device
 from blemish.core.protocols import Generator
@@ -11,7 +12,8 @@ from blemish.core.records import Split
 from blemish.data.dataset import Dataset
 from blemish.gan.bank import build_bank
 from blemish.gan.gate import Gate
-from blemish.gan.model import load_generator
+from blemish.gan.model import GENERATOR, load_generator
+from blemish.gan.outcomes import read_outcomes, weak_words, without_weak
 from blemish.gan.plan import Plan, plan_per_class
 from blemish.gan.presets import Settings, preset
 from blemish.gan.shape_model import DEFAULT_MIX, ShapeMix
@@ -45,13 +47,23 @@ def fill_up(
 ) -> tuple[Plan, Synthesis]:
     """Write synthetic tiles until every class has `per_class`; a stopped one goes on.
 
+    Classes that came out weak are left out, as `gan generate` does; where all did, all are drawn.
+
     Args:
         real_backgrounds: put the generated defects on real clean tiles, not on generated backgrounds (the paper).
         gate: made for the generator and the classes that are drawn; None = every tile is admitted.
         mix: how often a shape is deformed, recombined or grown.
     """
-    plan = plan_per_class(dataset.records, dataset.taxonomy, per_class, seed=seed)
+    wanted = plan_per_class(dataset.records, dataset.taxonomy, per_class, seed=seed)
+    plan = _learned(wanted, read_outcomes(run / GENERATOR))
     return plan, draw(dataset, run, out, plan, seed=seed, real_backgrounds=real_backgrounds, gate=gate, mix=mix)
+
+
+def _learned(plan: Plan, outcomes: Mapping[str, Mapping[str, Any]]) -> Plan:
+    weak = weak_words(outcomes)
+    if all(row.name in weak for row in plan.classes if row.planned):
+        return plan
+    return without_weak(plan, outcomes)[0]
 
 
 def draw(

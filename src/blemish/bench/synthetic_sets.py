@@ -22,6 +22,7 @@ from blemish.data.copy_paste import copy_paste_dataset
 from blemish.data.dataset import Dataset
 from blemish.gan.composed.settings import ComposedSettings
 from blemish.gan.gate import Gate
+from blemish.gan.outcomes import WEAK_EXPLAINED
 from blemish.gan.plan import Plan
 from blemish.gan.presets import DEFAULT, Settings, preset
 from blemish.gan.synthesis import Synthesis
@@ -166,7 +167,12 @@ def told_of(made: Synthesis) -> dict[str, Any]:
 
 def _gan_inputs(scale: Scale) -> dict[str, Any]:
     drawn = [name for name in scale.gan_off if name in DRAWN]
-    own = {"gan": our_settings(scale).to_dict(), "background": scale.gan_background, "gate": gate_inputs(scale)}
+    own: dict[str, Any] = {
+        "gan": our_settings(scale).to_dict(),
+        "background": scale.gan_background,
+        "gate": gate_inputs(scale),
+        "weak_explained": WEAK_EXPLAINED,
+    }
     return own | ({"off": sorted(drawn)} if drawn else {})
 
 

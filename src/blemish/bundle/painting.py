@@ -198,7 +198,7 @@ def one_by_one(label_map: LabelMap, options: Options) -> list[OneDefect]:
         >>> defect = np.zeros((64, 64), np.uint8)
         >>> defect[8:12, 8:12] = defect[40:44, 40:44] = 1
         >>> [found.box for found in one_by_one(LabelMap(defect, defect * 0), Options(ring_px=2))]
-        [Box(x=-10, y=-10, width=48, height=48), Box(x=22, y=22, width=48, height=48)]
+        [Box(x=-14, y=-14, width=48, height=48), Box(x=18, y=18, width=48, height=48)]
     """
     soft = soft_edge(defect_mask(label_map), options.ring_px, closed=label_map.defect == IGNORE)
     edge = np.rint(soft * 255).astype(np.uint8)
