@@ -112,7 +112,7 @@ class Painter:
         Raises:
             InputError: sizes or numbers that do not go together.
         """
-        self._refuse(label_maps, seeds, backgrounds)
+        refuse_mismatch(label_maps, seeds, backgrounds, self.channels)
         beneath = self.backgrounds(label_maps, seeds) if backgrounds is None else backgrounds
         return np.stack(
             [
@@ -177,18 +177,26 @@ class Painter:
         made = self.background_network(classes[None], light[None], noise[None])[0]
         return np.clip(np.rint(_to_levels(made)), 0, 255).astype(np.uint8)[:height, :width]
 
-    def _refuse(self, label_maps: Sequence[LabelMap], seeds: Sequence[int], backgrounds: UInt8 | None) -> None:
-        if not label_maps or len(seeds) != len(label_maps):
-            raise InputError(f"paint takes one seed a label map, got {len(label_maps)} maps and {len(seeds)} seeds")
-        sizes = {label_map.size_hw for label_map in label_maps}
-        if len(sizes) > 1:
-            raise InputError(f"label maps painted together must have one size, got {sorted(sizes)}")
-        expected = (len(label_maps), *label_maps[0].size_hw, self.channels)
-        if backgrounds is not None and (backgrounds.shape != expected or backgrounds.dtype != np.uint8):
-            raise InputError(
-                f"clean backgrounds must be uint8 {expected} (N H W C) like their labels, "
-                f"got {backgrounds.dtype} {backgrounds.shape}"
-            )
+
+def refuse_mismatch(
+    label_maps: Sequence[LabelMap], seeds: Sequence[int], backgrounds: UInt8 | None, channels: int
+) -> None:
+    """Refuse what `Generator.paint` cannot take.
+
+    Raises:
+        InputError: naming what does not go together.
+    """
+    if not label_maps or len(seeds) != len(label_maps):
+        raise InputError(f"paint takes one seed a label map, got {len(label_maps)} maps and {len(seeds)} seeds")
+    sizes = {label_map.size_hw for label_map in label_maps}
+    if len(sizes) > 1:
+        raise InputError(f"label maps painted together must have one size, got {sorted(sizes)}")
+    expected = (len(label_maps), *label_maps[0].size_hw, channels)
+    if backgrounds is not None and (backgrounds.shape != expected or backgrounds.dtype != np.uint8):
+        raise InputError(
+            f"clean backgrounds must be uint8 {expected} (N H W C) like their labels, "
+            f"got {backgrounds.dtype} {backgrounds.shape}"
+        )
 
 
 def one_by_one(label_map: LabelMap, options: Options) -> list[OneDefect]:

@@ -12,8 +12,9 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from blemish.bundle.painting import refuse_mismatch
 from blemish.core.arrays import UInt8
-from blemish.core.errors import BundleError, InputError
+from blemish.core.errors import BundleError
 from blemish.core.labels import LabelMap
 from blemish.core.taxonomy import Taxonomy
 from blemish.gan.composed.model import ARCHITECTURE, ComposedTorchGenerator
@@ -122,7 +123,7 @@ class TorchGenerator:
         Raises:
             InputError: sizes or numbers that do not go together, or a size that is no multiple of 16.
         """
-        self._refuse(label_maps, seeds, backgrounds)
+        refuse_mismatch(label_maps, seeds, backgrounds, self.channels)
         pictures = [
             self._paint_one(label_map, None if backgrounds is None else backgrounds[i : i + 1])
             for i, label_map in enumerate(label_maps)
@@ -136,16 +137,3 @@ class TorchGenerator:
         planes = label_planes(defect.to(device), beneath.to(device), self.taxonomy)
         clean = None if background is None else to_network(torch.from_numpy(background).to(device))
         return from_network(self.network(planes.defect_input, planes.background_input, clean).fused)
-
-    def _refuse(self, label_maps: Sequence[LabelMap], seeds: Sequence[int], backgrounds: UInt8 | None) -> None:
-        if not label_maps or len(seeds) != len(label_maps):
-            raise InputError(f"paint takes one seed a label map, got {len(label_maps)} maps and {len(seeds)} seeds")
-        sizes = {label_map.size_hw for label_map in label_maps}
-        if len(sizes) > 1:
-            raise InputError(f"label maps painted together must have one size, got {sorted(sizes)}")
-        expected = (len(label_maps), *label_maps[0].size_hw, self.channels)
-        if backgrounds is not None and (backgrounds.shape != expected or backgrounds.dtype != np.uint8):
-            raise InputError(
-                f"clean backgrounds must be uint8 {expected} (N H W C) like their labels, "
-                f"got {backgrounds.dtype} {backgrounds.shape}"
-            )
