@@ -11,7 +11,7 @@ from blemish.data.dataset import DatasetInfo, DatasetWriter, Sample
 
 HALF = {
     "gain": {"of": "gan"},
-    "scale": {"synthetic_share": 0.5, "shares": []},
+    "scale": {"synthetic_share": 0.5, "shares": [], "synthetic_until": 0.75},
     "shares": {"gan": {"best": 0.25}},
     "verdicts": [{"over": "balance", "words": "synthetic tiles help pit"}],
 }
@@ -36,16 +36,21 @@ def synthetic(tiny, tmp_path):
 def planned(tiny, tmp_path, *words):
     arguments = ["segment", "train", str(tiny.folder), "--out", str(tmp_path / "run"), "--dry-run", "--json", *words]
     done = CliRunner().invoke(app, [str(word) for word in arguments])
-    return done, json.loads(done.stdout)["synthetic_share"] if done.exit_code == 0 else None
+    told = json.loads(done.stdout) if done.exit_code == 0 else {}
+    return done, (told.get("synthetic_share"), told.get("synthetic_until"))
 
 
 def test_the_ladders_share_is_the_default_and_a_given_one_wins(tiny, ladder, synthetic, tmp_path):
-    done, share = planned(tiny, tmp_path, "--synthetic", synthetic, "--ladder", ladder)
-    assert share == 0.25
+    done, mixing = planned(tiny, tmp_path, "--synthetic", synthetic, "--ladder", ladder)
+    assert mixing == (0.25, 0.75)
     assert "against balance, synthetic tiles help pit" in done.stderr
-    assert planned(tiny, tmp_path, "--synthetic", synthetic, "--ladder", ladder, "--synthetic-share", 0.75)[1] == 0.75
-    assert planned(tiny, tmp_path, "--synthetic", synthetic)[1] == 0.5
-    assert planned(tiny, tmp_path)[1] == 0
+    assert planned(tiny, tmp_path, "--synthetic", synthetic, "--ladder", ladder, "--synthetic-share", 0.5)[1] == (
+        0.5,
+        0.75,
+    )
+    assert planned(tiny, tmp_path, "--synthetic", synthetic, "--synthetic-until", 0.5)[1] == (0.5, 0.5)
+    assert planned(tiny, tmp_path, "--synthetic", synthetic)[1] == (0.5, 1)
+    assert planned(tiny, tmp_path)[1] == (0, 1)
 
 
 def test_the_ladder_of_another_set_is_refused_in_one_line(tiny, ladder, synthetic, tmp_path):

@@ -54,9 +54,10 @@ def test_simple_cells_do_not_change_with_how_synthetic_tiles_are_made(tiny, tiny
         scale = replace(tiny_scale, **changes)
         return Cell(rung=rung, base="real", view=View(), seed=0, scale=scale).file(tiny, tiny.folder).name
 
-    assert key("real") == key("real", paper_steps=9, synthetic_share=0.1, per_class=9)
+    assert key("real") == key("real", paper_steps=9, synthetic_share=0.1, synthetic_until=0.5, per_class=9)
     assert key("copy_paste") == key("copy_paste", paper_steps=9, gan_gate=True)
     assert key("copy_paste") != key("copy_paste", synthetic_share=0.1)
+    assert key("copy_paste") != key("copy_paste", synthetic_until=0.5)
     assert key("gan_paper") != key("gan_paper", paper_steps=9)
     assert key("real") != key("real", steps=9)
 

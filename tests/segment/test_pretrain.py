@@ -1,6 +1,7 @@
 """Start weights: the stream, a short run through the command line, resuming, and packing it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from typer.testing import CliRunner
 from blemish.cli.main import app
 from blemish.core.errors import InputError
 from blemish.core.seeds import rng
-from blemish.segment.model import TorchSegmenter
+from blemish.segment.model import TorchSegmenter, to_input
 from blemish.segment.networks import build
 from blemish.segment.pretrain import PretrainSettings, PretrainTrainer, ProceduralDraw, exposed, pretrain
 from blemish.segment.start import pack_start, start_from
+from blemish.segment.teacher import Teacher
 from blemish.segment.training import Pace
 
 TINY = PretrainSettings(steps=4, batch=2, size_px=32, judged_tiles=2)
@@ -55,6 +57,7 @@ def test_the_run_says_what_it_learned_from_and_how_well(run):
     assert card["data"].startswith("procedural surfaces")
     assert 0 <= card["judged"]["iou"] <= 1
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert all(row["teacher"] > 0 for row in rows)
     assert rows[-1]["judged_iou"] == card["judged"]["iou"]
     assert (run / "samples" / "step-000000004.png").is_file()
 
@@ -73,6 +76,32 @@ def test_a_resumed_run_ends_as_one_that_was_left_alone(run, tmp_path, monkeypatc
     assert (stopped / "figures.jsonl").read_bytes() == (run / "figures.jsonl").read_bytes()
     weights = [load_file(folder / "weights" / "weights.safetensors") for folder in (stopped, run)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
+
+
+def test_a_teacher_is_imitated_and_leaves_nothing_behind(tmp_path):
+    pictures = to_input(torch.from_numpy(np.stack([ProceduralDraw(TINY)(0, i)["picture"] for i in range(4)])))
+    torch.manual_seed(0)
+    network = build("hardnet-small", 1, 7).train()
+    teacher = Teacher(network)
+    learned = torch.optim.Adam([*network.parameters(), *teacher.parameters()], 0.003)
+    losses = []
+    for _ in range(12):
+        network(pictures)
+        losses.append(teacher(pictures))
+        learned.zero_grad()
+        losses[-1].backward()
+        learned.step()
+    assert float(losses[-1].detach()) < 0.7 * float(losses[0].detach())
+    assert sum(p.numel() for p in teacher.parameters()) < 200_000  # Its own matching layers; Lite0 has 4.7 million.
+    assert not any("teacher" in name for name in network.state_dict())
+
+
+def test_without_a_teacher_only_labels_teach(tmp_path):
+    settings = replace(TINY, teacher_weight=0.0)
+    pretrain(tmp_path / "alone", settings, pace=PACE, precision="fp32")
+    rows = [json.loads(line) for line in (tmp_path / "alone" / "figures.jsonl").read_text().splitlines()]
+    assert "teacher" not in rows[0]
+    assert rows[0]["loss"] == rows[0]["cross_entropy"]
 
 
 def test_packed_weights_are_half_as_large_and_start_the_same_network(run, tmp_path):

@@ -127,6 +127,15 @@ def test_describe_prints_the_figures_of_fc_hardnet_70(run_command):
     assert len(found["layers"]) == found["convolutions"] == 70
 
 
+def mixed_draw(real: Dataset, made: Dataset, settings: TrainSettings) -> SampleDraw:
+    pools = [TilePool(made, synthetic_records(made, real))]
+    return SampleDraw(TilePool(real, train_records(real)), pools, settings, 1)
+
+
+def origins(draw: SampleDraw, steps: range) -> list[int]:
+    return [draw._pick(step, index)[0] for step in steps for index in range(8)]
+
+
 class TestSegmenter:
     def test_probabilities_sum_to_one_and_have_the_pictures_size(self, shapes):
         segmenter = TorchSegmenter(build("hardnet-small", 1, 3), shapes.taxonomy)
@@ -183,13 +192,15 @@ class TestDraw:
         assert all(draw(0, index)["label"].any() for index in range(40))
 
     def test_the_share_of_synthetic_samples_is_kept(self, shapes, synthetic_folder):
-        made = Dataset(synthetic_folder)
-        settings = TrainSettings(synthetic_share=0.25)
-        draw = SampleDraw(
-            TilePool(shapes, train_records(shapes)), [TilePool(made, synthetic_records(made, shapes))], settings, 1
-        )
-        picked = [draw._pick(step, index)[0] for step in range(50) for index in range(8)]
-        assert np.mean(picked) == pytest.approx(0.25, abs=0.06)
+        settings = TrainSettings(synthetic_share=0.25, sampling="uniform")
+        draw = mixed_draw(shapes, Dataset(synthetic_folder), settings)
+        assert np.mean(origins(draw, range(50))) == pytest.approx(0.25, abs=0.06)
+
+    def test_the_last_steps_see_real_tiles_only(self, shapes, synthetic_folder):
+        settings = TrainSettings(synthetic_share=1.0, steps=10, synthetic_until=0.6)
+        draw = mixed_draw(shapes, Dataset(synthetic_folder), settings)
+        assert any(origins(draw, range(6)))
+        assert not any(origins(draw, range(6, 10)))
 
     def test_real_tiles_may_not_enter_as_synthetic(self, shapes):
         with pytest.raises(DatasetError, match="is real, not synthetic"):

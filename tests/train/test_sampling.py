@@ -6,7 +6,7 @@ import pytest
 
 from blemish.core.errors import DatasetError, InputError
 from blemish.core.records import Box, Origin, Split, TileRecord
-from blemish.train.sampling import ClassBalancedSampler, MixedSampler, UniformSampler
+from blemish.train.sampling import BalancedMixedSampler, ClassBalancedSampler, MixedSampler, UniformSampler
 
 DRAWS = 4000
 
@@ -90,6 +90,28 @@ def test_synthetic_tiles_come_at_their_share():
     assert {place for which, place in picks if which == 1} == set(range(7))
 
 
+def test_mixing_takes_nothing_from_clean_and_from_a_class_without_synthetic_tiles():
+    made = LOPSIDED[:5] + LOPSIDED[98:]  # Class 1 only; what is clean or only ignored among them is never drawn.
+    mixed = BalancedMixedSampler(LOPSIDED, made, share=0.5, seed=1)
+    counts = Counter()
+    for draw in range(DRAWS):
+        which, place = mixed.pick(draw, 0)
+        record = (LOPSIDED, made)[which][place]
+        counts[which, "clean" if record.is_clean else record.classes] += 1
+    assert {key: count / DRAWS for key, count in counts.items()} == {
+        (0, (1,)): pytest.approx(1 / 6, abs=0.03),
+        (1, (1,)): pytest.approx(1 / 6, abs=0.03),
+        (0, (2,)): pytest.approx(1 / 3, abs=0.03),
+        (0, "clean"): pytest.approx(1 / 3, abs=0.03),
+    }
+
+
+def test_a_class_that_only_synthetic_tiles_show_is_drawn_from_them():
+    mixed = BalancedMixedSampler(LOPSIDED[98:100], LOPSIDED[90:98], share=0.1, seed=1)
+    drawn = Counter(mixed.pick(draw, 0)[0] for draw in range(DRAWS))
+    assert drawn[1] / DRAWS == pytest.approx(1 / 2, abs=0.03)
+
+
 def test_nothing_to_draw_from_is_refused():
     with pytest.raises(DatasetError, match="train split is empty"):
         UniformSampler(0, seed=1)
@@ -101,5 +123,7 @@ def test_nothing_to_draw_from_is_refused():
 def test_shares_outside_0_to_1_are_refused(share):
     with pytest.raises(InputError, match="0 to 1"):
         MixedSampler(UniformSampler(1, 1), UniformSampler(1, 1), share, 1)
+    with pytest.raises(InputError, match="0 to 1"):
+        BalancedMixedSampler(LOPSIDED, LOPSIDED, share, 1)
     with pytest.raises(InputError, match="0 to 1"):
         ClassBalancedSampler(LOPSIDED, 1, clean_share=share)

@@ -24,7 +24,7 @@ from blemish.segment.training import Pace, train
 from blemish.train.machine import commit
 from blemish.train.precision import default_precision
 
-_VERSION = 1  # Raised when equal inputs would give another cell than before.
+_VERSION = 2  # Raised when equal inputs would give another cell than before.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,7 @@ class Cell:
             "start": start_hash(self.scale),
             "precision": default_precision(),
             "share": self.scale.share_of(self.rung) if self.sets else None,
+            "until": self.scale.synthetic_until if self.sets else None,
             "sets": {made.name: key_of(made.inputs(dataset)) for made in self.sets},
         }
 

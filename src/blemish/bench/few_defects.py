@@ -30,12 +30,13 @@ from blemish.core.errors import InputError
 from blemish.core.records import Split, TileRecord
 from blemish.data.dataset import Dataset
 from blemish.gan.evaluation import Material, evaluate
-from blemish.gan.features import LITE0_SHA256, FeatureCache
+from blemish.gan.features import FeatureCache
 from blemish.gan.model import GENERATOR
 from blemish.gan.outcomes import read_outcomes
 from blemish.gan.plan import plan_tiles
 from blemish.gan.sheets import Half, class_sheet, drawn_places
 from blemish.gan.synthesis import NothingMadeError
+from blemish.train import lite0
 
 _VERSION = 1  # Raised when equal inputs would give other figures than before.
 
@@ -79,7 +80,7 @@ class FewPlan:
             "background": self.scale.gan_background,
             "gate": gate_inputs(self.scale),
             "settings": vars(SETTINGS),
-            "features": LITE0_SHA256,
+            "features": lite0.SHA256,
         }
 
     def folder(self, dataset: Dataset, work: Path) -> Path:

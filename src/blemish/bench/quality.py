@@ -16,11 +16,12 @@ from blemish.bench.synthetic_sets import SyntheticSet, gan_run, our_settings
 from blemish.core.records import Split
 from blemish.data.dataset import Dataset
 from blemish.gan.evaluation import Material, Settings, evaluate
-from blemish.gan.features import LITE0_SHA256, FeatureCache, FeatureNetwork, efficientnet_lite0
+from blemish.gan.features import FeatureCache, FeatureNetwork, efficientnet_lite0
 from blemish.gan.model import GENERATOR
 from blemish.gan.outcomes import read_outcomes
 from blemish.gan.synthesis import NothingMadeError
 from blemish.segment.model import TorchSegmenter
+from blemish.train import lite0
 
 SETTINGS = Settings()  # Of the evaluation.
 _VERSION = 1  # Raised when equal inputs would give other figures than before.
@@ -47,7 +48,7 @@ class SetQuality:
             "version": _VERSION,
             "set": key_of(self.of.inputs(dataset)),
             "settings": vars(SETTINGS),
-            "features": LITE0_SHA256,
+            "features": lite0.SHA256,
             "segmenter": gate_inputs(_judging(self.of.scale)),
         }
 

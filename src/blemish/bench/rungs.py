@@ -35,7 +35,9 @@ def training_of(rung: str, base: str, scale: Scale, seed: int) -> TrainSettings:
     if rung in TRAINING:
         return _without_synthetic(rung, scale, seed)
     on_base = _without_synthetic(base, scale, seed)
-    return replace(on_base, synthetic_share=scale.share_of(rung)) if rung in SETS else on_base
+    if rung not in SETS:
+        return on_base
+    return replace(on_base, synthetic_share=scale.share_of(rung), synthetic_until=scale.synthetic_until)
 
 
 def _without_synthetic(name: str, scale: Scale, seed: int) -> TrainSettings:

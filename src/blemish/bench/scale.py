@@ -27,8 +27,9 @@ class Scale:
     learning_rate: float = 0.003
     balanced_until: float = 0.9  # `LossSettings.balanced_until`: without it nothing is found in so few steps.
     start: str = "scratch"  # Of every rung: `scratch`, `procedural` (packaged weights), or the folder of a run.
-    synthetic_share: float = 0.5  # Of the samples drawn,
+    synthetic_share: float = 0.5  # Of the samples of every class that has synthetic tiles,
     shares: tuple[tuple[str, float], ...] = ()  # but for these rungs.
+    synthetic_until: float = 1.0  # Share of the steps in which they are drawn; the last steps see real tiles only.
     per_class: int = 300  # Real + synthetic train tiles of each class.
     gan_steps: int | None = None  # None = as the preset `default` says; so for the next two.
     gan_batch: int | None = None
@@ -93,7 +94,7 @@ class Scale:
             >>> sorted(Scale().of_training())
             ['balanced_until', 'batch', 'crop_px', 'learning_rate', 'network', 'steps']
         """
-        unused = ("synthetic_share", "shares", "per_class", "start")
+        unused = ("synthetic_share", "shares", "synthetic_until", "per_class", "start")
         return {
             name: value
             for name, value in self.to_dict().items()

@@ -66,12 +66,19 @@ def ladder(
     steps: Annotated[int, typer.Option(help="Training steps.", rich_help_panel=_SCALE)] = 1500,
     batch: Annotated[int, typer.Option(help="Crops a step.", rich_help_panel=_SCALE)] = 8,
     learning_rate: Annotated[float, typer.Option(help="Of the inspector.", rich_help_panel=_SCALE)] = 0.003,
+    balanced_until: Annotated[
+        float,
+        typer.Option(metavar="FRAC", help="Of the steps: rare classes' pixels weigh more.", rich_help_panel=_SCALE),
+    ] = 0.5,
     start_from: Annotated[
         str, typer.Option(metavar="RUN", help="Or scratch, or procedural: of every rung.", rich_help_panel=_SCALE)
     ] = "scratch",
     share: Annotated[
         str, typer.Option(help="Of synthetic tiles in the samples; 0.5,gan=0.25 sets a rung's.", rich_help_panel=_TILES)
     ] = "0.5",
+    synthetic_until: Annotated[
+        float, typer.Option(metavar="FRAC", help="Of the steps; the last see real tiles only.", rich_help_panel=_TILES)
+    ] = 0.6,
     per_class: Annotated[
         int, typer.Option(metavar="TILES", help="Real + synthetic tiles of a class.", rich_help_panel=_TILES)
     ] = 300,
@@ -120,9 +127,11 @@ def ladder(
         steps=steps,
         batch=batch,
         learning_rate=learning_rate,
+        balanced_until=balanced_until,
         start=start_from,
         synthetic_share=everywhere,
         shares=own_shares,
+        synthetic_until=synthetic_until,
         per_class=per_class,
         gan_size_px=gan_size,
         gan_batch=gan_batch,

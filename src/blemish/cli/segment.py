@@ -86,7 +86,19 @@ Synthetic = Annotated[
 SyntheticShare = Annotated[
     float | None,
     typer.Option(
-        "--synthetic-share", metavar="FRAC", help="Of the samples. (as --ladder chose; 0.5)", rich_help_panel=_SAMPLES
+        "--synthetic-share",
+        metavar="FRAC",
+        help="Of the samples of every class that has synthetic tiles. (as --ladder chose; 0.5)",
+        rich_help_panel=_SAMPLES,
+    ),
+]
+SyntheticUntil = Annotated[
+    float | None,
+    typer.Option(
+        "--synthetic-until",
+        metavar="FRAC",
+        help="Share of the steps with synthetic tiles; the last see real ones only. (1)",
+        rich_help_panel=_SAMPLES,
     ),
 ]
 Ladder = Annotated[
@@ -159,6 +171,7 @@ def train(
     crop_on_defect: CropOnDefect = None,
     synthetic: Synthetic = None,
     synthetic_share: SyntheticShare = None,
+    synthetic_until: SyntheticUntil = None,
     ladder: Ladder = None,
     start_from: StartFrom = "scratch",
     threads: Threads = 2,
@@ -192,7 +205,7 @@ def train(
         "augmentation": None if augment else Augmentation.none(),
         "crop_px": crop,
         "crop_on_defect_frac": crop_on_defect,
-        "synthetic_share": _share(synthetic_share, ladder, data, bool(made)),
+        **_mixing(synthetic_share, synthetic_until, ladder, data, bool(made)),
         "seed": seed,
     }
     settings = settings_of(preset, changes)
@@ -291,22 +304,28 @@ def _steps(preset: str, steps: int | None, epochs: int | None, tiles: int, batch
     return steps_of(epochs or PAPER_EPOCHS, tiles, batch)
 
 
-def _share(asked: float | None, ladder: Path | None, data: Dataset, any_made: bool) -> float:
-    """What was asked; else what this set's ladder chose; else the default. Without synthetic tiles 0."""
+def _mixing(
+    share: float | None, until: float | None, ladder: Path | None, data: Dataset, any_made: bool
+) -> dict[str, float]:
+    """What was asked; else what this set's ladder chose; else the default. Nothing without synthetic tiles."""
     from blemish.segment.settings import SYNTHETIC_SHARE
 
     if ladder is not None and not any_made:
         raise InputError("--ladder chooses the share of synthetic tiles: give --synthetic DIR too, or leave it out")
-    chosen = SYNTHETIC_SHARE
+    chosen = {"synthetic_share": SYNTHETIC_SHARE, "synthetic_until": 1.0}
     if ladder is not None:
-        from blemish.bench.ladder_file import chosen_share, read_halves, selection_of
+        from blemish.bench.ladder_file import chosen_share, read_halves, scale_of, selection_of
 
         half = selection_of(read_halves(ladder), ladder, data)
-        chosen = chosen_share(half)
-        say(f"{ladder}: share {chosen:g}; " + "; ".join(f"against {v['over']}, {v['words']}" for v in half["verdicts"]))
+        chosen = {"synthetic_share": chosen_share(half), "synthetic_until": scale_of(half).synthetic_until}
+        say(
+            f"{ladder}: share {chosen['synthetic_share']:g} until {chosen['synthetic_until']:g} of the steps; "
+            + "; ".join(f"against {v['over']}, {v['words']}" for v in half["verdicts"])
+        )
     if not any_made:
-        return 0.0
-    return chosen if asked is None else asked
+        return {}
+    asked = {"synthetic_share": share, "synthetic_until": until}
+    return chosen | {name: value for name, value in asked.items() if value is not None}
 
 
 def _balance(asked: float | None, preset: str, class_weights: list[float]) -> float:

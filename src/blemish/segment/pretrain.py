@@ -1,4 +1,5 @@
-"""Start weights: a network learns on endless procedural surfaces what an edge, a dot, a line and a stain look like.
+"""Start weights: a network learns on endless procedural surfaces what an edge, a dot, a line and a stain look like,
+and from a teacher that knows photographs what else there is to see.
 
 The finished run is an ordinary one, which `segment train --start-from` takes (docs/adr/0006). No data set is needed and
 none is written: every tile is drawn when its step comes, and no tile comes twice.
@@ -29,6 +30,7 @@ from blemish.segment.model import TorchSegmenter, save_segmenter, to_input
 from blemish.segment.networks import build
 from blemish.segment.panels import below, beside, paint
 from blemish.segment.settings import BALANCED_UNTIL
+from blemish.segment.teacher import Teacher
 from blemish.segment.training import Pace, Trained
 from blemish.simulate.procedural import TAXONOMY, VERSION, procedural_tile
 from blemish.train.ema import MovingAverage
@@ -50,11 +52,12 @@ class PretrainSettings:
 
     network: str = "hardnet-small"
     channels: int = 1  # Gray weights start an RGB network too.
-    steps: int = 3500  # Those of the packaged weights.
-    batch: int = 32
+    steps: int = 8000  # Those of the packaged weights.
+    batch: int = 16
     size_px: int = 96  # Many small tiles teach more than few large ones of as many pixels (docs/adr/0006).
-    easy_until: float = 0.5  # Share of the steps in which the faintest defects are left out, fewer and fewer of them.
-    learning_rate: float = 0.002
+    teacher_weight: float = 2.0  # Of the teacher's term beside the labels'; 0 = no teacher.
+    easy_until: float = 0.3  # Share of the steps in which the faintest defects are left out, fewer and fewer of them.
+    learning_rate: float = 0.003
     weight_decay: float = 1e-4
     warmup_frac: float = 0.02
     loss: LossSettings = field(default_factory=lambda: LossSettings(balanced_until=BALANCED_UNTIL))
@@ -66,10 +69,10 @@ class PretrainSettings:
         for name in ("steps", "batch", "ema_half_life_steps", "judged_tiles"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        if self.size_px < 32 or self.learning_rate <= 0 or not 0 <= self.easy_until <= 1:
+        if self.size_px < 32 or self.learning_rate <= 0 or not 0 <= self.easy_until <= 1 or self.teacher_weight < 0:
             raise InputError(
-                f"tiles must be 32 px or more, the learning rate above 0 and easy_until 0 to 1, got {self.size_px}, "
-                f"{self.learning_rate} and {self.easy_until}"
+                f"tiles must be 32 px or more, the learning rate above 0, easy_until 0 to 1 and the teacher's weight 0 "
+                f"or more, got {self.size_px}, {self.learning_rate}, {self.easy_until} and {self.teacher_weight}"
             )
 
     def rate(self, step: int) -> float:
@@ -159,19 +162,26 @@ class PretrainTrainer:
         self.segmenter = TorchSegmenter(
             self.average.module, TAXONOMY, precision=precision, device=self.accelerator.device
         )
-        self.optimizer = AdamW(
-            self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-        )
+        self.teacher = Teacher(self.network).to(self.accelerator.device) if settings.teacher_weight else None
+        learned = [*self.network.parameters(), *([] if self.teacher is None else self.teacher.parameters())]
+        self.optimizer = AdamW(learned, settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
         self.forward = self.accelerator.prepare(self.network)  # After the copies: it changes `forward`.
         self.modules: dict[str, nn.Module] = {"network": self.network, "average": self.average.module}
+        if self.teacher is not None:
+            self.modules["teacher"] = self.teacher
         self.optimizers: dict[str, Optimizer] = {"network": self.optimizer}
 
     def step(self, step: int, batch: dict[str, Tensor]) -> Mapping[str, float | Tensor]:
         set_rate(self.optimizer, self.settings.rate(step))
         self.network.train()
-        logits = self.forward(to_input(batch["picture"].to(self.accelerator.device)))
+        pictures = to_input(batch["picture"].to(self.accelerator.device))
+        logits = self.forward(pictures)
         truth = batch["label"].to(self.accelerator.device, torch.int64)
         terms = loss_terms(logits, truth, self.settings.loss, progress=step / self.settings.steps)
+        if self.teacher is not None:
+            with self.accelerator.autocast():
+                terms["teacher"] = self.teacher(pictures)
+            terms["loss"] = terms["loss"] + self.settings.teacher_weight * terms["teacher"]
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(terms["loss"])
         self.optimizer.step()

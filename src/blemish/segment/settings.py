@@ -55,7 +55,8 @@ class TrainSettings:
     crop_px: int | None = None  # None = whole tiles.
     crop_on_defect_frac: float = 0.8  # Share of the crops of a tile with defects that are cut round one of them.
     loss: LossSettings = field(default_factory=lambda: LossSettings(balanced_until=BALANCED_UNTIL))
-    synthetic_share: float = 0.0  # Of the samples drawn.
+    synthetic_share: float = 0.0  # Of the samples of every class that has synthetic tiles; uniform: of all samples.
+    synthetic_until: float = 1.0  # Share of the steps in which they are drawn; after that, real tiles only.
     ema_half_life_steps: int = 500
     keep: Keep = "last"  # Which moving average is written: the last, or the best by validation IoU.
     val_steps: int = 250  # Validation after every so many steps, and after the last.
@@ -66,7 +67,7 @@ class TrainSettings:
         for name in ("steps", "batch", "ema_half_life_steps", "val_steps", "val_tiles"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        for name in ("warmup_frac", "crop_on_defect_frac", "synthetic_share"):
+        for name in ("warmup_frac", "crop_on_defect_frac", "synthetic_share", "synthetic_until"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} must be 0 to 1, got {getattr(self, name)}")
         if self.learning_rate <= 0 or self.weight_decay < 0 or (self.crop_px is not None and self.crop_px < 16):

@@ -116,8 +116,8 @@ def pack_start(run: Path, folder: Path) -> Path:
     settings = trained.card.get("settings", {})
     command = (
         f"blemish segment pretrain --out RUN --network {settings['network']} --steps {settings['steps']} "
-        f"--batch {settings['batch']} --size {settings['size_px']} --precision {settings['precision']} "
-        f"--seed {settings['seed']}"
+        f"--batch {settings['batch']} --size {settings['size_px']} --learning-rate {settings['learning_rate']} "
+        f"--teacher {settings.get('teacher_weight', 0)} --precision {settings['precision']} --seed {settings['seed']}"
     )
     began = json.loads((run / "run.json").read_text(encoding="utf-8"))["commit"]
     made = {"command": command, "commit": began, "stored_as": "float16"}

@@ -93,8 +93,7 @@ class MixedSampler:
     """
 
     def __init__(self, real: Sampler, synthetic: Sampler, share: float, seed: int) -> None:
-        if not 0 <= share <= 1:
-            raise InputError(f"the share of synthetic tiles must be 0 to 1, got {share}")
+        _refuse_share(share)
         self.samplers = (real, synthetic)
         self.share = share
         self.seed = seed
@@ -103,6 +102,45 @@ class MixedSampler:
         """(0, place among the real) or (1, place among the synthetic)."""
         which = int(rng(self.seed, "mixed", step, index).random() < self.share)
         return which, self.samplers[which].pick(step, index)
+
+
+class BalancedMixedSampler:
+    """Real and synthetic tiles, every class equally often: a class first, then whether real or synthetic.
+
+    Mixing after balancing would halve what comes in real tiles only: clean ones, and classes that no generator has
+    learned. So clean is always real, and so is a class without synthetic tiles.
+
+    Args:
+        real, made: the tiles to draw from.
+        share: of synthetic tiles among the samples of every class that has them, 0 to 1.
+
+    Example:
+        >>> from blemish.core.records import Box, Origin, Split
+        >>> tile = TileRecord("a", "a", "", "", Box(0, 0, 8, 8), "a", Split.TRAIN, Origin.REAL, (5,), (64,))
+        >>> BalancedMixedSampler([tile], [tile], share=1.0, seed=1).pick(0, 0)
+        (1, 0)
+    """
+
+    def __init__(self, real: Sequence[TileRecord], made: Sequence[TileRecord], share: float, seed: int) -> None:
+        _refuse_share(share)
+        self.share, self.seed = share, seed
+        shown = _places_of_classes(made)
+        self._pools = (_places_of_classes(real), {value: shown[value] for value in shown if value != CLEAN})
+        self._classes = sorted(set(self._pools[0]) | set(self._pools[1]))
+
+    def pick(self, step: int, index: int) -> tuple[int, int]:
+        """(0, place among the real) or (1, place among the synthetic)."""
+        draw = rng(self.seed, "balanced-mixed", step, index)
+        value = self._classes[int(draw.integers(len(self._classes)))]
+        real, made = (pool.get(value, []) for pool in self._pools)
+        which = int(bool(made) and (not real or draw.random() < self.share))
+        places = made if which else real
+        return which, places[int(draw.integers(len(places)))]
+
+
+def _refuse_share(share: float) -> None:
+    if not 0 <= share <= 1:
+        raise InputError(f"the share of synthetic tiles must be 0 to 1, got {share}")
 
 
 def _places_of_classes(records: Sequence[TileRecord]) -> dict[int, list[int]]:

