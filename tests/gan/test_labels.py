@@ -142,6 +142,15 @@ def test_a_real_background_is_as_light_as_the_surroundings_of_the_defect(small_s
     assert chosen.count("clean/1") >= 36
 
 
+def test_a_real_background_is_as_rough_as_the_surroundings_of_the_defect(small_set):
+    bank = build_bank(small_set, [DOT], real_backgrounds=True)
+    grains = [shape.ring_grain for shape in bank.classes[DOT].shapes]
+    assert all(grain > 0 for grain in grains)
+    rough = tuple(replace(b, grain=np.mean(grains) * k) for b, k in zip(bank.backgrounds, (0.2, 1.0, 5.0), strict=True))
+    chosen = [draw_tile(replace(bank, backgrounds=rough), PlanItem(i, (DOT,)), 0).background.tile for i in range(40)]
+    assert chosen.count("clean/1") >= 30  # One in three by chance.
+
+
 def test_without_real_backgrounds_no_picture_is_read(small_set):
     bank = build_bank(small_set, [DOT])
     assert math.isnan(bank.backgrounds[0].mean_gray)

@@ -25,7 +25,7 @@ from blemish.data.dataset import Dataset
 from blemish.gan.clean_areas import largest_clean_area
 from blemish.gan.shape_class import ClassShapes
 from blemish.gan.shape_model import DEFAULT_MIX, ShapeMix
-from blemish.gan.shapes import Shape, find_shapes
+from blemish.gan.shapes import Shape, find_shapes, grain_of
 from blemish.picture.tiling import cut
 
 TILES_PER_CLASS = 1000
@@ -47,6 +47,7 @@ class Background:
     scan_xy: tuple[int, int]
     mean_gray: float = math.nan  # Of the picture in the area that is used, 0..255; NaN where it was not read.
     std_gray: float = math.nan
+    grain: float = math.nan  # `shapes.grain_of` that area.
 
     @property
     def plane(self) -> UInt8:
@@ -74,6 +75,11 @@ class Bank:
     def background_gray(self) -> Float64:
         """B: mean gray of each background, NaN where no picture was read."""
         return np.array([background.mean_gray for background in self.backgrounds], np.float64)
+
+    @cached_property
+    def background_grain(self) -> Float64:
+        """B: grain of each background, NaN where no picture was read."""
+        return np.array([background.grain for background in self.backgrounds], np.float64)
 
     @cached_property
     def background_scan_xy(self) -> Int64:
@@ -202,10 +208,11 @@ def _packed(record: TileRecord, plane: UInt8, area: Box, window: Box) -> Backgro
 
 
 def _with_gray(background: Background, picture: Picture) -> Background:
-    """How light it is where it shows surface: in its area, or in its window where the whole tile is used."""
+    """How light and rough it is where it shows surface: in its area, or in its window if the whole tile is used."""
     area = background.window if background.area == Box(0, 0, *background.size_hw[::-1]) else background.area
     shown = picture[area.y : area.y + area.height, area.x : area.x + area.width]
-    return replace(background, mean_gray=float(shown.mean()), std_gray=float(shown.std()))
+    grain = grain_of(shown, np.ones(shown.shape[:2], bool))
+    return replace(background, mean_gray=float(shown.mean()), std_gray=float(shown.std()), grain=grain)
 
 
 def _sample(records: Sequence[TileRecord], most: int, what: str) -> list[TileRecord]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -23,7 +24,9 @@ _SHAPES_TRIED = 24
 _PLACES_TRIED = 6
 _DRAFTS_TRIED = 4
 LIGHT_GRAY = 12.0  # Backgrounds this much lighter or darker than the surface round a shape are 0.6 times as likely;
-_ANY_LIGHT = 0.01  # however far off, one keeps this weight.
+LIKE_GRAIN = 1.5  # so are those this many times as rough or as smooth;
+_ANY_SURFACE = 0.01  # however far off, one keeps this weight.
+_LEAST_GRAIN = 0.25  # Gray levels, added to both: below it, one surface is as smooth as another.
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def _placed(canvas: Canvas, bank: Bank, shape: Shape, random: np.random.Generato
 def _background_for(bank: Bank, shape: Shape, random: np.random.Generator) -> Background | None:
     """One that shows what lay beneath the shape, from near its place on the scan where there are several such.
 
-    Where pictures were read, one as light as the surface round the shape is the likelier.
+    Where pictures were read, one as light and as rough as the surface round the shape is the likelier.
     """
     area_px = np.count_nonzero(shape.mask)
     suits = (bank.background_px >= np.array(shape.background_frac) * area_px).all(axis=1)
@@ -158,8 +161,10 @@ def _background_for(bank: Bank, shape: Shape, random: np.random.Generator) -> Ba
         places = np.flatnonzero(suits)
     if len(places) == 0:
         return None
-    off = (bank.background_gray[places] - shape.ring_gray) / LIGHT_GRAY
-    weights = np.where(np.isnan(off), 1.0, np.exp(-0.5 * off**2)) + _ANY_LIGHT
+    light = (bank.background_gray[places] - shape.ring_gray) / LIGHT_GRAY
+    rough = np.log((bank.background_grain[places] + _LEAST_GRAIN) / (shape.ring_grain + _LEAST_GRAIN))
+    off = np.nan_to_num(light) ** 2 + np.nan_to_num(rough / math.log(LIKE_GRAIN)) ** 2
+    weights = np.exp(-0.5 * off) + _ANY_SURFACE
     return bank.backgrounds[int(random.choice(places, p=weights / weights.sum()))]
 
 

@@ -61,6 +61,7 @@ class Shape:
     scan_xy: tuple[int, int] = (0, 0)  # Corner of its tile on the scan.
     group: str = ""  # Of its tile: shapes of one group are one physical defect, photographed again.
     ring_gray: float = math.nan  # Mean gray of the ring round it, 0..255; NaN where no picture was read.
+    ring_grain: float = math.nan  # `grain_of` the surface round it; NaN where no picture was read, or all is defect.
 
     @property
     def straddles(self) -> bool:
@@ -133,7 +134,7 @@ def find_shapes(
     Args:
         backgrounds: M, the number of background classes.
         group: of the tile; it is kept with the shapes.
-        picture: of the tile, for the gray of the rings; None leaves them NaN.
+        picture: of the tile, for gray and grain of the rings; None leaves them NaN.
 
     Example:
         >>> defect = np.zeros((64, 64), np.uint8)
@@ -152,8 +153,11 @@ def find_shapes(
             shape = _shape(
                 mask, index, _shares(background[mask], backgrounds), _shares(background[around], backgrounds)
             )
-            gray = math.nan if picture is None else _mean_gray(picture[rows, columns], around & (defect == 0))
-            found.append(replace(shape, scan_xy=scan_xy, group=group, ring_gray=gray))
+            gray = grain = math.nan
+            if picture is not None:
+                gray = _mean_gray(picture[rows, columns], around & (defect == 0))
+                grain = grain_of(picture[rows, columns], _sound_round(mask, defect > 0))
+            found.append(replace(shape, scan_xy=scan_xy, group=group, ring_gray=gray, ring_grain=grain))
     return found
 
 
@@ -235,6 +239,27 @@ def _shares(values: UInt8, count: int) -> tuple[float, ...]:
 
 def _mean_gray(picture: Picture, where: Bool) -> float:
     return float(picture[where].mean()) if where.any() else math.nan
+
+
+def grain_of(picture: Picture, where: Bool) -> float:
+    """How rough a surface is: the mean difference from its 3 x 3 mean, in gray levels; NaN where there is none.
+
+    Example:
+        >>> stripes = np.tile(np.array([0, 255], np.uint8), (8, 4))
+        >>> grain_of(stripes, np.ones((8, 8), bool)) > 80 > grain_of(stripes * 0, np.ones((8, 8), bool))
+        True
+    """
+    if not where.any():
+        return math.nan
+    rough = cv2.absdiff(picture, cv2.blur(picture, (3, 3)))
+    return float(rough[where].mean())
+
+
+def _sound_round(mask: Bool, defects: Bool) -> Bool:
+    """The surface 4 to 12 px from a mask, as far from every other defect: nearer, a defect's own edge is seen."""
+    far = cv2.dilate(mask.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
+    near = cv2.dilate(defects.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    return far & ~near
 
 
 def _shape(mask: Bool, index: int, beneath: tuple[float, ...], beside: tuple[float, ...]) -> Shape:
