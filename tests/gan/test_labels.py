@@ -9,7 +9,7 @@ from blemish.core.errors import DatasetError, LabelError
 from blemish.core.labels import LabelMap
 from blemish.core.taxonomy import IGNORE
 from blemish.gan import bank as bank_module
-from blemish.gan.bank import background_picture, build_bank, source_tiles
+from blemish.gan.bank import background_picture, build_bank, has_surface, source_tiles
 from blemish.gan.clean_areas import largest_clean_area
 from blemish.gan.labels import NotDrawn, draw_label, draw_tile
 from blemish.gan.plan import PlanItem
@@ -166,6 +166,17 @@ def test_without_clean_tiles_real_backgrounds_are_defect_free_areas(set_without_
         shown = background_picture(np.where(sample.label_map.defect > 0, 255, sample.picture), background)
         assert shown.shape == (48, 48)
         assert shown.max() < 255
+
+
+def test_a_set_has_surface_if_tiles_are_clean_or_enough_of_them_have_clean_areas(
+    small_set, set_without_clean, monkeypatch
+):
+    assert has_surface(small_set)
+    areas = len(build_bank(set_without_clean, [DOT], real_backgrounds=True).backgrounds)
+    monkeypatch.setattr(bank_module, "LEAST_AREAS", areas)
+    assert has_surface(set_without_clean)
+    monkeypatch.setattr(bank_module, "LEAST_AREAS", areas + 1)
+    assert not has_surface(set_without_clean)
 
 
 def test_the_largest_clean_area_avoids_defects_and_padding():

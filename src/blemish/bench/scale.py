@@ -21,20 +21,20 @@ class Scale:
     """
 
     network: str = "hardnet-small"
-    crop_px: int | None = 192  # None = whole tiles.
+    crop_px: int | None = 128  # None = whole tiles.
     batch: int = 8
     steps: int = 1500
     learning_rate: float = 0.003
-    balanced_until: float = 0.9  # `LossSettings.balanced_until`: without it nothing is found in so few steps.
+    balanced_until: float = 0.5  # `LossSettings.balanced_until`: without it nothing is found in so few steps.
     start: str = "scratch"  # Of every rung: `scratch`, `procedural` (packaged weights), or the folder of a run.
     synthetic_share: float = 0.5  # Of the samples of every class that has synthetic tiles,
     shares: tuple[tuple[str, float], ...] = ()  # but for these rungs.
-    synthetic_until: float = 1.0  # Share of the steps in which they are drawn; the last steps see real tiles only.
+    synthetic_until: float = 0.6  # Share of the steps in which they are drawn; the last steps see real tiles only.
     per_class: int = 300  # Real + synthetic train tiles of each class.
     gan_steps: int | None = None  # None = as the preset `default` says; so for the next two.
     gan_batch: int | None = None
     gan_size_px: int | None = None
-    gan_background: Background = "auto"  # Real where a training tile is clean, else generated.
+    gan_background: Background = "auto"  # Real where training tiles are clean or have clean areas, else generated.
     gan_gate: bool = True  # Admit only tiles that pass the quality gate.
     gan_off: tuple[str, ...] = ()  # Parts of our GAN that an ablation turns off (`bench.gan_parts`).
     gate_folds: int = (

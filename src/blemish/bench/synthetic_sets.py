@@ -20,6 +20,7 @@ from blemish.bench.views import View
 from blemish.core.protocols import Generator
 from blemish.data.copy_paste import copy_paste_dataset
 from blemish.data.dataset import Dataset
+from blemish.gan.bank import has_surface
 from blemish.gan.composed.settings import ComposedSettings
 from blemish.gan.gate import Gate
 from blemish.gan.outcomes import WEAK_EXPLAINED
@@ -120,10 +121,8 @@ def _gan(view: Dataset, out: Path, scale: Scale) -> dict[str, Any]:
 
 
 def on_real(learned: Dataset, scale: Scale) -> bool:
-    """Whether our defects are put on real pictures: asked for, or left to us where a training tile is clean."""
-    return scale.gan_background == "real" or (
-        scale.gan_background == "auto" and any(record.is_clean for record in learned.records)
-    )
+    """Whether our defects are put on real pictures: asked for, or left to us where the set has surface to show."""
+    return scale.gan_background == "real" or (scale.gan_background == "auto" and has_surface(learned))
 
 
 def our_gate(learned: Dataset, work: Path, scale: Scale) -> tuple[MakeGate | None, dict[str, Any]]:

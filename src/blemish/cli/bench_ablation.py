@@ -45,7 +45,7 @@ def ablation(
     jobs: Jobs = 1,
     steps: Steps = 1500,
     batch: Batch = 8,
-    crop: Crop = 192,
+    crop: Crop = 128,
     start_from: StartFrom = "scratch",
     base: Base = "balance",
     share: Share = 0.5,

@@ -26,7 +26,7 @@ def few_defects(
     jobs: Jobs = 1,
     steps: flags.Steps = 1500,
     batch: flags.Batch = 8,
-    crop: flags.Crop = 192,
+    crop: flags.Crop = 128,
     start_from: flags.StartFrom = "scratch",
     base: flags.Base = "balance",
     share: flags.Share = 0.5,

@@ -66,7 +66,7 @@ def generate(
     background: str = typer.Option(
         "auto",
         metavar="auto|real|generated|PICTURE",
-        help="auto: real (clean train pictures) where the set has any; with --label: a clean picture.",
+        help="auto: real (clean train tiles, or clean areas) where there are any; with --label: a clean picture.",
     ),
     redraw: list[str] = typer.Option(
         [],
@@ -126,7 +126,7 @@ def _fill_up(
 
     generator = _generator(run, device)
     check_agreement(generator, source)
-    real = background == "real" or (background == "auto" and _composes_on_clean(generator, source))
+    real = background == "real" or (background == "auto" and _composes_on_real(generator, source))
     plan, left_out = (plan, {}) if weak else without_weak(plan, outcomes_of(generator.card))
     say(plan.table())
     defects = sorted({index for item in plan.items for index in item.classes})
@@ -225,11 +225,11 @@ def _paint(
     show(values, "\n".join(f"{name}: {path}" for name, path in files.items()), as_json)
 
 
-def _composes_on_clean(generator: Generator, source: Dataset) -> bool:
-    """Whether defects alone are painted, and a real training tile is clean to put them on."""
-    from blemish.gan.bank import source_tiles
+def _composes_on_real(generator: Generator, source: Dataset) -> bool:
+    """Whether defects alone are painted, and the training tiles have real surface to put them on."""
+    from blemish.gan.bank import has_surface
 
-    return hasattr(generator, "ring_px") and any(record.is_clean for record in source_tiles(source.records))
+    return hasattr(generator, "ring_px") and has_surface(source)
 
 
 def _redrawn(texts: list[str]) -> dict[int, int]:

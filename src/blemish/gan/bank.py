@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 from tqdm import tqdm
@@ -31,6 +32,7 @@ from blemish.picture.tiling import cut
 TILES_PER_CLASS = 1000
 SHAPES_PER_CLASS = 1000
 BACKGROUNDS = 1000
+LEAST_AREAS = 10  # Without clean tiles, fewer defect-free areas would be seen again and again.
 LEAST_SHARE = 0.005  # A class "occurs" on a background from this share of its pixels on.
 
 
@@ -125,6 +127,15 @@ def build_bank(
             + (": no clean tile and no defect-free area; use --background generated" if real_backgrounds else "")
         )
     return Bank(dataset.taxonomy, dataset.info.tile_px, classes, backgrounds, real_backgrounds and not from_areas, mix)
+
+
+def has_surface(dataset: Dataset) -> bool:
+    """Whether real surface can lie under synthetic defects: a clean training tile, or defect-free areas of some."""
+    sources = source_tiles(dataset.records)
+    if any(record.is_clean for record in sources):
+        return True
+    areas = (largest_clean_area(dataset.label_map(record)) for record in _sample(sources, BACKGROUNDS, "background"))
+    return sum(1 for _ in islice((area for area in areas if area is not None), LEAST_AREAS)) == LEAST_AREAS
 
 
 def background_picture(tile: Picture, background: Background) -> Picture:
