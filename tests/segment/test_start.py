@@ -73,6 +73,8 @@ def test_the_last_layer_of_procedural_weights_is_not_taken_even_where_it_fits(tm
 
 def test_a_name_means_scratch_the_packaged_weights_or_a_folder(tmp_path):
     assert start_named("scratch", "hardnet-small") is None
+    assert start_named("auto", "hardnet-small") == packaged_start("hardnet-small")
+    assert start_named("auto", "fc-hardnet-70") is None
     assert start_named("procedural", "hardnet-small") == packaged_start("hardnet-small")
     assert start_named(str(tmp_path), "hardnet-small") == tmp_path
     with pytest.raises(InputError, match="no procedural start weights are packaged for fc-hardnet-70: make them"):

@@ -26,7 +26,7 @@ class Scale:
     steps: int = 1500
     learning_rate: float = 0.003
     balanced_until: float = 0.5  # `LossSettings.balanced_until`: without it nothing is found in so few steps.
-    start: str = "scratch"  # Of every rung: `scratch`, `procedural` (packaged weights), or the folder of a run.
+    start: str = "auto"  # Of every rung: `procedural` (packaged weights), `scratch`, either as there are, or a run.
     synthetic_share: float = 0.5  # Of the samples of every class that has synthetic tiles,
     shares: tuple[tuple[str, float], ...] = ()  # but for these rungs.
     synthetic_until: float = 0.6  # Share of the steps in which they are drawn; the last steps see real tiles only.

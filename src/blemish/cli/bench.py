@@ -71,8 +71,8 @@ def ladder(
         typer.Option(metavar="FRAC", help="Of the steps: rare classes' pixels weigh more.", rich_help_panel=_SCALE),
     ] = 0.5,
     start_from: Annotated[
-        str, typer.Option(metavar="RUN", help="Or scratch, or procedural: of every rung.", rich_help_panel=_SCALE)
-    ] = "scratch",
+        str, typer.Option(metavar="RUN", help="Or auto, procedural or scratch: of every rung.", rich_help_panel=_SCALE)
+    ] = "auto",
     share: Annotated[
         str, typer.Option(help="Of synthetic tiles in the samples; 0.5,gan=0.25 sets a rung's.", rich_help_panel=_TILES)
     ] = "0.5",

@@ -17,7 +17,7 @@ _WHICH, _SCALE, _TILES = "What is run", "Scale of every row", "Synthetic tiles"
 Steps = Annotated[int, typer.Option(help="Training steps of the inspector.", rich_help_panel=_SCALE)]
 Batch = Annotated[int, typer.Option(help="Crops a step.", rich_help_panel=_SCALE)]
 Crop = Annotated[int, typer.Option(metavar="PX", help="Of training; 0 = whole tiles.", rich_help_panel=_SCALE)]
-StartFrom = Annotated[str, typer.Option(metavar="RUN", help="Or scratch, or procedural.", rich_help_panel=_SCALE)]
+StartFrom = Annotated[str, typer.Option(metavar="RUN", help="Or auto, procedural or scratch.", rich_help_panel=_SCALE)]
 Base = Annotated[str, typer.Option(help="BASE of the ladder: what learns from the tiles.", rich_help_panel=_SCALE)]
 Share = Annotated[float, typer.Option(help="Of synthetic tiles in the samples.", rich_help_panel=_TILES)]
 PerClass = Annotated[int, typer.Option(metavar="TILES", help="Real + synthetic of a class.", rich_help_panel=_TILES)]
@@ -46,7 +46,7 @@ def ablation(
     steps: Steps = 1500,
     batch: Batch = 8,
     crop: Crop = 128,
-    start_from: StartFrom = "scratch",
+    start_from: StartFrom = "auto",
     base: Base = "balance",
     share: Share = 0.5,
     per_class: PerClass = 300,

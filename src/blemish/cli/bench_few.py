@@ -27,7 +27,7 @@ def few_defects(
     steps: flags.Steps = 1500,
     batch: flags.Batch = 8,
     crop: flags.Crop = 128,
-    start_from: flags.StartFrom = "scratch",
+    start_from: flags.StartFrom = "auto",
     base: flags.Base = "balance",
     share: flags.Share = 0.5,
     per_class: flags.PerClass = 300,

@@ -124,7 +124,8 @@ StartFrom = Annotated[
     typer.Option(
         "--start-from",
         metavar="RUN",
-        help="Begin with the weights of a finished run, procedural (the packaged start weights) or scratch.",
+        help="Weights to begin with: of a finished RUN, procedural (packaged), scratch, or auto: "
+        "procedural where there are such for the network and the preset is not paper, else scratch.",
         rich_help_panel=_TRAINING,
     ),
 ]
@@ -173,7 +174,7 @@ def train(
     synthetic_share: SyntheticShare = None,
     synthetic_until: SyntheticUntil = None,
     ladder: Ladder = None,
-    start_from: StartFrom = "scratch",
+    start_from: StartFrom = "auto",
     threads: Threads = 2,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same machine: same weights.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run was stopped.")] = False,
@@ -221,7 +222,7 @@ def train(
         pace=pace,
         precision=precision_named(precision),
         resume=resume,
-        start=start_named(start_from, network),
+        start=None if preset == "paper" and start_from == "auto" else start_named(start_from, network),
     )
     row = done.outcome.last_row
     text = "  ".join(f"{name} {value:.4g}" for name, value in row.items())

@@ -38,11 +38,14 @@ def out_of_fold(
         str | None, typer.Option("--precision", help="fp32 or bf16.", rich_help_panel=_TRAINING)
     ] = None,
     start_from: Annotated[
-        Path | None,
+        str,
         typer.Option(
-            "--start-from", metavar="RUN", help="Begin with the weights of a finished run.", rich_help_panel=_TRAINING
+            "--start-from",
+            metavar="RUN",
+            help="Or procedural, scratch or auto, as of training.",
+            rich_help_panel=_TRAINING,
         ),
-    ] = None,
+    ] = "auto",
     threads: Annotated[
         int, typer.Option("--threads", metavar="N", min=1, help="That draw samples.", rich_help_panel=_TRAINING)
     ] = 2,
@@ -56,6 +59,7 @@ def out_of_fold(
     from blemish.data.dataset import Dataset
     from blemish.segment.out_of_fold import out_of_fold as judge_out_of_fold
     from blemish.segment.settings import settings_of
+    from blemish.segment.start import start_named
 
     data = Dataset(dataset)
     changes = {
@@ -70,7 +74,13 @@ def out_of_fold(
     }
     settings = settings_of("default", changes)
     found = judge_out_of_fold(
-        data, out, settings, folds=folds, precision=_precision(precision), start=start_from, threads=threads
+        data,
+        out,
+        settings,
+        folds=folds,
+        precision=_precision(precision),
+        start=start_named(start_from, network),
+        threads=threads,
     )
     for name in found.thresholds.classes:
         why = found.thresholds.why_off(name)

@@ -24,7 +24,7 @@ from blemish.segment.model import TorchSegmenter
 from blemish.simulate.procedural import NAME as PROCEDURAL
 from blemish.train.checkpoint import CARD, save_weights
 
-SCRATCH = "scratch"
+SCRATCH, AUTO = "scratch", "auto"
 _PACKAGED = Path(__file__).parent / "weights"
 _OWN = ("mean", "std")  # Normalisation belongs to the data at hand.
 _HEAD = "head."
@@ -86,6 +86,8 @@ def packaged_start(network: str) -> Path | None:
 def start_named(name: str, network: str) -> Path | None:
     """What `--start-from` means: `scratch` (None), `procedural` (the packaged weights), or the folder of a run.
 
+    `auto` is procedural where weights are packaged for the network, else scratch.
+
     Raises:
         InputError: no weights are packaged for this network.
 
@@ -95,6 +97,8 @@ def start_named(name: str, network: str) -> Path | None:
     """
     if name == SCRATCH:
         return None
+    if name == AUTO:
+        return packaged_start(network)
     if name != PROCEDURAL:
         return Path(name)
     folder = packaged_start(network)
