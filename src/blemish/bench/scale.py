@@ -15,7 +15,7 @@ Background = Literal["auto", "real", "generated"]
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """The reduced scale of docs/adr/0010: about four minutes a cell on one of two cores.
+    """The reduced scale of docs/adr/0010: about two minutes a cell on one of two cores.
 
     Fields that begin with `gan_` and `gate_` decide our GAN's tiles only, those with `paper_` the paper's only.
     """

@@ -34,6 +34,7 @@ from blemish.segment.teacher import Teacher
 from blemish.segment.training import Pace, Trained
 from blemish.simulate.procedural import TAXONOMY, VERSION, procedural_tile
 from blemish.train.ema import MovingAverage
+from blemish.train.lite0 import SHA256
 from blemish.train.loader import BatchLoader
 from blemish.train.loop import LoopSettings, run_loop
 from blemish.train.machine import commit, versions
@@ -225,6 +226,7 @@ def _card(settings: PretrainSettings, facts: dict[str, Any]) -> dict[str, Any]:
         "taxonomy": TAXONOMY.to_dict(),
         "tile_px": settings.size_px,
         "data": DATA,
+        **({"teacher": {"name": "EfficientNet-Lite0", "sha256": SHA256}} if settings.teacher_weight else {}),
         "commit": commit(),
         "versions": versions(),
         "settings": facts,
