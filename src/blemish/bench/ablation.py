@@ -18,7 +18,7 @@ from tqdm import tqdm
 from blemish.bench.cells import Cell
 from blemish.bench.compare import compared
 from blemish.bench.figures import of_rung
-from blemish.bench.gan_parts import ADVERSARIAL, FINE_DETAIL, FOUND, SHAPE_MIX
+from blemish.bench.gan_parts import ADVERSARIAL, FINE_DETAIL, FOUND, PERCEPTION, RECOGNISED, SHAPE_MIX
 from blemish.bench.gating import only_learned
 from blemish.bench.parallel import make_all
 from blemish.bench.quality import SetQuality
@@ -60,7 +60,9 @@ ROWS = (
     Row("balance", "tiles with a defect are drawn evenly, whatever their class", ("balanced",)),
     Row("adversarial", "no loss comes from the discriminator", (ADVERSARIAL,)),
     Row("fine detail", "no loss on fine detail and grain", (FINE_DETAIL,)),
+    Row("perception", "no loss from a photograph network's features", (PERCEPTION,)),
     Row("shape mix", "real shapes are deformed only, never recombined or grown", (SHAPE_MIX,)),
+    Row("recognised", "the gate does not ask whether a defect is told from bare surface", (RECOGNISED,)),
     Row("found", "the gate does not ask a segmenter: hard tiles are admitted too", (FOUND,)),
     Row("gate", "every tile that is drawn is admitted", gate=False),
     Row("real backgrounds", "the background branch paints beneath the defects", background="generated"),
@@ -102,7 +104,11 @@ class AblationPlan:
         there = [row for row in ROWS if row.name == WHOLE or not self.only or row.name in self.only]
         real = on_real(learned, self.scale)
         gated = self.scale.gan_gate
-        return [row for row in there if (row.background is None or real) and (gated or row.name not in ("gate", FOUND))]
+        return [
+            row
+            for row in there
+            if (row.background is None or real) and (gated or row.name not in ("gate", FOUND, RECOGNISED))
+        ]
 
 
 def ablate(dataset: Dataset, plan: AblationPlan, work: Path, *, jobs: int = 1) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from blemish.core.errors import InputError
 from blemish.gan.composed.settings import ComposedSettings, ComposedWeights, Parts
 from blemish.gan.shape_model import DEFAULT_MIX, ShapeMix
 
-ADVERSARIAL, FINE_DETAIL = "adversarial", "fine_detail"
-SHAPE_MIX, FOUND = "shape_mix", "found"
-TRAINED = (*(field.name for field in fields(Parts)), ADVERSARIAL, FINE_DETAIL)  # Another GAN each.
-DRAWN = (SHAPE_MIX, FOUND)  # The same GAN, other tiles: shapes are only deformed; the gate has no segmenter.
+ADVERSARIAL, FINE_DETAIL, PERCEPTION = "adversarial", "fine_detail", "perception"
+SHAPE_MIX, FOUND, RECOGNISED = "shape_mix", "found", "recognised"
+TRAINED = (*(field.name for field in fields(Parts)), ADVERSARIAL, FINE_DETAIL, PERCEPTION)  # Another GAN each.
+# The same GAN, other tiles: shapes are only deformed; the gate has no segmenter, or no probes.
+DRAWN = (SHAPE_MIX, FOUND, RECOGNISED)
 
 
 def settings_without(settings: ComposedSettings, off: Collection[str]) -> ComposedSettings:
@@ -40,4 +41,6 @@ def mix_without(off: Collection[str]) -> ShapeMix:
 def _weights_without(weights: ComposedWeights, off: Collection[str]) -> ComposedWeights:
     if ADVERSARIAL in off:  # Its features are no use either: nothing of the discriminator is left.
         weights = replace(weights, adversarial=0.0, features=0.0)
+    if PERCEPTION in off:
+        weights = replace(weights, perception=0.0)
     return replace(weights, fine_detail=0.0, grain=0.0) if FINE_DETAIL in off else weights

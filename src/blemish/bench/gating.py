@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from blemish.bench.gan_parts import RECOGNISED
 from blemish.bench.kept import only_one
 from blemish.bench.rungs import training_of
 from blemish.bench.scale import Scale, key_of
@@ -21,6 +22,7 @@ from blemish.core.records import Split
 from blemish.data.dataset import Dataset
 from blemish.gan.gate import Gate
 from blemish.gan.gate_reference import measure_real
+from blemish.gan.recognition import learn_recognition
 from blemish.segment.model import WEIGHTS_FOLDER, TorchSegmenter
 from blemish.segment.out_of_fold import OutOfFold, out_of_fold
 from blemish.train.checkpoint import WEIGHTS, load_weights
@@ -33,12 +35,14 @@ def gate_inputs(scale: Scale) -> dict[str, Any] | None:
     """What decides the gate, beside the view; None = no gate."""
     if not scale.gan_gate:
         return None
+    recognised = RECOGNISED not in scale.gan_off
     if scale.gate_folds == 0:  # No trained judge: nothing of the inspector's scale decides.
-        return {"folds": 0}
+        return {"folds": 0, "recognised": recognised}
     return {
         "rung": _RUNG,
         "seed": _SEED,
         "folds": scale.gate_folds,
+        "recognised": recognised,
         "scale": scale.of_training(),
         "start": start_hash(scale),
         "precision": default_precision(),
@@ -59,16 +63,20 @@ def train_gate(learned: Dataset, work: Path, scale: Scale) -> tuple[OutOfFold, f
     return found, time.perf_counter() - started
 
 
-def gate_for(learned: Dataset, generator: Generator, defects: Sequence[int], found: OutOfFold | None) -> Gate:
+def gate_for(
+    learned: Dataset, generator: Generator, defects: Sequence[int], found: OutOfFold | None, *, recognised: bool = True
+) -> Gate:
     """The gate with the first fold's network as its segmenter; `found` None = the rule `found` is off."""
     ring_px = getattr(generator, "ring_px", None)
+    recognition = learn_recognition(learned, defects) if recognised else None
     if found is None:
-        return Gate(learned.taxonomy, measure_real(learned, defects), ring_px=ring_px)
+        return Gate(learned.taxonomy, measure_real(learned, defects), ring_px=ring_px, recognition=recognition)
     run = found.runs[0]
     return Gate(
         learned.taxonomy,
         measure_real(learned, defects),
         ring_px=ring_px,
+        recognition=recognition,
         segmenter=TorchSegmenter.load(run, device=device()),
         thresholds=found.thresholds,
         segmenter_hash=str(_card(run)["sha256"][WEIGHTS]),

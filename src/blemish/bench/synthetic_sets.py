@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from blemish.bench.fill_up import MakeGate, fill_up, paper_settings, train_gan
-from blemish.bench.gan_parts import DRAWN, FOUND, mix_without, settings_without
+from blemish.bench.gan_parts import DRAWN, FOUND, RECOGNISED, mix_without, settings_without
 from blemish.bench.gating import gate_for, gate_inputs, only_learned, train_gate
 from blemish.bench.kept import only_one, read_or_make
 from blemish.bench.scale import Scale, key_of
@@ -134,14 +134,17 @@ def our_gate(learned: Dataset, work: Path, scale: Scale) -> tuple[MakeGate | Non
     if not scale.gan_gate:
         return None, {}
     if FOUND in scale.gan_off or scale.gate_folds == 0:
-        return _gate_of(learned, None), {}
+        return _gate_of(learned, None, scale), {}
     found, seconds = train_gate(learned, work, scale)
-    return _gate_of(learned, found), {"gate_seconds": round(seconds, 1), "thresholds": found.thresholds.to_dict()}
+    return _gate_of(learned, found, scale), {
+        "gate_seconds": round(seconds, 1),
+        "thresholds": found.thresholds.to_dict(),
+    }
 
 
-def _gate_of(learned: Dataset, found: OutOfFold | None) -> MakeGate:
+def _gate_of(learned: Dataset, found: OutOfFold | None, scale: Scale) -> MakeGate:
     def make(generator: Generator, defects: Sequence[int]) -> Gate:
-        return gate_for(learned, generator, defects, found)
+        return gate_for(learned, generator, defects, found, recognised=RECOGNISED not in scale.gan_off)
 
     return make
 

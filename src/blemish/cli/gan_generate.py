@@ -162,6 +162,7 @@ def _gate(wiring: _Wiring, source: Dataset, defects: list[int], generator: Gener
     from blemish.cli.segment import read_json
     from blemish.gan.gate import Gate
     from blemish.gan.gate_reference import measure_real
+    from blemish.gan.recognition import learn_recognition
     from blemish.metrics.tile_iou import GateThresholds
 
     limits, network = None, None
@@ -175,6 +176,7 @@ def _gate(wiring: _Wiring, source: Dataset, defects: list[int], generator: Gener
         source.taxonomy,
         measure_real(source, defects),
         ring_px=getattr(generator, "ring_px", None),
+        recognition=learn_recognition(source, defects),
         segmenter=network,
         thresholds=limits,
         segmenter_hash="" if wiring.segmenter is None else _hash_of(wiring.segmenter),

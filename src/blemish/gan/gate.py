@@ -5,6 +5,7 @@ Rules, in the order they are asked; the first that fails rejects the tile (docs/
 visible   each defect changes the surface beneath it, and stands out from it as real ones of its class do
 beyond    farther than the generator's ring from the mask, nothing changed: 0 grey levels on the PNG as it is written
 copy      no defect is the picture, or the shape, of a training defect again
+recognised  the features of a network that has seen photographs tell it from bare surface, as they do real ones
 found     a segmenter trained on real tiles finds the mask about as well as it finds real ones
 """
 
@@ -32,11 +33,12 @@ from blemish.gan.gate_rules import (
     picture_copy,
 )
 from blemish.gan.near_copy import NEAR_COPY_IOU
+from blemish.gan.recognition import Recognition
 from blemish.metrics.tile_iou import GateThresholds, class_iou
 from blemish.picture.compose import defect_mask
 from blemish.picture.normalise import to_channels
 
-RULES = ("visible", "beyond", "copy", "found")
+RULES = ("visible", "beyond", "copy", "recognised", "found")
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Gate:
         real: what training defects show.
         ring_px: of the generator: beyond it a composed tile is bit-exact; None = a generator that repaints the whole
             tile, so that the rule `beyond` does not apply.
+        recognition: the probes; None = the rule `recognised` is off.
         segmenter: trained on real tiles; None = the rule `found` is off.
         thresholds: what the segmenter must reach.
         segmenter_hash: stands for the segmenter in what a run must resume with.
@@ -84,6 +87,7 @@ class Gate:
     taxonomy: Taxonomy
     real: RealDefects
     ring_px: int | None = None
+    recognition: Recognition | None = None
     segmenter: Segmenter | None = None
     thresholds: GateThresholds | None = None
     segmenter_hash: str = ""
@@ -127,6 +131,11 @@ class Gate:
                 why[f"visible: contrast of {self._name(index)}"] = (
                     f"only {len(real.contrasts)} real defects to learn by"
                 )
+        if self.recognition is None:
+            why["recognised"] = "it was not asked for"
+        else:
+            probes = self.recognition.probes
+            why |= {f"recognised: {self._name(i)}": probe.why_off for i, probe in probes.items() if probe.why_off}
         if self.thresholds is None:
             why["found"] = "no segmenter was given (--segmenter, --thresholds)"
         else:
@@ -139,13 +148,21 @@ class Gate:
         return {
             "ring_px": self.ring_px,
             "real": {self._name(index): real.to_dict() for index, real in self.real.items()},
+            "recognised": None
+            if self.recognition is None
+            else {self._name(index): probe.to_dict() for index, probe in self.recognition.probes.items()},
             "found": None if self.thresholds is None else {self._name(i): self._limit(i) for i in self.real},
             "segmenter": self.segmenter_hash,
         }
 
     def _first_rules(self, candidate: Candidate) -> Rejection | None:
         pairs = list(_defects(candidate, self.real))
-        for rejections in (self._visible(pairs), self._beyond(candidate), self._copies(pairs, candidate.shape_iou)):
+        for rejections in (
+            self._visible(pairs),
+            self._beyond(candidate),
+            self._copies(pairs, candidate.shape_iou),
+            self._unrecognised(candidate.sample),
+        ):
             first = next(rejections, None)
             if first is not None:
                 return first
@@ -185,6 +202,15 @@ class Gate:
             if value >= real.copy_limit:
                 text = f"{self._name(seen.index)} correlates by {value:.3f} with the defect on {real.sources[which]}"
                 yield Rejection("copy", seen.index, value, real.copy_limit, text)
+
+    def _unrecognised(self, sample: Sample) -> Iterator[Rejection]:
+        for index, probe in ({} if self.recognition is None else self.recognition.probes).items():
+            if probe.limit is None or self.recognition is None:
+                continue
+            value = self.recognition.score(sample, index)
+            if value is not None and value < probe.limit:
+                text = f"{self._name(index)} looks like bare surface: {value:.2f}, under {probe.limit:.2f}"
+                yield Rejection("recognised", index, value, probe.limit, text)
 
     def _found(self, samples: Sequence[Sample]) -> list[Rejection | None]:
         assert self.segmenter is not None

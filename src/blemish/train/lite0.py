@@ -65,11 +65,11 @@ class Lite0(nn.Module):
         network.load_state_dict(dict(tensors))
         return network.eval().requires_grad_(False)
 
-    def stages(self, pictures: Tensor) -> list[Tensor]:
-        """Features of gray levels N 3 H W, any size, with the channels of `STAGE_CHANNELS`."""
+    def stages(self, pictures: Tensor, *, most: int = len(_STAGE_ENDS)) -> list[Tensor]:
+        """Features of gray levels N 3 H W, any size, with the channels of `STAGE_CHANNELS`: the first `most`."""
         x = F.relu6(self._bn0(self._conv_stem((pictures - 127) / 128)))
         left: list[Tensor] = []
-        for place, block in enumerate(self._blocks):
+        for place, block in enumerate(self._blocks[: _STAGE_ENDS[most - 1] + 1]):
             x = block(x)
             if place in _STAGE_ENDS:
                 left.append(x)

@@ -18,6 +18,7 @@ class ComposedWeights:
     fine_detail: float = 20.0
     grain: float = 10.0
     adversarial: float = 0.5  # At 1.0, with half the weights above, blowholes were explained to 0.14; so to 0.45.
+    perception: float = 1.0  # Mean and deviation of a photograph network's features, as the real defect has them.
     features: float = 2.0  # Of the discriminator, between a real defect and its reconstruction.
     code: float = 1.0  # A painted defect must say the code that it was painted from.
     code_prior: float = 0.02

@@ -18,6 +18,7 @@ from blemish.gan.composed import losses as loss
 from blemish.gan.composed.codes import draw_codes, remember
 from blemish.gan.composed.discriminator import CELL_PX, SegmentingDiscriminator
 from blemish.gan.composed.networks import BACKGROUND_NOISE, NOISE, ComposedGenerator
+from blemish.gan.composed.perception import Perception
 from blemish.gan.composed.samples import write_grid
 from blemish.gan.composed.settings import ComposedSettings
 from blemish.gan.health import DivergedError, Health
@@ -87,6 +88,7 @@ class ComposedTrainer:
         generator = fresh_generator(settings, m, k, channels).to(self.device)
         discriminator = channels_last(SegmentingDiscriminator(m + k + 1, settings.width, channels)).to(self.device)
         self.average = MovingAverage(generator, half_life_steps=settings.half_life_tiles / settings.batch)
+        self.perception = Perception().to_device(self.device) if settings.weights.perception else None
         self.health = Health(strict=strict).to(self.device)
         self.modules: dict[str, nn.Module] = {
             "generator": generator,
@@ -174,6 +176,9 @@ class ComposedTrainer:
             "g_reconstruction": self._over(loss.difference(made[:n], scenes.picture), scenes),
             "g_fine_detail": self._over(loss.fine_difference(made[:n], scenes.picture), scenes),
             "g_grain": self._over(loss.grain_difference(made[:n], scenes.picture), scenes),
+            "g_perception": made.new_zeros(())
+            if self.perception is None
+            else self.perception(made[:n], scenes.picture, scenes.masks),
             "g_adversarial": loss.as_classes(logits, wanted, self._classes(wanted.shape[1])),
             "g_features": feature_distance([f[:n] for f in features], real_features, scenes.edge),
             "g_code": ((said - drawn).abs() * there).sum() / (there.sum() * said.shape[2]).clamp(min=1),
@@ -183,6 +188,7 @@ class ComposedTrainer:
             weights.reconstruction * losses["g_reconstruction"]
             + weights.fine_detail * losses["g_fine_detail"]
             + weights.grain * losses["g_grain"]
+            + weights.perception * losses["g_perception"]
             + weights.adversarial * losses["g_adversarial"]
             + weights.features * losses["g_features"]
             + weights.code * float(self.settings.parts.codes) * losses["g_code"]
