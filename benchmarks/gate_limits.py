@@ -4,7 +4,8 @@
 
 For each class: contrast of real training defects, and of the same masks laid on clean training tiles, where nothing is
 to be seen; how alike a defect is to its nearest of another group; and the share of defects of the val split that each
-limit would reject. Nothing is read of the test split.
+limit would reject; and how well the probes of the rule `recognised` tell the real ones from bare surface, and what they
+would reject of the val split's. Nothing is read of the test split.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from blemish.data.dataset import Dataset
 from blemish.gan.bank import source_tiles
 from blemish.gan.gate_reference import DEFECTS_PER_CLASS, measured, nearest_of_other_groups, ring_of
 from blemish.gan.gate_rules import Patches, content_patch, contrast, picture_copy
+from blemish.gan.recognition import learn_recognition
 
 CLEAN_TILES = 200
 PLACES = 3  # Of each mask, on clean tiles.
@@ -44,6 +46,14 @@ def main() -> None:
         for index, cut_outs in train.cut_outs.items()
         if cut_outs
     }
+    recognition = learn_recognition(dataset, [index for index, cut_outs in train.cut_outs.items() if cut_outs])
+    for index, probe in recognition.probes.items():
+        unseen_scores = [recognition.score(dataset.sample(r), index) for r in dataset.select(Split.VAL)]
+        said = [score for score in unseen_scores if score is not None]
+        under = None if probe.limit is None else _share(np.array(said) < probe.limit)
+        classes[dataset.taxonomy.defect(index).name]["recognised"] = {
+            **probe.to_dict(), "why_off": probe.why_off, "unseen_tiles": len(said), "unseen_unrecognised": under,
+        }  # fmt: skip
     figures = {"data": {"name": options.name, "hash": dataset.hash}, "classes": classes}
     print(figures)
     write_result(Path(f"benchmarks/results/gate-limits-{options.name}.json"), figures, seeds=[0])
