@@ -16,7 +16,7 @@ from blemish.core.errors import InputError
 from blemish.core.records import Box, Verdict
 from blemish.inspect import run
 from blemish.inspect.results import COLUMNS, ResultFolder
-from blemish.inspect.run import inspect_files, overlay_name
+from blemish.inspect.run import Inspection, inspect_files, overlay_name
 from blemish.inspect.sources import read_serials
 from blemish.picture.write import write_png
 
@@ -225,11 +225,12 @@ def test_results_of_another_run_are_not_overwritten(pictures, tmp_path):
 
 def test_a_stopped_run_never_looks_like_a_whole_one(bundle, pictures, tmp_path):
     def stopped_after_one():
-        with ResultFolder(tmp_path / "out") as folder:
+        with ResultFolder(tmp_path / "out", Inspection.of_bundle(bundle).inspected) as folder:
             folder.add(next(inspect_files(bundle, [pictures])))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         stopped_after_one()
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["results.csv.part", "results.jsonl.part"]
+    left = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert left == ["inspection.json", "results.csv.part", "results.jsonl.part"]
     assert json.loads((tmp_path / "out" / "results.jsonl.part").read_text())["serial"] == "bad"
