@@ -15,8 +15,8 @@ from blemish.cli.inspect import inspect
 from blemish.core.errors import InputError
 from blemish.core.records import Box, Verdict
 from blemish.inspect import run
-from blemish.inspect.results import COLUMNS, ResultFolder
-from blemish.inspect.run import Inspection, inspect_files, overlay_name
+from blemish.inspect.results import COLUMNS, ResultFolder, overlay_name
+from blemish.inspect.run import Inspection, inspect_files
 from blemish.inspect.sources import read_serials
 from blemish.picture.write import write_png
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
@@ -14,6 +16,7 @@ from blemish.inspect.stored import INSPECTED, JSON_LINES, Inspected
 from blemish.picture.write import write_bytes
 
 TABLE = "results.csv"
+_SAFE_NAME = re.compile(r"[^/\\:*?\"<>|\x00-\x1f]{1,120}")
 COLUMNS = (
     "serial", "verdict", "reasons", "judged_by", "view", "code", "name", "score",
     "x_px", "y_px", "box_width_px", "box_height_px", "area_px", "length_px", "width_px",
@@ -69,6 +72,22 @@ class ResultFolder:
         if error is None:
             for name in (JSON_LINES, TABLE):
                 _unfinished(self.folder / name).replace(self.folder / name)
+
+
+def overlay_name(serial: str, view: str = "") -> str:
+    """The overlay's file name without its ending: serial and view, made safe where they hold a path's marks.
+
+    Example:
+        >>> overlay_name("cell-7", "top")
+        'cell-7-top'
+        >>> overlay_name("a/b")
+        'a_b-c14cddc0'
+    """
+    name = f"{serial}-{view}" if view else serial
+    if _SAFE_NAME.fullmatch(name) and name.strip(".") == name:
+        return name
+    safe = re.sub(r"[^\w.-]", "_", name)[:100].strip(".")
+    return f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def table_rows(result: PartResult) -> list[list[str | int]]:

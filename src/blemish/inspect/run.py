@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from blemish.inspect.defects import MOST_DEFECTS, Limits, find_defects
 from blemish.inspect.recipe import Recipe
 from blemish.inspect.recipe_fit import refuse_unfit, search_limits, sought_by_card, sought_by_recipe
 from blemish.inspect.recipe_rules import Judged, is_seen, judge
+from blemish.inspect.results import overlay_name
 from blemish.inspect.scan import Tiling, scan_scores
 from blemish.inspect.sources import Naming, find_files, gather_parts
 from blemish.inspect.stopwatch import Stopwatch
@@ -29,8 +28,6 @@ from blemish.picture.quality import QualityLimits, faults, measure_quality
 from blemish.picture.read import read_picture
 from blemish.picture.tiling import plan_tiles
 from blemish.picture.write import write_bytes
-
-_SAFE_NAME = re.compile(r"[^/\\:*?\"<>|\x00-\x1f]{1,120}")
 
 
 @dataclass(frozen=True)
@@ -243,19 +240,3 @@ def _write_overlay(picture: UInt8, serial: str, seen: _Seen, inspection: Inspect
     title = " | ".join([serial, *([name] if name else []), str(judged.verdict), *why])
     drawn = draw_overlay(picture, (*judged.defects, *judged.unsure), inspection.segmenter.taxonomy, title)
     write_bytes(inspection.overlays / f"{overlay_name(serial, name)}.jpg", jpeg_bytes(drawn))
-
-
-def overlay_name(serial: str, view: str = "") -> str:
-    """The overlay's file name without its ending: serial and view, made safe where they hold a path's marks.
-
-    Example:
-        >>> overlay_name("cell-7", "top")
-        'cell-7-top'
-        >>> overlay_name("a/b")
-        'a_b-c14cddc0'
-    """
-    name = f"{serial}-{view}" if view else serial
-    if _SAFE_NAME.fullmatch(name) and name.strip(".") == name:
-        return name
-    safe = re.sub(r"[^\w.-]", "_", name)[:100].strip(".")
-    return f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
