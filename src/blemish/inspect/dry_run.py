@@ -11,7 +11,7 @@ from pathlib import Path
 from blemish.core.errors import InputError
 from blemish.core.records import PartResult, Verdict
 from blemish.inspect.recipe import Recipe
-from blemish.inspect.recipe_fit import Sought, refuse_unfit, sought_by_recipe
+from blemish.inspect.recipe_fit import Sought, refuse_other_datum, refuse_unfit, sought_by_recipe
 from blemish.inspect.recipe_rules import Judged, judge
 from blemish.inspect.results import overlay_name
 from blemish.inspect.stored import Inspected, Stored, refuse_reused_version
@@ -94,6 +94,7 @@ def refuse_unjudgeable(recipe: Recipe, stored: Stored) -> None:
     """
     inspected = stored.inspected
     refuse_unfit(recipe, inspected.taxonomy, inspected.bundle)
+    refuse_other_datum(recipe, inspected.datum)
     remedy = "inspect the parts again with `blemish inspect --recipe`"
     if recipe.temperature != inspected.temperature:
         raise InputError(

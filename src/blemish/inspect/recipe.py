@@ -32,6 +32,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Pair = Annotated[list[Finite], Field(min_length=2, max_length=2)]
 Four = Annotated[list[Finite], Field(min_length=4, max_length=4)]
 Outcome = Literal["NG", "REVIEW"]
+Datum = Literal["scan", "part"]  # Places from the scan's upper left corner, or from that of the part on it.
 
 LARGEST = {  # A limit's key -> the defect's field, the word after its value, the unit.
     "max_length_mm": ("length_mm", "long", "mm"),
@@ -61,7 +62,7 @@ class Scores(Strict):
 
 
 class Zone(Strict):
-    """A named part of the part: boxes and polygons in mm from its datum (the scan's upper left corner)."""
+    """A named part of the part: boxes and polygons in mm from the recipe's datum."""
 
     boxes: list[Four] = Field(default_factory=list)  # x, y, width, height.
     polygons: list[list[Pair]] = Field(default_factory=list)
@@ -140,6 +141,7 @@ class Recipe(Strict):
     version: int = Field(ge=1)
     bundle: Sha256 | None = None  # The only inspector it may be used with; None = any with these classes.
     temperature: Positive = 1.0  # Divides the network's log probabilities before anything else; 1 = as they are.
+    datum: Datum = "scan"  # What zones are measured from.
     required_views: list[str] = Field(default_factory=list)
     scores: dict[Code, Scores]
     zones: dict[Name, Zone] = Field(default_factory=dict)
@@ -225,7 +227,8 @@ def parse_recipe(text: str, where: str = "recipe") -> Recipe:
 
 
 def _first_fault(error: ValidationError) -> str:
-    first = error.errors()[0]
+    """One fault in a line; a key that is misspelt before one that is therefore missing."""
+    first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
     place = key_path(first["loc"])
     if first["type"] == "extra_forbidden":
         return f"{place}: unknown key: correct or remove it"

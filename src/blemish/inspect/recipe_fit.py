@@ -11,7 +11,7 @@ from blemish.bundle.card import Card, Strict
 from blemish.core.errors import InputError
 from blemish.core.taxonomy import Taxonomy
 from blemish.inspect.defects import Limits
-from blemish.inspect.recipe import ANYWHERE, Recipe
+from blemish.inspect.recipe import ANYWHERE, Datum, Recipe
 
 
 class Sought(Strict):
@@ -75,6 +75,19 @@ def refuse_unfit(recipe: Recipe, taxonomy: Taxonomy, bundle: str) -> None:
         raise InputError(
             f"recipe {recipe.title} asks for millimetres, but the inspector's taxonomy has no pixel_mm_xy: "
             f"use the limits in px and no zones, or export the inspector with its pixel size"
+        )
+
+
+def refuse_other_datum(recipe: Recipe, datum: Datum) -> None:
+    """Refuse zones that were drawn from another datum than places are measured from.
+
+    Raises:
+        InputError: they differ, and the recipe has zones.
+    """
+    if recipe.zones and recipe.datum != datum:
+        raise InputError(
+            f"recipe {recipe.title} draws its zones from the {recipe.datum}'s datum, but places are measured from the "
+            f"{datum}'s: draw them from there and write datum = \"{datum}\", or inspect from the {recipe.datum}'s"
         )
 
 

@@ -12,8 +12,8 @@ from blemish.core.errors import InputError, PictureError
 from blemish.core.protocols import Segmenter
 from blemish.core.records import Defect, Part, PartResult, View, ViewResult
 from blemish.inspect.defects import MOST_DEFECTS, Limits, find_defects
-from blemish.inspect.recipe import Recipe
-from blemish.inspect.recipe_fit import refuse_unfit, search_limits, sought_by_card, sought_by_recipe
+from blemish.inspect.recipe import Datum, Recipe
+from blemish.inspect.recipe_fit import refuse_other_datum, refuse_unfit, search_limits, sought_by_card, sought_by_recipe
 from blemish.inspect.recipe_rules import Judged, is_seen, judge
 from blemish.inspect.results import overlay_name
 from blemish.inspect.scan import Tiling, scan_scores
@@ -43,6 +43,7 @@ class Inspection:
     overlays: Path | None = None  # Where overlays go; None = none are drawn.
     recipe: Recipe | None = None  # Judges instead of the card; `limits` are then its own.
     bundle: str = ""  # The bundle's hash; empty where the segmenter is no bundle.
+    datum: Datum = "scan"  # What places in mm are measured from.
     strangeness: Callable[[UInt8], float] | None = None  # Of a picture H W C; None = not measured.
 
     @classmethod
@@ -85,10 +86,11 @@ class Inspection:
         """The same inspection, judged by a recipe.
 
         Raises:
-            InputError: a recipe for another bundle or other classes, or one that asks how strange a view is where
-                that is not measured.
+            InputError: a recipe for another bundle, other classes or another datum, or one that asks how strange a
+                view is where that is not measured.
         """
         refuse_unfit(recipe, self.segmenter.taxonomy, self.bundle)
+        refuse_other_datum(recipe, self.datum)
         if recipe.unknown.most_strange is not None and self.strangeness is None:
             raise InputError(
                 f"recipe {recipe.title} has unknown.most_strange, but this inspector does not measure strangeness: "
@@ -109,6 +111,7 @@ class Inspection:
         return Inspected(
             bundle=self.bundle,
             taxonomy=self.segmenter.taxonomy,
+            datum=self.datum,
             temperature=1.0 if self.recipe is None else self.recipe.temperature,
             sought=sought_by_card(self.limits) if self.recipe is None else sought_by_recipe(self.recipe),
             recipe=self.recipe,

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from blemish.bundle.card import Strict, TaxonomyField
 from blemish.core.errors import InputError
 from blemish.core.records import PartResult
-from blemish.inspect.recipe import Recipe, key_path
+from blemish.inspect.recipe import Datum, Recipe, key_path
 from blemish.inspect.recipe_fit import Sought
 
 INSPECTED, JSON_LINES = "inspection.json", "results.jsonl"
@@ -26,6 +26,7 @@ class Inspected(Strict):
     format: Literal[1] = 1
     bundle: str  # Its hash; empty where the inspector was no bundle.
     taxonomy: TaxonomyField
+    datum: Datum  # What places are measured from.
     temperature: float
     sought: dict[str, Sought]  # By class code.
     recipe: Recipe | None  # What judged them; None = the card.
