@@ -159,6 +159,13 @@ def test_the_recipe_says_what_an_unsure_region_does(recipe_of, defect_of, unsure
     assert said(recipe, defect_of("A", score=0.6))[0] == "NG"
 
 
+def test_with_ng_at_1_no_region_is_ever_sure(recipe_of, defect_of):
+    scores = recipe_of().scores["A"].model_copy(update={"ng": 1.0})
+    recipe = recipe_of().model_copy(update={"scores": {**recipe_of().scores, "A": scores}})
+    verdict, (reason,) = said(recipe, defect_of("A", score=1.0))
+    assert (verdict, reason[:29]) == ("REVIEW", "unsure (1.000, never sure): A")
+
+
 def test_a_count_that_only_unsure_ones_break_is_review(recipe_of, defect_of):
     recipe = recipe_of(count("E", most=1))
     sure, unsure = defect_of("E"), defect_of("E", score=0.5)

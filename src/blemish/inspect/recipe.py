@@ -50,7 +50,7 @@ class Scores(Strict):
 
     pixel: Probability  # The least probability of a pixel: touching ones form a region.
     review: Probability  # The least score of a region (mean probability over its pixels) that is looked at at all,
-    ng: Probability  # and that is surely a defect. Between the two a region is unsure.
+    ng: Probability  # and that is surely a defect; 1 = none ever is. Between the two a region is unsure.
     least_area_px: int = Field(default=0, ge=0)  # A smaller region is none.
     least_size_px: int = Field(default=0, ge=0)  # Nor is one with a shorter longest side.
 

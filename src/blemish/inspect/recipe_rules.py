@@ -15,6 +15,8 @@ from blemish.core.records import Defect, Verdict, ViewResult
 from blemish.inspect.recipe import ANYWHERE, LARGEST, Count, Limit, Recipe
 from blemish.picture.overlay import size_text
 
+NEVER_SURE = 1.0  # As `ng`: the class is left to a person, however likely; networks do answer with 1.
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -78,7 +80,9 @@ def is_seen(region: Defect, recipe: Recipe) -> bool:
 def is_sure(region: Defect, recipe: Recipe) -> bool:
     """Whether a region that is seen counts as a defect."""
     asked = recipe.scores[region.code]
-    return region.score >= (asked.review if recipe.unknown.unsure == "NG" else asked.ng)
+    if recipe.unknown.unsure == "NG":
+        return region.score >= asked.review
+    return asked.ng <= region.score and asked.ng < NEVER_SURE
 
 
 def zones_of(region: Defect, recipe: Recipe) -> tuple[str, ...]:
@@ -111,7 +115,8 @@ def _of_defects(sure: Sequence[Defect], seen: Sequence[Defect], recipe: Recipe) 
 
 def _if_sure(finding: Finding, region: Defect, recipe: Recipe) -> Finding:
     sure_from = recipe.scores[region.code].ng
-    text = f"unsure ({region.score:.3f}, sure from {sure_from:g}): {finding.text}"
+    from_where = f"sure from {sure_from:g}" if sure_from < NEVER_SURE else "never sure"
+    text = f"unsure ({region.score:.3f}, {from_where}): {finding.text}"
     return Finding(Verdict.REVIEW, text, f"unsure {finding.rule}", finding.excess)
 
 
