@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -225,13 +226,19 @@ def _look(picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch) 
         found = find_defects(scores, inspection.segmenter.taxonomy, inspection.limits, view.name)
     if found.left_out:
         doubts = (f"{view.path}: {found.left_out} more defects beyond the {MOST_DEFECTS} largest are not listed",)
-    strangeness = None
-    if inspection.strangeness is not None:
-        with watch.stage("strangeness"):
-            strangeness = inspection.strangeness(picture)
+    strangeness = _strangeness(picture, inspection, watch)
     recipe = inspection.recipe
     kept = tuple(region for region in found.defects if recipe is None or is_seen(region, recipe))
     return _Seen(ViewResult(view.name, str(view.path), doubts, strangeness), kept)
+
+
+def _strangeness(picture: UInt8, inspection: Inspection, watch: Stopwatch) -> float | None:
+    """None where it is not measured, or is no number: a recipe that asks for it then says REVIEW."""
+    if inspection.strangeness is None:
+        return None
+    with watch.stage("strangeness"):
+        value = float(inspection.strangeness(picture))
+    return value if math.isfinite(value) else None
 
 
 def _write_overlay(picture: UInt8, serial: str, seen: _Seen, inspection: Inspection) -> None:
