@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,12 +12,15 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from blemish.bundle.bundle import Bundle
+from blemish.bundle.card import read_card
 from blemish.cli.inspect import inspect
 from blemish.core.errors import InputError
-from blemish.core.records import Box, Verdict
+from blemish.core.records import Box, Part, Verdict, View
 from blemish.inspect import run
-from blemish.inspect.results import COLUMNS, ResultFolder
-from blemish.inspect.run import inspect_files, overlay_name
+from blemish.inspect.recipe import parse_recipe
+from blemish.inspect.recipe_new import new_recipe
+from blemish.inspect.results import COLUMNS, ResultFolder, overlay_name
+from blemish.inspect.run import Inspection, inspect_files, inspect_part
 from blemish.inspect.sources import read_serials
 from blemish.picture.write import write_png
 
@@ -139,8 +143,6 @@ def test_an_overlay_that_cannot_be_written_never_leaves_a_part_ok(bundle, pictur
 
 
 def test_16_bit_without_a_range_is_review_and_with_one_is_judged(bundle, tmp_path):
-    from dataclasses import replace
-
     cv2.imwrite(str(tmp_path / "deep.png"), spotted().astype(np.uint16) * 16)
     assert "has 16 bit" in next(inspect_files(bundle, [tmp_path])).reasons[0]
     ranged = replace(bundle, card=bundle.card.model_copy(update={"value_range": [0, 4080]}))
@@ -225,11 +227,50 @@ def test_results_of_another_run_are_not_overwritten(pictures, tmp_path):
 
 def test_a_stopped_run_never_looks_like_a_whole_one(bundle, pictures, tmp_path):
     def stopped_after_one():
-        with ResultFolder(tmp_path / "out") as folder:
+        with ResultFolder(tmp_path / "out", Inspection.of_bundle(bundle).inspected) as folder:
             folder.add(next(inspect_files(bundle, [pictures])))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         stopped_after_one()
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["results.csv.part", "results.jsonl.part"]
+    left = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert left == ["inspection.json", "results.csv.part", "results.jsonl.part"]
     assert json.loads((tmp_path / "out" / "results.jsonl.part").read_text())["serial"] == "bad"
+
+
+def recipe_asking(most_strange):
+    text = new_recipe(read_card(TINY))
+    return parse_recipe(text.replace('unsure = "REVIEW"', f"most_strange = {most_strange}"))
+
+
+@pytest.mark.parametrize(
+    ("strangeness", "verdict", "kept"),
+    [(3.0, "OK", 3.0), (9.0, "REVIEW", 9.0), (float("nan"), "REVIEW", None), (float("inf"), "REVIEW", None)],
+)
+def test_a_strange_picture_is_review_and_its_strangeness_is_kept(bundle, pictures, strangeness, verdict, kept):
+    inspection = replace(Inspection.of_bundle(bundle, threads=1), strangeness=lambda picture: strangeness)
+    part = Part("good", (View("", pictures / "good.png"),))
+    result = inspect_part(part, inspection.by_recipe(recipe_asking(5.0)))
+    assert (str(result.verdict), result.views[0].strangeness) == (verdict, kept)
+    json.dumps(result.to_dict(), allow_nan=False)
+
+
+def test_strangeness_that_fails_is_review_and_not_the_end(bundle, pictures):
+    def broken(picture):
+        raise RuntimeError("no memory")
+
+    inspection = replace(Inspection.of_bundle(bundle, threads=1), strangeness=broken)
+    result = inspect_part(Part("bad", (View("", pictures / "bad.png"),)), inspection)
+    assert result.verdict == Verdict.REVIEW
+    assert "no memory" in result.reasons[0]
+
+
+def test_a_temperature_of_the_recipe_is_applied(bundle, tmp_path):
+    faint = ground()
+    faint[60:66, 30:90] = 40  # Half dark spot, half nothing: no temperature moves it.
+    write_png(tmp_path / "faint.png", faint)
+    hot = parse_recipe(new_recipe(read_card(TINY)).replace("version = 1", "temperature = 50.0\nversion = 1"))
+    (plain,) = inspect_files(bundle, [tmp_path], threads=1)
+    (tempered,) = inspect_files(bundle, [tmp_path], recipe=hot.model_copy(update={"version": 2}), threads=1)
+    assert len(plain.defects) == 1
+    assert tempered.defects == ()  # Three classes share what was halves: all under the threshold of 0.5.

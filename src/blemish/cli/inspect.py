@@ -15,6 +15,10 @@ from tqdm import tqdm
 from blemish.cli.console import guarded, say, show
 from blemish.core.records import PartResult
 
+RecipeFile = Annotated[
+    Path | None,
+    typer.Option("--recipe", metavar="FILE", help="What is NG, as a recipe; else any defect that passes the card."),
+]
 Serials = Annotated[
     Path | None,
     typer.Option("--serials", metavar="CSV", help="Columns file, serial and maybe view; else the serial is the stem."),
@@ -32,6 +36,7 @@ def inspect(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of an inspector's bundle.")],
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Pictures, or folders of them.")],
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for results and overlays.")] = None,
+    recipe: RecipeFile = None,
     serials: Serials = None,
     threads: Threads = None,
     overlap: Overlap = None,
@@ -43,18 +48,23 @@ def inspect(
     Ends with 0 if all are OK, 1 if any is NG, 3 if any is REVIEW and none NG, 2 if there was nothing to inspect.
     """
     from blemish.bundle.bundle import Bundle
+    from blemish.inspect.recipe import read_recipe
     from blemish.inspect.results import ResultFolder
     from blemish.inspect.run import Inspection, inspect_part
     from blemish.inspect.sources import find_files, gather_parts, read_serials
+    from blemish.inspect.stored import inspected_beside, refuse_reused_version
     from blemish.inspect.verdict import exit_code
 
     opened = Bundle.open(bundle)
+    chosen = read_recipe(recipe) if recipe is not None else None
+    if chosen is not None and out is not None:
+        refuse_reused_version(chosen, inspected_beside(out))
     parts = gather_parts(find_files(files), read_serials(serials) if serials else None)
     overlays = out / "overlays" if out is not None and overlay else None
-    inspection = Inspection.of_bundle(opened, threads=threads, overlap_px=overlap, overlays=overlays)
+    inspection = Inspection.of_bundle(opened, recipe=chosen, threads=threads, overlap_px=overlap, overlays=overlays)
     started, results = perf_counter(), []
     with ExitStack() as stack:
-        folder = stack.enter_context(ResultFolder(out)) if out is not None else None
+        folder = stack.enter_context(ResultFolder(out, inspection.inspected)) if out is not None else None
         for part in tqdm(parts, desc="inspect", unit="part", disable=None):
             result = inspect_part(part, inspection)
             if folder is not None:
@@ -65,6 +75,7 @@ def inspect(
     code = exit_code(result["verdict"] for result in results)
     summary = {
         "bundle": opened.hash,
+        "judged_by": inspection.judged_by,
         "exit_code": code,
         **_counts(results),
         "seconds": round(perf_counter() - started, 3),

@@ -20,6 +20,7 @@ from blemish.cli import (
     gan_export,
     gan_generate,
     inspect,
+    recipe,
     segment,
     segment_export,
     segment_out_of_fold,
@@ -63,6 +64,11 @@ segment_group.command("export")(segment_export.export)
 segment_group.command("out-of-fold")(segment_out_of_fold.out_of_fold)
 segment_group.command("pretrain")(segment_pretrain.pretrain)
 
+recipe_group = _group("What counts as NG for a product.")
+recipe_group.command("new")(recipe.new)
+recipe_group.command("check")(recipe.check)
+recipe_group.command("dry-run")(recipe.dry_run)
+
 bench_group = _group("The tables: is it better than what an engineer would do in an afternoon?")
 bench_group.command("ladder")(bench.ladder)
 bench_group.command("enough")(bench_enough.enough)
@@ -72,6 +78,7 @@ bench_group.command("few-defects")(bench_few.few_defects)
 app.add_typer(data_group, name="data")
 app.add_typer(gan_group, name="gan")
 app.add_typer(segment_group, name="segment")
+app.add_typer(recipe_group, name="recipe")
 app.add_typer(bench_group, name="bench")
 app.command("inspect")(inspect.inspect)
 app.command("demo")(demo.demo)

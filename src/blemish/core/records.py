@@ -124,6 +124,16 @@ class Defect:
 
 
 @dataclass(frozen=True)
+class ViewResult:
+    """What is known of one view besides its defects: enough to judge the part again by another recipe."""
+
+    name: str
+    file: str
+    doubts: tuple[str, ...] = ()  # Why it could not be judged, or not wholly.
+    strangeness: float | None = None  # How unlike the pictures it was trained on; None = not measured.
+
+
+@dataclass(frozen=True)
 class PartResult:
     """The verdict of one part, with the reasons that a person can read."""
 
@@ -131,9 +141,11 @@ class PartResult:
     verdict: Verdict
     defects: tuple[Defect, ...] = ()
     reasons: tuple[str, ...] = ()
-    judged_by: str = ""  # "card of <bundle hash>" or "recipe <name>"
+    judged_by: str = ""  # "card of <bundle hash>" or "recipe <name> <version> <hash>"
     seconds: Mapping[str, float] = field(default_factory=dict)  # Time by stage.
     files: tuple[str, ...] = ()
+    unsure: tuple[Defect, ...] = ()  # Regions too unlikely to be called defects, and too likely to be left out.
+    views: tuple[ViewResult, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON lines."""

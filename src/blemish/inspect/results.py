@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
 from blemish.core.errors import InputError
 from blemish.core.records import Defect, PartResult
+from blemish.inspect.stored import INSPECTED, JSON_LINES, Inspected
+from blemish.picture.write import write_bytes
 
-JSON_LINES, TABLE = "results.jsonl", "results.csv"
+TABLE = "results.csv"
+_SAFE_NAME = re.compile(r"[^/\\:*?\"<>|\x00-\x1f]{1,120}")
 COLUMNS = (
     "serial", "verdict", "reasons", "judged_by", "view", "code", "name", "score",
     "x_px", "y_px", "box_width_px", "box_height_px", "area_px", "length_px", "width_px",
-    "area_mm2", "length_mm", "width_mm", "place_x_mm", "place_y_mm", "outline_xy",
+    "area_mm2", "length_mm", "width_mm", "place_x_mm", "place_y_mm", "outline_xy", "state",
 )  # fmt: skip
 
 
@@ -23,23 +28,29 @@ class ResultFolder:
     """Write results part by part; each is on disk before the next part begins.
 
     The two files carry the ending `.part` until the block ends well, so that a stopped run is never taken for a whole.
+    A third, `inspection.json`, says how the parts were inspected: without it they cannot be judged again.
+
+    Args:
+        inspected: of `Inspection.inspected`.
 
     Raises:
         InputError: the folder holds results already.
 
     Example:
-        >>> with ResultFolder(Path("out")) as folder:  # doctest: +SKIP
+        >>> with ResultFolder(Path("out"), inspection.inspected) as folder:  # doctest: +SKIP
         ...     folder.add(result)
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, inspected: Inspected) -> None:
         self.folder = folder
+        self._inspected = inspected
         for name in (JSON_LINES, TABLE):
             if (folder / name).exists():
                 raise InputError(f"{folder} holds {name} of another run already: choose another --out")
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
+        write_bytes(self.folder / INSPECTED, (self._inspected.model_dump_json(indent=2) + "\n").encode())
         self._lines = _opened(self.folder / JSON_LINES)
         self._table = _opened(self.folder / TABLE)
         self._rows = csv.writer(self._table)
@@ -63,12 +74,28 @@ class ResultFolder:
                 _unfinished(self.folder / name).replace(self.folder / name)
 
 
+def overlay_name(serial: str, view: str = "") -> str:
+    """The overlay's file name without its ending: serial and view, made safe where they hold a path's marks.
+
+    Example:
+        >>> overlay_name("cell-7", "top")
+        'cell-7-top'
+        >>> overlay_name("a/b")
+        'a_b-c14cddc0'
+    """
+    name = f"{serial}-{view}" if view else serial
+    if _SAFE_NAME.fullmatch(name) and name.strip(".") == name:
+        return name
+    safe = re.sub(r"[^\w.-]", "_", name)[:100].strip(".")
+    return f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
 def table_rows(result: PartResult) -> list[list[str | int]]:
     """The CSV rows of one part, in `COLUMNS`; what is not known is empty, an outline is `x y;x y;...`."""
     head = [result.serial, str(result.verdict), "; ".join(result.reasons), result.judged_by]
-    if not result.defects:
-        return [[*head, *[""] * (len(COLUMNS) - len(head))]]
-    return [[*head, *_fields(defect)] for defect in result.defects]
+    rows = [[*head, *_fields(defect), "defect"] for defect in result.defects]
+    rows += [[*head, *_fields(region), "unsure"] for region in result.unsure]
+    return rows or [[*head, *[""] * (len(COLUMNS) - len(head))]]
 
 
 def _fields(defect: Defect) -> list[str | int]:

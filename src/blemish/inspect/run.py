@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from blemish.bundle.bundle import Bundle
 from blemish.core.arrays import UInt8
-from blemish.core.errors import PictureError
+from blemish.core.errors import InputError, PictureError
 from blemish.core.protocols import Segmenter
-from blemish.core.records import Defect, Part, PartResult, Verdict, View
+from blemish.core.records import Defect, Part, PartResult, View, ViewResult
 from blemish.inspect.defects import MOST_DEFECTS, Limits, find_defects
+from blemish.inspect.recipe import Datum, Recipe
+from blemish.inspect.recipe_fit import refuse_other_datum, refuse_unfit, search_limits, sought_by_card, sought_by_recipe
+from blemish.inspect.recipe_rules import Judged, is_seen, judge
+from blemish.inspect.results import overlay_name
 from blemish.inspect.scan import Tiling, scan_scores
 from blemish.inspect.sources import Naming, find_files, gather_parts
 from blemish.inspect.stopwatch import Stopwatch
-from blemish.inspect.verdict import counted, join, verdict_of
+from blemish.inspect.stored import Inspected
+from blemish.inspect.tempered import Tempered
+from blemish.inspect.verdict import judge_by_card
 from blemish.picture.normalise import to_8_bit, to_channels
 from blemish.picture.overlay import draw_overlay, jpeg_bytes
 from blemish.picture.quality import QualityLimits, faults, measure_quality
 from blemish.picture.read import read_picture
 from blemish.picture.tiling import plan_tiles
 from blemish.picture.write import write_bytes
-
-_SAFE_NAME = re.compile(r"[^/\\:*?\"<>|\x00-\x1f]{1,120}")
 
 
 @dataclass(frozen=True)
@@ -39,39 +42,100 @@ class Inspection:
     value_range: tuple[int, int] | None = None  # Of 16-bit pictures; None = such a picture is REVIEW.
     quality: QualityLimits = field(default_factory=QualityLimits)
     overlays: Path | None = None  # Where overlays go; None = none are drawn.
+    recipe: Recipe | None = None  # Judges instead of the card; `limits` are then its own.
+    bundle: str = ""  # The bundle's hash; empty where the segmenter is no bundle.
+    datum: Datum = "scan"  # What places in mm are measured from.
+    strangeness: Callable[[UInt8], float] | None = None  # Of a picture H W C; None = not measured.
 
     @classmethod
     def of_bundle(
-        cls, bundle: Bundle, *, threads: int | None = None, overlap_px: int | None = None, overlays: Path | None = None
+        cls,
+        bundle: Bundle,
+        *,
+        recipe: Recipe | None = None,
+        threads: int | None = None,
+        overlap_px: int | None = None,
+        overlays: Path | None = None,
     ) -> Inspection:
-        """Tiles, thresholds and least sizes of the card.
+        """Tiles of the card; thresholds and least sizes of the recipe, or of the card where there is none.
 
         Args:
+            recipe: what is NG; None = any defect that passes the card's thresholds and least sizes.
             threads: CPU threads; None = all that this process may use.
             overlap_px: least overlap of tiles instead of the card's.
             overlays: folder for one JPEG a view; None = none.
 
         Raises:
-            InputError: an overlap that leaves no step, or no thread.
+            InputError: an overlap that leaves no step, no thread, or a recipe for another bundle or other classes.
             BundleError: a network that OpenVINO cannot run.
         """
         card = bundle.card
         overlap = card.overlap_px if overlap_px is None else overlap_px
         plan_tiles(1, 1, tile_px=card.tile_px, overlap_px=overlap, stride=card.stride)  # Refuses a wrong overlap now.
-        return cls(
+        inspection = cls(
             segmenter=bundle.segmenter(threads=threads),
             tiling=Tiling(card.tile_px, overlap, card.stride),
             limits=Limits(card.thresholds, card.least_sizes_px),
             judged_by=f"card of {bundle.hash[:12]}",
             value_range=card.range_16_bit,
             overlays=overlays,
+            bundle=bundle.hash,
         )
+        return inspection if recipe is None else inspection.by_recipe(recipe)
+
+    def by_recipe(self, recipe: Recipe) -> Inspection:
+        """The same inspection, judged by a recipe.
+
+        Raises:
+            InputError: a recipe for another bundle, other classes or another datum, or one that asks how strange a
+                view is where that is not measured.
+        """
+        refuse_unfit(recipe, self.segmenter.taxonomy, self.bundle)
+        refuse_other_datum(recipe, self.datum)
+        if recipe.unknown.most_strange is not None and self.strangeness is None:
+            raise InputError(
+                f"recipe {recipe.title} has unknown.most_strange, but this inspector does not measure strangeness: "
+                f"remove it"
+            )
+        tempered = self.segmenter if recipe.temperature == 1 else Tempered(self.segmenter, recipe.temperature)
+        return replace(
+            self,
+            segmenter=tempered,
+            limits=search_limits(sought_by_recipe(recipe)),
+            judged_by=f"recipe {recipe.title}",
+            recipe=recipe,
+        )
+
+    @property
+    def inspected(self) -> Inspected:
+        """What is written beside results, so that they can be judged again."""
+        return Inspected(
+            bundle=self.bundle,
+            taxonomy=self.segmenter.taxonomy,
+            datum=self.datum,
+            temperature=1.0 if self.recipe is None else self.recipe.temperature,
+            sought=sought_by_card(self.limits) if self.recipe is None else sought_by_recipe(self.recipe),
+            recipe=self.recipe,
+        )
+
+    def judged(self, views: Sequence[ViewResult], regions: Sequence[Defect]) -> Judged:
+        """The verdict of a part by its recipe, or by the card where there is none."""
+        if self.recipe is None:
+            return judge_by_card(views, regions)
+        return judge(views, regions, self.recipe)
+
+    def on_one_view(self, view: ViewResult, regions: Sequence[Defect]) -> Judged:
+        """What a view says by itself: no other view is required."""
+        if self.recipe is None:
+            return judge_by_card([view], regions)
+        return judge([view], regions, self.recipe.model_copy(update={"required_views": []}))
 
 
 def inspect_files(
     bundle: Bundle,
     files: Sequence[Path],
     *,
+    recipe: Recipe | None = None,
     serials: Mapping[Path, Naming] | None = None,
     threads: int | None = None,
     overlap_px: int | None = None,
@@ -81,7 +145,7 @@ def inspect_files(
 
     Args:
         serials: which file belongs to which part (`sources.read_serials`); None = each file is a part by its stem.
-        threads, overlap_px, overlays: as `Inspection.of_bundle`.
+        recipe, threads, overlap_px, overlays: as `Inspection.of_bundle`.
 
     Raises:
         InputError: nothing to inspect, or two parts with one serial (before anything is inspected).
@@ -91,60 +155,55 @@ def inspect_files(
         ...     print(result.serial, result.verdict)
     """
     parts = gather_parts(find_files(files), serials)
-    inspection = Inspection.of_bundle(bundle, threads=threads, overlap_px=overlap_px, overlays=overlays)
+    inspection = Inspection.of_bundle(bundle, recipe=recipe, threads=threads, overlap_px=overlap_px, overlays=overlays)
     return (inspect_part(part, inspection) for part in parts)
 
 
 def inspect_part(part: Part, inspection: Inspection) -> PartResult:
     """Inspect all views of a part; its verdict is over all of them."""
     watch = Stopwatch()
-    views = [_inspect_view(part.serial, view, inspection, watch) for view in part.views]
+    seen = [_inspect_view(part.serial, view, inspection, watch) for view in part.views]
+    views = tuple(each.view for each in seen)
+    judged = inspection.judged(views, [region for each in seen for region in each.regions])
     return PartResult(
         serial=part.serial,
-        verdict=join(seen.verdict for seen in views),
-        defects=tuple(defect for seen in views for defect in seen.defects),
-        reasons=tuple(reason for seen in views for reason in seen.reasons),
+        verdict=judged.verdict,
+        defects=judged.defects,
+        reasons=judged.reasons,
         judged_by=inspection.judged_by,
         seconds=dict(watch.seconds),
         files=tuple(str(view.path) for view in part.views),
+        unsure=judged.unsure,
+        views=views,
     )
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What came of one view; doubts make it REVIEW where there is no defect."""
+    """What came of one view."""
 
-    defects: tuple[Defect, ...] = ()
-    doubts: tuple[str, ...] = ()
+    view: ViewResult
+    regions: tuple[Defect, ...] = ()
 
-    @property
-    def verdict(self) -> Verdict:
-        return verdict_of(self.defects, self.doubts)
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        return (*((counted(self.defects),) if self.defects else ()), *self.doubts)
+    def doubted(self, reason: str) -> _Seen:
+        return replace(self, view=replace(self.view, doubts=(*self.view.doubts, " ".join(reason.split()))))
 
 
 def _inspect_view(serial: str, view: View, inspection: Inspection, watch: Stopwatch) -> _Seen:
     """One view; any error on the way is a doubt with its reason, so that the part is reviewed and never lost."""
-    seen = _Seen()
+    seen = _Seen(ViewResult(view.name, str(view.path)))
     try:
         with watch.stage("read"):
             picture = _read(view.path, inspection)
-        seen = _judge(picture, view, inspection, watch)
+        seen = _look(picture, view, inspection, watch)
         if inspection.overlays is not None:
             with watch.stage("overlay"):
-                _write_overlay(picture, serial, view, seen, inspection)
+                _write_overlay(picture, serial, seen, inspection)
     except PictureError as error:
-        return _doubted(seen, str(error))
+        return seen.doubted(str(error))
     except Exception as error:  # A part on the line always gets a verdict.
-        return _doubted(seen, f"{view.path} could not be inspected: {type(error).__name__}: {error}")
+        return seen.doubted(f"{view.path} could not be inspected: {type(error).__name__}: {error}")
     return seen
-
-
-def _doubted(seen: _Seen, reason: str) -> _Seen:
-    return replace(seen, doubts=(*seen.doubts, " ".join(reason.split())))
 
 
 def _read(path: Path, inspection: Inspection) -> UInt8:
@@ -157,37 +216,37 @@ def _read(path: Path, inspection: Inspection) -> UInt8:
     return to_channels(to_8_bit(picture, inspection.value_range), inspection.segmenter.channels)
 
 
-def _judge(picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch) -> _Seen:
+def _look(picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch) -> _Seen:
     with watch.stage("quality"):
         doubts = tuple(f"{view.path}: {fault}" for fault in faults(measure_quality(picture), inspection.quality))
     if doubts:
-        return _Seen(doubts=doubts)
+        return _Seen(ViewResult(view.name, str(view.path), doubts))
     scores = scan_scores(picture, inspection.segmenter, inspection.tiling, watch)
     with watch.stage("defects"):
         found = find_defects(scores, inspection.segmenter.taxonomy, inspection.limits, view.name)
     if found.left_out:
         doubts = (f"{view.path}: {found.left_out} more defects beyond the {MOST_DEFECTS} largest are not listed",)
-    return _Seen(found.defects, doubts)
+    strangeness = _strangeness(picture, inspection, watch)
+    recipe = inspection.recipe
+    kept = tuple(region for region in found.defects if recipe is None or is_seen(region, recipe))
+    return _Seen(ViewResult(view.name, str(view.path), doubts, strangeness), kept)
 
 
-def _write_overlay(picture: UInt8, serial: str, view: View, seen: _Seen, inspection: Inspection) -> None:
+def _strangeness(picture: UInt8, inspection: Inspection, watch: Stopwatch) -> float | None:
+    """None where it is not measured, or is no number: a recipe that asks for it then says REVIEW."""
+    if inspection.strangeness is None:
+        return None
+    with watch.stage("strangeness"):
+        value = float(inspection.strangeness(picture))
+    return value if math.isfinite(value) else None
+
+
+def _write_overlay(picture: UInt8, serial: str, seen: _Seen, inspection: Inspection) -> None:
+    """The view with its own verdict: what other views and counts over all of them add is in the results."""
     assert inspection.overlays is not None
-    title = " | ".join([serial, *([view.name] if view.name else []), str(seen.verdict), *seen.doubts])
-    drawn = draw_overlay(picture, seen.defects, inspection.segmenter.taxonomy, title)
-    write_bytes(inspection.overlays / f"{overlay_name(serial, view.name)}.jpg", jpeg_bytes(drawn))
-
-
-def overlay_name(serial: str, view: str = "") -> str:
-    """The overlay's file name without its ending: serial and view, made safe where they hold a path's marks.
-
-    Example:
-        >>> overlay_name("cell-7", "top")
-        'cell-7-top'
-        >>> overlay_name("a/b")
-        'a_b-c14cddc0'
-    """
-    name = f"{serial}-{view}" if view else serial
-    if _SAFE_NAME.fullmatch(name) and name.strip(".") == name:
-        return name
-    safe = re.sub(r"[^\w.-]", "_", name)[:100].strip(".")
-    return f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    judged = inspection.on_one_view(seen.view, seen.regions)
+    name = seen.view.name
+    why = seen.view.doubts if inspection.recipe is None else judged.reasons
+    title = " | ".join([serial, *([name] if name else []), str(judged.verdict), *why])
+    drawn = draw_overlay(picture, (*judged.defects, *judged.unsure), inspection.segmenter.taxonomy, title)
+    write_bytes(inspection.overlays / f"{overlay_name(serial, name)}.jpg", jpeg_bytes(drawn))

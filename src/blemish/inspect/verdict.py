@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from blemish.core.records import Defect, Verdict
+from blemish.core.records import Defect, Verdict, ViewResult
+from blemish.inspect.recipe_rules import Judged
 
 
-def verdict_of(defects: Sequence[Defect], doubts: Sequence[str]) -> Verdict:
-    """The verdict of one view.
+def judge_by_card(views: Sequence[ViewResult], defects: Sequence[Defect]) -> Judged:
+    """The verdict of a part without a recipe.
 
     Args:
-        defects: those that passed the thresholds and least sizes.
-        doubts: why the view could not be judged, or not wholly.
+        views: all of the part, with what made them doubtful.
+        defects: those that passed the thresholds and least sizes, of all views.
 
     Example:
-        >>> str(verdict_of([], ["blurred"]))
-        'REVIEW'
+        >>> judge_by_card([ViewResult("", "a.png", ("a.png: blurred",))], []).reasons
+        ('a.png: blurred',)
     """
+    own = [[defect for defect in defects if defect.view == view.name] for view in views]
+    verdict = join(_verdict(found, view.doubts) for view, found in zip(views, own, strict=True))
+    reasons = [reason for view, found in zip(views, own, strict=True) for reason in _reasons(view, found)]
+    return Judged(verdict, tuple(reasons), tuple(defects), ())
+
+
+def _verdict(defects: Sequence[Defect], doubts: Sequence[str]) -> Verdict:
     if defects:
         return Verdict.NG
     return Verdict.REVIEW if doubts else Verdict.OK
+
+
+def _reasons(view: ViewResult, defects: Sequence[Defect]) -> Iterator[str]:
+    if defects:
+        yield counted(defects)
+    yield from view.doubts
 
 
 def join(verdicts: Iterable[Verdict]) -> Verdict:

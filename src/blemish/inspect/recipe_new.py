@@ -1,0 +1,121 @@
+"""A commented recipe to begin with: what a bundle's card says, as TOML that changes no verdict until it is edited."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from blemish.bundle.card import Card
+from blemish.core.errors import InputError
+from blemish.core.taxonomy import DefectClass
+from blemish.inspect.recipe import Scores, key_path, parse_recipe
+
+_HEAD = """\
+# What counts as NG for {product}. Every key is told in docs/how-to/write-a-recipe.md.
+# `blemish recipe check` reads this file, `blemish recipe dry-run` shows what a change of it would do.
+format = 1
+name = {name}
+version = 1  # Raise it with every change; results name it.
+bundle = {bundle}  # The only inspector it is for.
+{temperature}
+# A part without one of these views is REVIEW.
+# required_views = ["top", "bottom"]
+
+# From where on a class counts. pixel: touching pixels from this probability on are a region. Its score is their mean:
+# from `ng` on it is a defect, from `review` on it is unsure (see [unknown]), below that it is nothing.
+"""
+_CLASS = """\
+[scores.{key}]  # {title}
+pixel = {pixel}
+review = {review}
+ng = {ng}
+least_area_px = {least_area_px}
+least_size_px = {least_size_px}  # Longest side.
+
+"""
+_TAIL = """\
+# Zones, in mm from the scan's upper left corner: boxes (x, y, width, height) and polygons. A defect is where its
+# middle is.
+# [zones.seal]
+# boxes = [[0, 0, 2700, 40], [0, 960, 2700, 40]]
+
+# How large a defect may be. One that no limit and no count applies to is NG at any size: so it is with all of them
+# until the first limit is written. In a zone its own limits replace those without a zone.
+# [[limits]]
+# classes = [{example}]
+# max_length_{unit} = 10
+#
+# [[limits]]
+# classes = [{example}]
+# zone = "seal"
+# max_length_{unit} = 3
+# what = "REVIEW"  # Else NG. Without a maximum: any. "OK": such defects never count.
+
+# How many a part may have, over all its views.
+# [[counts]]
+# classes = [{example}]
+# most = 3
+
+[unknown]
+unsure = "REVIEW"  # An unsure region that would be NG if it were sure: REVIEW, NG or OK.
+"""
+
+
+def new_recipe(card: Card, thresholds: Path | None = None) -> str:
+    """The text of a recipe for one inspector.
+
+    Args:
+        thresholds: a TOML file with `[scores.<code>]` tables and perhaps a `temperature`, as calibration writes it;
+            None = the card's thresholds, without a REVIEW band.
+
+    Raises:
+        InputError: a thresholds file that cannot be read, or with other classes or impossible values.
+    """
+    given = _read(thresholds) if thresholds is not None else {}
+    chosen = _scores(card, given.get("scores", {}), str(thresholds))
+    product, unit = card.taxonomy.name, "mm" if card.taxonomy.pixel_mm_xy else "px"
+    temperature = f"temperature = {given['temperature']}\n" if "temperature" in given else ""
+    text = _HEAD.format(
+        product=json.dumps(product, ensure_ascii=False),
+        name=json.dumps(re.sub(r"[^\w .+-]", "-", product).lstrip(" .+-")[:64] or "recipe", ensure_ascii=False),
+        bundle=json.dumps(card.hash),
+        temperature=temperature,
+    )
+    text += "".join(_table(defect, chosen[defect.code]) for defect in card.taxonomy.defects)
+    text += _TAIL.format(example=json.dumps(card.taxonomy.codes[0], ensure_ascii=False), unit=unit)
+    parse_recipe(text, where=str(thresholds or "the new recipe"))
+    return text
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"cannot read thresholds {path}: {error}") from error
+
+
+def _scores(card: Card, given: Mapping[str, Any], where: str) -> dict[str, Scores]:
+    """The given tables; of a class that has none the card's threshold, of a table without a least size the card's."""
+    if unknown := [code for code in given if code not in card.thresholds]:
+        raise InputError(f"{where}: scores.{unknown[0]}: no such class: there are {', '.join(card.thresholds)}")
+    chosen = {}
+    for code, threshold in card.thresholds.items():
+        values = given.get(code, {"pixel": threshold, "review": threshold, "ng": threshold})
+        try:
+            chosen[code] = Scores.model_validate({"least_size_px": card.least_sizes_px[code], **values})
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = key_path(("scores", code, *first["loc"]))
+            raise InputError(f"{where}: {place}: {first['msg'].removeprefix('Value error, ')}") from error
+    return chosen
+
+
+def _table(defect: DefectClass, scores: Scores) -> str:
+    key = defect.code if re.fullmatch(r"[A-Za-z0-9_-]+", defect.code) else json.dumps(defect.code, ensure_ascii=False)
+    return _CLASS.format(key=key, title=f"{defect.code} {defect.name}", **scores.model_dump())
