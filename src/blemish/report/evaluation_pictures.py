@@ -66,10 +66,12 @@ def _with_regions(picture: UInt8, plane: UInt8, taxonomy: Taxonomy) -> UInt8:
 
 
 def _mark(shown: UInt8, focus: Box) -> None:
-    """Corner marks a little outside of the region."""
-    reach, arm = 7, 9
-    left, top = focus.x - reach, focus.y - reach
-    right, bottom = focus.x + focus.width + reach, focus.y + focus.height + reach
+    """Corner marks a little outside of the region, inside of the picture."""
+    reach, arm, rim = 7, 9, 2
+    height, width = shown.shape[:2]
+    left, top = max(focus.x - reach, rim), max(focus.y - reach, rim)
+    right = min(focus.x + focus.width + reach, width - 1 - rim)
+    bottom = min(focus.y + focus.height + reach, height - 1 - rim)
     for x, y, across, down in ((left, top, 1, 1), (right, top, -1, 1), (left, bottom, 1, -1), (right, bottom, -1, -1)):
         corner = np.array([[x + across * arm, y], [x, y], [x, y + down * arm]], np.int32)
         cv2.polylines(shown, [corner], False, _DARK, 4)

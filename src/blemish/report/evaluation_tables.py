@@ -185,9 +185,9 @@ def _tally_table(name: str, tallies: Mapping[str, Tally], note: str) -> Table:
         cells = (
             key,
             str(tally.scans),
-            f"{tally.escaped} of {tally.defective}",
-            f"{tally.overkilled} of {tally.good}",
-            f"{tally.found} of {tally.true}",
+            _of(tally.escaped, tally.defective),
+            _of(tally.overkilled, tally.good),
+            _of(tally.found, tally.true),
             percent(recall.value),
             str(tally.false),
             _figure(tally.false_a_scan, 1),
@@ -195,6 +195,10 @@ def _tally_table(name: str, tallies: Mapping[str, Tally], note: str) -> Table:
         rows.append((Cell(cells[0]), *(Cell(text) for text in cells[1:])))
     head = (name, "scans", "escaped", "overkill", "defects found", "recall", "false alarms", "a scan")
     return Table(head, tuple(rows), note)
+
+
+def _of(count: int, total: int) -> str:
+    return f"{count} of {total}" if total else "–"
 
 
 def _names(taxonomy: Taxonomy) -> list[str]:

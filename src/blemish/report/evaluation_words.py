@@ -70,8 +70,8 @@ def cautions(found: Findings, taxonomy: Taxonomy, class_groups: Sequence[int]) -
         told.append(f"Never shown, so nothing is known of them: {', '.join(absent)}.")
     if found.total.unknown:
         told.append(
-            f"{found.total.unknown} parts are left out of escape and overkill: their labels hold only ignored pixels, "
-            f"or nobody knows whether they are good."
+            f"Left out of escape and overkill, as nobody knows whether they are good (no defect, but ignored pixels): "
+            f"{found.total.unknown} of {found.total.unknown + found.total.defective + found.total.good} parts."
         )
     return tuple(told)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from blemish.core.arrays import Float32
 from blemish.core.records import TileRecord
+from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset, Sample
 from blemish.metrics.findings import Findings
 from blemish.metrics.part import Proportion
@@ -95,16 +96,17 @@ def _evaluated(
         class_groups=found.class_groups,
         findings=findings,
         scores=scores,
-        learning=_learning(run, found.taxonomy.defect_names),
+        learning=_learning(run, found.taxonomy),
         facts={name: str(value) for name, value in {**facts, **told}.items()},
     )
 
 
-def _learning(run: Path, names: Sequence[str]) -> tuple[Curve, ...]:
-    """Validation IoU of a run, mean and classes; empty where there is none."""
+def _learning(run: Path, taxonomy: Taxonomy) -> tuple[Curve, ...]:
+    """Validation IoU of a run, classes and mean; empty where there is none."""
     rows = RunFolder(run, {}).rows() if (run / "figures.jsonl").is_file() else []
     curves = []
-    for title, key in [("mean", "val_iou"), *((name, f"val_iou_{name}") for name in names)]:
+    classes = [(f"{kind.code} {kind.name}", f"val_iou_{kind.name}") for kind in taxonomy.defects]
+    for title, key in [*classes, ("mean", "val_iou")]:
         points = tuple((float(row["step"]), float(row[key])) for row in rows if row.get(key) is not None)
         if points:
             curves.append(Curve(title, points))
