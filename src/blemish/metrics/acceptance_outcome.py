@@ -116,8 +116,10 @@ def accept(reference: Reference, runs: Sequence[Run], targets: Targets) -> Accep
     """Judge the runs of a system by a reference.
 
     Raises:
-        InputError: no run, or no part that is in the reference and in every run.
+        InputError: no run, one run twice, or no part that is in the reference and in every run.
     """
+    if len({run.name for run in runs}) < len(runs):
+        raise InputError("the same results are given twice: repeated runs are other inspections of the same parts")
     if not runs:
         raise InputError("an acceptance test needs results: give at least one folder of `blemish inspect --out`")
     matching = match(reference, runs)

@@ -107,15 +107,15 @@ def size_words(box: Box, area_px: int, taxonomy: Taxonomy) -> str:
 
 
 def percent(value: float) -> str:
-    """A share with as many digits as help: 0 %, 0.4 %, 12 %.
+    """A share with as many digits as help, and a space that does not break: 0 %, 0.4 %, 12 %.
 
     Example:
         >>> percent(0.004), percent(0.123), percent(float("nan"))
-        ('0.4 %', '12 %', '–')
+        ('0.4\\xa0%', '12\\xa0%', '–')
     """
     if math.isnan(value):
         return "–"
-    return f"{value * 100:.1f} %" if 0 < value < 0.1 else f"{value * 100:.0f} %"
+    return f"{value * 100:.1f}\u00a0%" if 0 < value < 0.1 else f"{value * 100:.0f}\u00a0%"
 
 
 def share(value: Proportion) -> str:
