@@ -47,9 +47,11 @@ def test_the_headline_says_proved_not_proved_or_failed():
     assert headline(accepted()) == "Not accepted yet: escape and overkill are not proved"
     assert headline(accepted(escapes=9)) == "Not accepted: escape is too high"
     assert lead(accepted())[0].replace("\u00a0", " ") == (
-        "1 of 29 defective parts were called OK: escape 3.4 %, with 95 % confidence at most 15 %; "
+        "1 of 29 defective parts were called OK: escape 3.4 %, with 95 % confidence at most 15 %: "
         "at most 2.0 % is not proved."
     )
+    # scipy.stats.beta.ppf(0.05, 9, 21): 0.173.
+    assert "at least 17 %: above the limit of 2.0 %." in lead(accepted(escapes=9))[0].replace("\u00a0", " ")
 
 
 def test_parts_add_up_and_those_without_partner_are_named(tmp_path):

@@ -36,7 +36,7 @@ def an_evaluation() -> Evaluated:
     truth = np.array([[1, 2, 0, 0]], np.uint8)
     table.add(truth, np.array([[1, 0, 0, 2]], np.uint8))
     scores.add(truth, np.stack([np.array([[0.1, 0.5, 0.9, 0.2]], np.float32)] * 3))
-    total = Tally(scans=4, true=6, found=3, false=2, defective=3, escaped=1, good=1, overkilled=1, unknown=1)
+    total = Tally(scans=4, true=6, found=3, false=2, defective=3, escaped=1, blind=1, good=1, overkilled=1, unknown=1)
     sizes = np.zeros((2, 7, 2), np.int64)
     sizes[0, 2], sizes[1, 4] = (4, 2), (2, 1)
     found = Findings(
@@ -88,6 +88,7 @@ def test_words_tell_counts_and_the_weakest_class():
     assert headline(found.total) == "1 of 3 defective parts escape, 1 of 1 good parts are stopped"
     told = " ".join(sentences(found, KINDS, 0.25)).replace("\u00a0", " ")
     assert "finds 3 of 6 true defects (50 %) and misses 3, 1 of them called another class" in told
+    assert "Of the 2 defective parts that are stopped, 1 are stopped only by a false alarm" in told
     assert "Weakest is A dent: 2 of 4 found" in told
     assert "0.250" in told
 

@@ -67,6 +67,7 @@ def test_regions_are_counted_by_what_they_were_called():
 def test_parts_escape_are_stopped_or_unknown():
     total = findings(PAIRS).total
     assert (total.defective, total.escaped, total.good, total.overkilled, total.unknown) == (2, 1, 2, 1, 1)
+    assert total.blind == 1  # b1 is stopped by a wrong class only.
 
 
 def test_sizes_lots_and_groups_add_up_to_the_total():

@@ -56,6 +56,7 @@ class Tally:
     false: int = 0
     defective: int = 0
     escaped: int = 0
+    blind: int = 0  # Defective parts that are stopped, though no true defect was found on them.
     good: int = 0
     overkilled: int = 0
     unknown: int = 0  # Parts of which nobody knows whether they are good.

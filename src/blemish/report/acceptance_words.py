@@ -70,12 +70,12 @@ def _sentence(item: Item, found: Acceptance) -> str:
     if not limits.total:
         return f"Nothing is known of {item.name}: there is no such part in the test."
     confidence = f"{found.targets.confidence * 100:g} %"
-    outcome = {
-        Proof.PROVED: f"at most {percent(item.target)} is proved",
-        Proof.NOT_PROVED: f"at most {percent(item.target)} is not proved",
-        Proof.FAILED: f"it is above {percent(item.target)}",
+    bound = {
+        Proof.PROVED: f"at most {percent(limits.exact_upper)}: at most {percent(item.target)} is proved",
+        Proof.NOT_PROVED: f"at most {percent(limits.exact_upper)}: at most {percent(item.target)} is not proved",
+        Proof.FAILED: f"at least {percent(limits.exact_lower)}: above the limit of {percent(item.target)}",
     }[item.proof]
     return (
         f"{limits.count} of {limits.total} {what}: {item.name} {percent(limits.rate)}, "
-        f"with {confidence} confidence at most {percent(limits.exact_upper)}; {outcome}."
+        f"with {confidence} confidence {bound}."
     )

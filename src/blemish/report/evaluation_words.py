@@ -50,6 +50,12 @@ def sentences(found: Findings, taxonomy: Taxonomy, mean_iou: float) -> tuple[str
         )
     else:
         told.append(f"No true defect was there to be found. It calls {total.false} regions where nothing is.")
+    if total.blind:
+        stopped = total.defective - total.escaped
+        told.append(
+            f"Of the {stopped} defective parts that are stopped, {total.blind} are stopped only by a false alarm or a "
+            f"wrong class: no defect on them was found."
+        )
     weakest = _weakest(found, taxonomy)
     if weakest:
         index, recall = weakest

@@ -47,6 +47,7 @@ class FindingsCollector:
         self._on_other = self._ignored = 0
         self._tallies: dict[str, dict[str, Tally]] = {kind: defaultdict(Tally) for kind in ("total", "lot", "group")}
         self._ng: dict[str, bool] = {}
+        self._found: dict[str, bool] = {}
         self._misses = {index: _Worst(of_a_class) for index in range(1, classes + 1)}
         self._alarms = {index: _Worst(of_a_class) for index in range(1, classes + 1)}
 
@@ -113,6 +114,7 @@ class FindingsCollector:
         part = record.part or record.id
         anything = bool(matched.false) or matched.on_own + matched.on_other + matched.ignored > 0
         self._ng[part] = self._ng.get(part, False) or anything
+        self._found[part] = self._found.get(part, False) or any(region.is_found for region in matched.true)
         for tally in self._tallies_of(record):
             tally.scans += 1
             tally.true += len(matched.true)
@@ -133,6 +135,7 @@ class FindingsCollector:
             for tally in self._tallies_of(tiles[0]):
                 tally.defective += defective
                 tally.escaped += defective and not self._ng[part]
+                tally.blind += defective and self._ng[part] and not self._found[part]
                 tally.good += good
                 tally.overkilled += good and self._ng[part]
                 tally.unknown += not defective and not good

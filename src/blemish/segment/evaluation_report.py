@@ -120,6 +120,7 @@ def _found_to_dict(findings: Findings, scores: ScoreCounts, found: Evaluation) -
         "parts": {
             "escape": _share(total.escape),
             "overkill": _share(total.overkill),
+            "stopped_though_nothing_found": total.blind,
             "unknown_left_out": total.unknown,
         },
         "regions": {
