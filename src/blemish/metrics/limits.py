@@ -140,6 +140,8 @@ def _at_most(count: int, total: int, rate: float) -> float:
         return 1.0
     if rate >= 1:
         return 0.0
+    if 2 * count > total:  # The shorter sum of the two.
+        return 1 - _at_most(total - count - 1, total, 1 - rate)
     k = np.arange(count + 1, dtype=np.float64)
     steps = np.log(total - k[:-1]) - np.log(k[1:]) + math.log(rate) - math.log1p(-rate)
     logs = np.concatenate([[0.0], np.cumsum(steps)]) + total * math.log1p(-rate)
