@@ -10,9 +10,9 @@ from blemish.cli.main import app
 from blemish.core.errors import InputError
 
 COMMANDS = ["data simulate", "data import", "data split", "data check", "data stats", "data merge", "data export",
-            "gan describe", "gan train", "gan generate", "segment describe", "segment train", "segment evaluate",
-            "segment export", "recipe new", "recipe check", "recipe dry-run", "bench ladder",
-            "inspect", "demo"]  # fmt: skip
+            "data reference", "gan describe", "gan train", "gan generate", "segment describe", "segment train",
+            "segment evaluate", "segment export", "recipe new", "recipe check", "recipe dry-run", "bench ladder",
+            "inspect", "accept", "demo"]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

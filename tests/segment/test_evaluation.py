@@ -15,7 +15,7 @@ from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
 from blemish.picture.read import read_picture
 from blemish.segment.evaluation import evaluate
-from blemish.segment.evaluation_report import to_text, write_report
+from blemish.segment.evaluation_report import Onlooker, to_text, write_report
 
 THREE = Taxonomy.of_names("three", ["dent", "scratch", "stain"])
 
@@ -104,11 +104,16 @@ def test_an_empty_split_is_refused(known):
 
 
 def test_the_report_holds_figures_and_worst_tiles(known, tmp_path):
-    found = evaluate(Reads(), known, known.records, worst=2)
-    write_report(tmp_path / "report", found, known, {"segmenter": "reads", "split": "test"})
+    onlooker = Onlooker(known, known.records)
+    found = evaluate(Reads(), known, known.records, worst=2, see=onlooker.see)
+    facts = {"segmenter": "reads", "split": "test"}
+    write_report(tmp_path / "report", found, known, facts, onlooker, tmp_path / "reads")
     figures = json.loads((tmp_path / "report" / "evaluation.json").read_text())
     assert figures["mean_iou"] == 0.5
     assert figures["worst"][0] == {"id": "a2", "iou": 0.0, "wrong_px": 2}
+    assert figures["regions"]["recall"]["total"] == figures["regions"]["recall"]["count"] + 1 == 5
+    assert figures["parts"]["escape"]["count"] == 0
+    assert "reads on known, test split" in (tmp_path / "report" / "index.html").read_text()
     pictures = sorted((tmp_path / "report" / "worst").iterdir())
     assert [p.name for p in pictures] == ["01-a2.png", "02-b1.png"]
     assert read_picture(pictures[0]).shape == (2, 3 * 4 + 2 * 4, 3)  # Picture, truth, prediction, two gaps.

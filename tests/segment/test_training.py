@@ -86,6 +86,7 @@ def test_the_command_trains_and_what_it_wrote_is_judged(run_command, shapes_fold
     figures = json.loads(judged.stdout)
     assert (figures["split"], figures["tiles"], set(figures["iou"])) == ("test", 6, {"square", "disc"})
     assert len(list((tmp_path / "report" / "worst").glob("*.png"))) == 6
+    assert "IoU while training" in (tmp_path / "report" / "index.html").read_text()
     card = json.loads((run / "weights" / "card.json").read_text())
     assert card["settings"]["synthetic_share"] == 0.25
     assert card["data_hash"] == Dataset(shapes_folder).hash

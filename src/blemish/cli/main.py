@@ -6,6 +6,7 @@ import typer
 
 from blemish import __version__
 from blemish.cli import (
+    accept,
     bench,
     bench_ablation,
     bench_enough,
@@ -13,6 +14,7 @@ from blemish.cli import (
     data_check,
     data_export,
     data_import,
+    data_reference,
     data_simulate,
     demo,
     gan,
@@ -48,6 +50,7 @@ data_group.command("check")(data_check.check)
 data_group.command("stats")(data_check.stats)
 data_group.command("merge")(data_export.merge)
 data_group.command("export")(data_export.export)
+data_group.command("reference")(data_reference.reference)
 
 gan_group = _group("Train the defect-background separated GAN and generate with it.")
 gan_group.command("describe")(gan.describe)
@@ -81,6 +84,7 @@ app.add_typer(segment_group, name="segment")
 app.add_typer(recipe_group, name="recipe")
 app.add_typer(bench_group, name="bench")
 app.command("inspect")(inspect.inspect)
+app.command("accept")(accept.accept)
 app.command("demo")(demo.demo)
 
 

@@ -235,26 +235,34 @@ def evaluate(
     dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="What to judge by.")],
     split: Annotated[str, typer.Option("--split", help="train, val or test.")] = "test",
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="DIR", help="Write figures and the worst tiles there.")
+        Path | None,
+        typer.Option("--report", "--out", metavar="DIR", help="Write a page, figures and the worst tiles there."),
     ] = None,
     worst: Annotated[int, typer.Option("--worst", metavar="N", min=0, help="Number of worst tiles.")] = 12,
     precision: PrecisionText = "fp32",
     as_json: AsJson = False,
 ) -> None:
-    """IoU per class, accuracy, confusion and the worst tiles of an inspector on one split."""
+    """IoU per class, accuracy, confusion and the worst tiles of an inspector on one split.
+
+    With --report a page to forward: escapes, worst misses and false alarms beside the label, tables and curves.
+    """
     from blemish.core.records import Split
     from blemish.data.dataset import Dataset
+    from blemish.data.rejoin import by_scan
     from blemish.segment.evaluation import evaluate as judge
-    from blemish.segment.evaluation_report import to_text, write_report
+    from blemish.segment.evaluation_report import Onlooker, to_text, write_report
 
     if split not in (Split.TRAIN, Split.VAL, Split.TEST):
         raise InputError(f"--split must be train, val or test, got '{split}'")
     if report is not None and report.exists():
         raise InputError(f"{report} is there already: choose another --report")
     data = Dataset(dataset)
-    found = judge(load_segmenter(run, precision), data, data.select(Split(split)), worst=worst, progress=True)
-    if report is not None:
-        write_report(report, found, data, {"segmenter": str(run), "split": split})
+    records = [record for tiles in by_scan(data.select(Split(split))).values() for record in tiles]
+    onlooker = Onlooker(data, records) if report is not None else None
+    see = onlooker.see if onlooker is not None else None
+    found = judge(load_segmenter(run, precision), data, records, worst=worst, progress=True, see=see)
+    if report is not None and onlooker is not None:
+        write_report(report, found, data, {"segmenter": str(run), "split": split}, onlooker, run)
         say(f"written: {report}")
     show({"split": split, **found.to_dict()}, to_text(found), as_json)
 

@@ -1,36 +1,149 @@
-"""An evaluation on disk: its figures as JSON, its worst tiles as pictures; and as text for people."""
+"""An evaluation on disk: its page for people, its figures as JSON, its worst tiles as pictures; and as text."""
 
 from __future__ import annotations
 
 import json
+import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from blemish.data.dataset import Dataset
+from blemish.core.arrays import Float32
+from blemish.core.records import TileRecord
+from blemish.core.taxonomy import Taxonomy
+from blemish.data.dataset import Dataset, Sample
+from blemish.metrics.findings import Findings
+from blemish.metrics.part import Proportion
+from blemish.metrics.precision_recall import ScoreCounts
 from blemish.picture.write import write_bytes, write_png
-from blemish.segment.evaluation import Evaluation
+from blemish.report.chart import Curve
+from blemish.report.evaluation import Evaluated, write_evaluation_page
+from blemish.segment.evaluation import Evaluation, none_if_nan
+from blemish.segment.evaluation_findings import FindingsCollector
 from blemish.segment.panels import panel
+from blemish.train.run_folder import RunFolder
 
 
-def write_report(folder: Path, found: Evaluation, dataset: Dataset, facts: Mapping[str, Any]) -> None:
-    """Write `evaluation.json` and `worst/NN-<tile>.png` (picture, truth, prediction); the folder appears whole.
+class Onlooker:
+    """What `evaluate` shows its tiles to (`see`), so that a report can be written afterwards.
+
+    Args:
+        records: those that will be judged, best scan by scan (`data.rejoin.by_scan`).
+        of_a_class: how many misses and false alarms of each class are kept with pictures.
+    """
+
+    def __init__(self, dataset: Dataset, records: Sequence[TileRecord], *, of_a_class: int = 6) -> None:
+        self.scores = ScoreCounts(len(dataset.taxonomy.defects))
+        self._collector = FindingsCollector(dataset.taxonomy, records, of_a_class=of_a_class)
+
+    def see(self, sample: Sample, probabilities: Float32) -> None:
+        self.scores.add(sample.label_map.defect, probabilities)
+        self._collector.add(sample, probabilities)
+
+    def findings(self) -> Findings:
+        """Call it once, after the last tile."""
+        return self._collector.findings()
+
+
+def write_report(
+    folder: Path, found: Evaluation, dataset: Dataset, facts: Mapping[str, Any], onlooker: Onlooker, run: Path
+) -> None:
+    """Write `index.html`, `evaluation.json` and `worst/NN-<tile>.png` (picture, truth, prediction); all or nothing.
 
     Args:
         facts: plain JSON values to stand beside the figures: which segmenter, which split.
+        onlooker: that saw all tiles of `found`.
+        run: where the learning curve is looked for.
     """
     work = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(work, ignore_errors=True)
-    text = json.dumps({**facts, **found.to_dict()}, indent=2, allow_nan=False) + "\n"
-    write_bytes(work / "evaluation.json", text.encode())
+    findings = onlooker.findings()
+    figures = {**facts, **found.to_dict(), **_found_to_dict(findings, onlooker.scores, found)}
+    write_bytes(work / "evaluation.json", (json.dumps(figures, indent=2, allow_nan=False) + "\n").encode())
     for place, judged in enumerate(found.worst, start=1):
         name = judged.record.id.replace("/", "_")
         write_png(
             work / "worst" / f"{place:02}-{name}.png",
             panel(dataset.sample(judged.record), judged.predicted, found.taxonomy),
         )
+    write_evaluation_page(_evaluated(found, dataset, facts, findings, onlooker.scores, run), work)
     work.replace(folder)
+
+
+def _evaluated(
+    found: Evaluation,
+    dataset: Dataset,
+    facts: Mapping[str, Any],
+    findings: Findings,
+    scores: ScoreCounts,
+    run: Path,
+) -> Evaluated:
+    told = {
+        "data set": f"{dataset.folder.resolve().name} ({found.data_hash[:12]})",
+        "tiles, groups, scans": f"{found.tiles}, {found.groups}, {findings.total.scans}",
+        "accuracy over tiles (Eq. 3)": f"{_figure(found.accuracy.value)}",
+        "pixels ignored": f"{found.confusion.ignored_px:,}",
+    }
+    return Evaluated(
+        name=f"{run.resolve().name} on {dataset.folder.resolve().name}"
+        + (f", {facts['split']} split" if facts.get("split") else ""),
+        taxonomy=found.taxonomy,
+        tiles=found.tiles,
+        confusion=found.confusion,
+        accuracy=found.accuracy,
+        class_tiles=found.class_tiles,
+        class_groups=found.class_groups,
+        findings=findings,
+        scores=scores,
+        learning=_learning(run, found.taxonomy),
+        facts={name: str(value) for name, value in {**facts, **told}.items()},
+    )
+
+
+def _learning(run: Path, taxonomy: Taxonomy) -> tuple[Curve, ...]:
+    """Validation IoU of a run, classes and mean; empty where there is none."""
+    rows = RunFolder(run, {}).rows() if (run / "figures.jsonl").is_file() else []
+    curves = []
+    classes = [(f"{kind.code} {kind.name}", f"val_iou_{kind.name}") for kind in taxonomy.defects]
+    for title, key in [*classes, ("mean", "val_iou")]:
+        points = tuple((float(row["step"]), float(row[key])) for row in rows if row.get(key) is not None)
+        if points:
+            curves.append(Curve(title, points))
+    return tuple(curves)
+
+
+def _found_to_dict(findings: Findings, scores: ScoreCounts, found: Evaluation) -> dict[str, Any]:
+    total, names = findings.total, found.taxonomy.defect_names
+    numbered = list(enumerate(names, start=1))
+    return {
+        "parts": {
+            "escape": _share(total.escape),
+            "overkill": _share(total.overkill),
+            "stopped_though_nothing_found": total.blind,
+            "unknown_left_out": total.unknown,
+        },
+        "regions": {
+            "recall": _share(total.recall),
+            "false": total.false,
+            "scans": total.scans,
+            "class_recall": {name: _share(findings.class_recall(index)) for index, name in numbered},
+            "class_false": {name: int(findings.called[0, index]) for index, name in numbered},
+        },
+        "confusion_regions": findings.called.tolist(),
+        "average_precision": {name: none_if_nan(scores.average_precision(index)) for index, name in numbered},
+    }
+
+
+def _share(value: Proportion) -> dict[str, Any]:
+    """JSON has no NaN: a share of nothing is None."""
+    known = not math.isnan(value.value)
+    return {
+        "count": value.count,
+        "total": value.total,
+        "value": round(value.value, 6) if known else None,
+        "interval": [round(value.low, 6), round(value.high, 6)] if known else None,
+    }
 
 
 def to_text(found: Evaluation) -> str:

@@ -1,0 +1,50 @@
+"""`blemish data reference`: the labels of a data set as reference decisions for an acceptance test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blemish.cli.console import guarded, say, show
+from blemish.core.errors import InputError
+
+
+@guarded
+def reference(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A data set, or what data simulate wrote.")],
+    out: Annotated[Path, typer.Option("--out", metavar="CSV", help="The file to write.")],
+    split: Annotated[str | None, typer.Option("--split", help="Only train, val or test of a data set.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Write what the labels say of each part as a CSV for `blemish accept`; columns of appraisers can be added to it.
+
+    A part is NG with any defect, OK if all of it is labelled good, and left out where nobody knows.
+    """
+    from blemish.core.records import Split
+    from blemish.data.labels_as_reference import labelled_parts
+    from blemish.inspect.reference import reference_csv
+    from blemish.metrics.acceptance import ReferencePart
+    from blemish.picture.write import write_bytes
+
+    if split is not None and split not in (Split.TRAIN, Split.VAL, Split.TEST):
+        raise InputError(f"--split must be train, val or test, got '{split}'")
+    if out.exists():
+        raise InputError(f"{out} is there already: choose another --out")
+    labelled = labelled_parts(folder, None if split is None else Split(split))
+    known = [
+        ReferencePart(part.serial, part.is_ok, part.classes, part.size)
+        for part in labelled.parts
+        if part.is_ok is not None
+    ]
+    said_by = f"{labelled.said_by}{f', {split} split' if split else ''}; no person decided"
+    write_bytes(out, reference_csv(known, size_unit=labelled.size_unit, said_by=said_by).encode())
+    counts = {
+        "OK": sum(part.is_ok for part in known),
+        "NG": sum(not part.is_ok for part in known),
+        "unknown_left_out": len(labelled.parts) - len(known),
+    }
+    text = f"{counts['OK']} OK, {counts['NG']} NG; left out as nobody knows: {counts['unknown_left_out']}"
+    show({"file": str(out), **counts}, text, as_json)
+    say(f"written: {out}")

@@ -1,0 +1,81 @@
+"""What an acceptance test comes to, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from blemish.metrics.acceptance import NOT_SAID, ReferencePart
+from blemish.metrics.acceptance_outcome import Acceptance, Item
+from blemish.metrics.limits import Proof
+from blemish.report.evaluation_words import percent
+
+
+def headline(found: Acceptance) -> str:
+    """The outcome in a line."""
+    if found.proof == Proof.PROVED:
+        return "Accepted: both rates are proved to keep their limits"
+    names = list(dict.fromkeys(item.name for item in found.items if item.proof == found.proof))
+    if found.proof == Proof.FAILED:
+        return f"Not accepted: {' and '.join(names)} {'are' if len(names) > 1 else 'is'} too high"
+    open_ = f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} not proved"
+    return f"Not accepted yet: {open_}"
+
+
+def lead(found: Acceptance) -> list[str]:
+    """One sentence for each rate of the first run; what the other runs add."""
+    first = found.runs[0].name
+    told = [_sentence(item, found) for item in found.items if item.run == first]
+    review = found.rates[0].review
+    told.append(f"{review.count} of {review.total} parts ({percent(review.rate)}) go to a person (REVIEW).")
+    if len(found.runs) > 1:
+        told.append(
+            f"In {len(found.runs)} runs the verdict of {len(found.flips)} of {len(found.matching.judged)} parts "
+            f"changed; every run must prove both rates."
+        )
+    return told
+
+
+def counted(found: Acceptance) -> str:
+    """How the parts of both files add up."""
+    matching = found.matching
+    judged, missing, strange = len(matching.judged), len(matching.without_result), len(matching.without_reference)
+    return (
+        f"{judged + missing} parts in the reference = {judged} judged + {missing} without a result in every run. "
+        f"Beside them {strange} {'part was' if strange == 1 else 'parts were'} inspected that the reference does not "
+        f"hold: not judged."
+    )
+
+
+def parts_words(parts: Sequence[ReferencePart]) -> list[tuple[str, str]]:
+    """What the judged test parts are: a name and a number each."""
+    bad = [part for part in parts if not part.is_ok]
+    classes = Counter(name for part in bad for name in part.classes or (NOT_SAID,))
+    several = sum(len(part.classes) > 1 for part in bad)
+    rows = [
+        ("good parts", str(len(parts) - len(bad))),
+        ("defective parts", str(len(bad))),
+        *((f"of them with {name}", str(count)) for name, count in classes.items()),
+    ]
+    if several:
+        rows.append(("of them with several classes (counted in each)", str(several)))
+    return [*rows, ("called borderline by the reference", str(sum(part.borderline for part in parts)))]
+
+
+def _sentence(item: Item, found: Acceptance) -> str:
+    limits, what = (
+        item.limits,
+        "defective parts were called OK" if item.name == "escape" else "good parts were called NG",
+    )
+    if not limits.total:
+        return f"Nothing is known of {item.name}: there is no such part in the test."
+    confidence = f"{found.targets.confidence * 100:g} %"
+    bound = {
+        Proof.PROVED: f"at most {percent(limits.exact_upper)}: at most {percent(item.target)} is proved",
+        Proof.NOT_PROVED: f"at most {percent(limits.exact_upper)}: at most {percent(item.target)} is not proved",
+        Proof.FAILED: f"at least {percent(limits.exact_lower)}: above the limit of {percent(item.target)}",
+    }[item.proof]
+    return (
+        f"{limits.count} of {limits.total} {what}: {item.name} {percent(limits.rate)}, "
+        f"with {confidence} confidence {bound}."
+    )

@@ -1,0 +1,67 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from blemish.cli.main import app
+
+
+def call(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture
+def station(tmp_path):
+    """Two runs of 160 defective and 120 good parts, all right, and their reference."""
+    parts = [(f"b{n}", "NG") for n in range(160)] + [(f"g{n}", "OK") for n in range(120)]
+    rows = [f"{serial},{answer}" for serial, answer in parts]
+    (tmp_path / "reference.csv").write_text("\n".join(["serial,reference", *rows]) + "\n")
+    for run in ("one", "two"):
+        lines = [json.dumps({"serial": serial, "verdict": answer}) for serial, answer in parts]
+        (tmp_path / run).mkdir()
+        (tmp_path / run / "results.jsonl").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def test_proved_ends_with_0_and_writes_the_report(station):
+    done = call(
+        "accept", station / "one", station / "two", station / "reference.csv", "--out", station / "out", "--json"
+    )
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["outcome"] == "proved"
+    assert {path.name for path in (station / "out").iterdir()} == {"index.html", "acceptance.json", "parts.csv"}
+
+
+@pytest.mark.parametrize(("limit", "code"), [("0.01", 3), ("0.019", 0)])
+def test_a_limit_too_strict_for_the_number_of_parts_is_not_proved(station, limit, code):
+    done = call("accept", station / "one", station / "reference.csv", "--out", station / "o", "--max-escape", limit)
+    assert done.exit_code == code, done.output
+
+
+def test_a_failed_rate_ends_with_1(station):
+    results = station / "one" / "results.jsonl"
+    results.write_text(results.read_text().replace('"NG"', '"OK"', 20))
+    done = call("accept", station / "one", station / "reference.csv", "--out", station / "out")
+    assert done.exit_code == 1, done.output
+    assert "escape is too high" in done.stdout
+
+
+def test_a_report_is_never_overwritten(station):
+    (station / "out").mkdir()
+    (station / "out" / "index.html").write_text("mine")
+    done = call("accept", station / "one", station / "reference.csv", "--out", station / "out")
+    assert done.exit_code == 2
+    assert (station / "out" / "index.html").read_text() == "mine"
+
+
+def test_the_labels_of_simulated_scans_become_a_reference_that_says_so(tmp_path):
+    from blemish.simulate.folder import write_scans
+    from blemish.simulate.line import LineSettings
+
+    write_scans(tmp_path / "scans", 3, 0, LineSettings(width_px=640, height_px=320))
+    done = call("data", "reference", tmp_path / "scans", "--out", tmp_path / "reference.csv", "--json")
+    counts = json.loads(done.stdout)
+    assert counts["OK"] + counts["NG"] + counts["unknown_left_out"] == 3
+    lines = (tmp_path / "reference.csv").read_text().splitlines()
+    assert lines[0] == "serial,reference,class,size_mm,borderline,reference_by"
+    assert all(line.endswith("labels of the simulated line (scans); no person decided") for line in lines[1:])

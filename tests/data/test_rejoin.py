@@ -1,0 +1,56 @@
+import numpy as np
+
+from blemish.core.records import Box, Origin, Split, TileRecord
+from blemish.data.lots import lots_of
+from blemish.data.rejoin import Canvas, by_scan, joined_labels
+
+SQUARE = Box(0, 0, 4, 4)
+
+
+def record(tile: str, source: str, part: str = "", box: Box = SQUARE) -> TileRecord:
+    return TileRecord(tile, part or tile, "", source, box, tile, Split.TEST, Origin.REAL, (), ())
+
+
+def test_tiles_of_a_scan_come_together_whatever_their_order():
+    scans = by_scan([record("a0", "a.png"), record("b0", "b.png"), record("a1", "a.png"), record("alone", "")])
+    assert {scan: [r.id for r in own] for scan, own in scans.items()} == {
+        "a.png": ["a0", "a1"],
+        "b.png": ["b0"],
+        "alone": ["alone"],
+    }
+
+
+def test_where_tiles_overlap_the_deeper_one_is_seen_in_any_order():
+    boxes = {1: Box(0, 0, 6, 3), 2: Box(2, 0, 6, 3)}
+    for order in ((1, 2), (2, 1)):
+        canvas = Canvas(list(boxes.values()))
+        for value in order:
+            canvas.place(boxes[value], {"truth": np.full((3, 6), value, np.uint8)})
+        row = canvas["truth"][1].tolist()
+        # Middle row: depths 1 2 2 2 2 1 from x = 0 and from x = 2; the tie at x = 3, 4 keeps the first placed.
+        assert row[:3] == [1, 1, 1]
+        assert row[5:] == [2, 2, 2]
+
+
+def test_a_tile_that_reaches_beyond_the_scan_is_placed_and_trimmed():
+    canvas = Canvas([Box(-2, -1, 4, 3)])
+    truth = np.full((3, 4), 255, np.uint8)
+    truth[1:, 2:] = 0
+    canvas.place(Box(-2, -1, 4, 3), {"truth": truth})
+    rows, columns = canvas.inside()
+    assert (canvas.left + columns.start, canvas.top + rows.start) == (0, 0)
+    assert canvas["truth"][rows, columns].tolist() == [[0, 0], [0, 0]]
+
+
+def test_pixels_without_a_tile_are_ignored():
+    tiles = [record("a", "s", box=Box(0, 0, 2, 2)), record("b", "s", box=Box(2, 2, 2, 2))]
+    joined = joined_labels(tiles, [np.ones((2, 2), np.uint8), np.zeros((2, 2), np.uint8)])
+    assert joined.tolist() == [[1, 1, 255, 255], [1, 1, 255, 255], [255, 255, 0, 0], [255, 255, 0, 0]]
+
+
+def test_lots_are_folders_else_starts_of_serials_else_none():
+    assert lots_of([record("1", "l1/x.png"), record("2", "l2/x.png")]).words == "folder of the scan"
+    by_serial = lots_of([record("1", "s/1.png", "L7-001"), record("2", "s/2.png", "L8-001")])
+    assert by_serial.words == "start of the serial"
+    assert by_serial.of(record("3", "s/3.png", "L7-999")) == "L7"
+    assert lots_of([record("1", "s/1.png", "L7-001"), record("2", "s/2.png", "L7-002")]).words == ""
