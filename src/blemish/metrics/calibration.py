@@ -147,17 +147,36 @@ def fit_scaling(scores: ArrayLike, right: ArrayLike, weights: ArrayLike | None =
     """
     s, y, w = _checked(scores, right, weights)
     z = np.stack([_logit(s), np.ones_like(s)], axis=1)
-    pull, start = np.eye(2), np.array([1.0, 0.0])
+    start = np.array([1.0, 0.0])
+
+    def loss(at: Float64) -> float:
+        raw = z @ at
+        return float((w * (np.logaddexp(0, raw) - y * raw)).sum() + ((at - start) ** 2).sum() / 2)
+
     found = start
-    for _ in range(50):
+    for _ in range(100):
         p = _sigmoid(z @ found)
-        slope = z.T @ (w * (p - y)) + pull @ (found - start)
-        step = np.linalg.solve((z * (w * p * (1 - p))[:, None]).T @ z + pull, slope)
-        found = found - step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
-        if float(np.abs(step).max()) < 1e-9:
+        slope = z.T @ (w * (p - y)) + (found - start)
+        step = np.linalg.solve((z * (w * p * (1 - p))[:, None]).T @ z + np.eye(2), slope)
+        size, here = 1.0, loss(found)
+        while size > 1e-9 and loss(found - size * step) > here - 1e-4 * size * float(slope @ step):
+            size /= 2  # A whole step may overshoot; the loss is convex, so a shorter one goes down.
+        found = found - size * step
+        if float(np.abs(size * step).max()) < 1e-8:
             break
-    steepness = float(np.clip(found[0], 1 / HOTTEST, 1 / COLDEST))
-    return Scaling(1 / steepness, float(found[1]))
+    steepness, offset = float(np.clip(found[0], 1 / HOTTEST, 1 / COLDEST)), float(found[1])
+    if steepness != found[0]:  # Higher scores that are less often right: the order stays, the level is fitted.
+        offset = _offset_at(z[:, 0] * steepness, y, w)
+    return Scaling(1 / steepness, offset)
+
+
+def _offset_at(z: Float64, right: Float64, weights: Float64) -> float:
+    low, high = -50.0, 50.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        slope = float((weights * (_sigmoid(z + middle) - right)).sum()) + middle
+        low, high = (middle, high) if slope < 0 else (low, middle)
+    return (low + high) / 2
 
 
 def _sigmoid(z: Float64) -> Float64:

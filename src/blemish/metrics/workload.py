@@ -53,9 +53,9 @@ def workload(
         InputError: a share outside [0, 1], more unseen parts than flagged ones, or a quantity that is not above 0.
 
     Example:
-        >>> paper = workload(defect_rate=0.19, escape=0, stage_one_overkill=0.09 / 0.81, parts_a_day=100, seconds_a_part=1)
-        >>> round(paper.ok, 6), round(paper.flagged_good, 6), round(paper.flagged_defective, 6)
-        (0.72, 0.09, 0.19)
+        >>> day = workload(defect_rate=0.1, escape=0.1, stage_one_overkill=0.1, parts_a_day=2880, seconds_a_part=10)
+        >>> round(day.flagged_good, 3), round(day.flagged_defective, 3), round(day.people, 3), day.people_without
+        (0.09, 0.09, 0.18, 1.0)
     """
     shares = {"defect_rate": defect_rate, "escape": escape, "stage_one_overkill": stage_one_overkill}
     for name, value in (shares | {"ng_unseen": ng_unseen}).items():

@@ -9,7 +9,7 @@ OUT/thresholds.toml     `[scores.<CODE>]` of a recipe
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class Ask:
     pixel: float
     wish: Wish | None = None
     costs: Costs | None = None
-    hand: Hand = Hand({}, {}, {})
+    hand: Hand = field(default_factory=Hand)
 
     def __post_init__(self) -> None:
         if self.wish is not None and self.costs is not None:

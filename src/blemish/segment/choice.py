@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -146,9 +146,9 @@ def halfway(low: float, high: float) -> float:
 class Hand:
     """Values given by hand, by class code; they replace what was chosen."""
 
-    ng: Mapping[str, float]
-    review: Mapping[str, float]
-    least_area_px: Mapping[str, int]
+    ng: Mapping[str, float] = field(default_factory=dict)
+    review: Mapping[str, float] = field(default_factory=dict)
+    least_area_px: Mapping[str, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.ng or self.review or self.least_area_px)

@@ -1,8 +1,8 @@
 """Thresholds of the least cost: what an escape, an overkill and a look by a person cost, over whole parts.
 
-A part is as bad as its worst class says, so classes cannot be chosen apart. They are chosen in turn, each the best there
-is given the others, until nothing gets cheaper, from two starts (nothing is called; everything is). For one class the
-best pair of thresholds is found exactly: the cost is a sum of one term for `review` and one for `ng`.
+A part is as bad as its worst class says, so classes cannot be chosen apart. They are chosen in turn, each the best
+given the others, until nothing gets cheaper, from two starts (nothing is called; everything is). For one class the best pair
+of thresholds is found exactly: the cost is a sum of one term for `review` and one for `ng`.
 """
 
 from __future__ import annotations

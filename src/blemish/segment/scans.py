@@ -48,25 +48,16 @@ def labelled_scans(dataset: Dataset, records: Sequence[TileRecord]) -> Iterator[
         by_scan[record.part, record.source or record.id].append(record)
     for own in by_scan.values():
         tiles = [_without_padding(dataset.sample(record)) for record in own]
-        kept = [tile for tile in tiles if tile.picture.size]
-        together = _together(kept)
-        if together is not None:
-            yield together
-            continue
-        for tile in kept:
-            alone = _together([tile])
-            assert alone is not None  # One tile covers its own box.
-            yield alone
+        together = _together(tiles)
+        yield from [together] if together else (scan for tile in tiles if (scan := _together([tile])))
 
 
 def _without_padding(sample: Sample) -> Sample:
-    """Last rows and columns that are 255 throughout are padding, where the tile has any."""
-    if not sample.record.padding_px:
-        return sample
+    """Last rows and columns that are 255 throughout are padding, where the tile has any (and shows anything)."""
     shown = sample.label_map.defect != IGNORE
-    rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
-    height = int(rows[-1]) + 1 if rows.size else 0
-    width = int(columns[-1]) + 1 if columns.size else 0
+    if not sample.record.padding_px or not shown.any():
+        return sample
+    height, width = (int(np.flatnonzero(shown.any(axis=axis))[-1]) + 1 for axis in (1, 0))
     return Sample(sample.picture[:height, :width], _cropped(sample.label_map, height, width), sample.record)
 
 
@@ -75,9 +66,7 @@ def _cropped(label_map: LabelMap, height: int, width: int) -> LabelMap:
 
 
 def _together(tiles: Sequence[Sample]) -> LabelledScan | None:
-    """One scan of tiles that may overlap; None where they leave a gap (or there are none)."""
-    if not tiles:
-        return None
+    """One scan of tiles that may overlap; None where they leave a gap."""
     places = [(t.record.box.y, t.record.box.x, *t.label_map.size_hw) for t in tiles]
     top, left = min(p[0] for p in places), min(p[1] for p in places)
     height, width = max(p[0] + p[2] for p in places) - top, max(p[1] + p[3] for p in places) - left
