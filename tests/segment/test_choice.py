@@ -2,95 +2,52 @@ import numpy as np
 import pytest
 
 from blemish.core.errors import InputError
-from blemish.segment.candidates import LEVELS, Candidates, Defects, Parts, Pixels, Regions
 from blemish.segment.choice import NEVER, UNKNOWN, Chosen, Hand, Wish, by_recall, halfway, ranks_of, with_hand
 from blemish.segment.choice_by_cost import Costs, best_pair, by_cost, cost_of
 
-INT, FLAG = np.int64, np.bool_
 
-
-def made(parts, codes=("A", "B")):
-    """Candidates of parts given as (fold, labelled classes, regions); a region is (class, score, area, meets own).
-
-    Every labelled class of a part is one defect of 40 px; each part is a group of its own.
-    """
-    shows = np.array([[k + 1 in labels for k in range(len(codes))] for _, labels, _ in parts], FLAG)
-    defects = [(part, kind) for part, (_, labels, _) in enumerate(parts) for kind in labels]
-    regions = [(part, *region) for part, (_, _, own) in enumerate(parts) for region in own]
-    met = [(row, defects.index((r[0], r[1]))) for row, r in enumerate(regions) if r[4]]
-    part, kind, score, area, own = (np.array(column) for column in zip(*regions, strict=True))
-    own = own.astype(FLAG)
-    return Candidates(
-        codes=codes,
-        names=tuple(f"class {code}" for code in codes),
-        parts=Parts(
-            tuple(f"p{i}" for i in range(len(parts))), tuple(f"g{i}" for i in range(len(parts))),
-            np.array([fold for fold, _, _ in parts], INT), shows, ~shows.any(axis=1),
-        ),
-        regions=Regions(
-            np.full(len(part), LEVELS[2], np.float32), part.astype(INT), kind.astype(INT), score.astype(np.float32),
-            area.astype(INT), area.astype(INT), own, own, np.zeros(len(part), FLAG),
-        ),
-        defects=Defects(*(np.array(column, INT) for column in zip(*((p, k, 40, 9) for p, k in defects), strict=True))),
-        met_region=np.array([row for row, _ in met], INT),
-        met_defect=np.array([defect for _, defect in met], INT),
-        pixels=Pixels(part.astype(INT), kind.astype(INT), score.astype(np.float32), own, np.ones(len(part), np.float32)),
-        made_from={"data_hash": "0"},
-    )  # fmt: skip
-
-
-def drawn(seed=0, count=80):
-    random = np.random.default_rng(seed)
-    parts = []
-    for place in range(count):
-        labels = [kind for kind in (1, 2) if random.uniform() < 0.35]
-        regions = [
-            (kind, round(float(random.uniform(0.45, 0.99)), 3), int(random.integers(4, 60)), True)
-            for kind in labels
-            if random.uniform() < 0.9
+@pytest.fixture
+def four(made):
+    return made(
+        [
+            (0, [1], [(1, 0.9, 40, True)]),
+            (0, [1], [(1, 0.7, 40, True)]),
+            (1, [1], [(1, 0.5, 40, True), (1, 0.6, 5, False)]),
+            (1, [1], []),
+            (2, [], [(1, 0.8, 5, False)]),
+            (2, [2], []),
         ]
-        regions += [
-            (int(random.integers(1, 3)), round(float(random.uniform(0.31, 0.8)), 3), int(random.integers(1, 40)), False)
-            for _ in range(int(random.integers(0, 3)))
-        ]
-        parts.append((place % 3, labels, regions))
-    return made(parts)
+    )
 
 
-FOUR = made([
-    (0, [1], [(1, 0.9, 40, True)]), (0, [1], [(1, 0.7, 40, True)]), (1, [1], [(1, 0.5, 40, True), (1, 0.6, 5, False)]),
-    (1, [1], []), (2, [], [(1, 0.8, 5, False)]), (2, [2], []),
-])  # fmt: skip
-
-
-def test_recall_by_hand():
-    first, second = by_recall(FOUR, (0, 1, 2), Wish(0.5, sure=0.9), 0.3)
+def test_recall_by_hand(four):
+    first, second = by_recall(four, (0, 1, 2), Wish(0.5, sure=0.9), 0.3)
     assert first.least_area_px == 6  # The false regions have 5 px; half the smallest labelled defect is 20.
     assert (first.review, first.ng) == (0.6, 0.6)  # Halfway between 0.7 and 0.5; all that are left are real.
     assert first.note == ""
     assert (second.review, second.ng, second.note) == (UNKNOWN, UNKNOWN, "none of 1 labelled defects is found at all")
 
 
-def test_a_wish_out_of_reach_is_said_and_the_most_is_given():
-    first = by_recall(FOUR, (0, 1, 2), Wish(0.95), 0.3)[0]
+def test_a_wish_out_of_reach_is_said_and_the_most_is_given(four):
+    first = by_recall(four, (0, 1, 2), Wish(0.95), 0.3)[0]
     assert first.note == "cannot reach 0.95: finds 3 of 4 at most"
     assert 0.3 < first.review < 0.5
 
 
-def test_where_no_score_is_sure_a_class_is_never_ng():
+def test_where_no_score_is_sure_a_class_is_never_ng(made):
     parts = [(0, [1], [(1, 0.6, 40, True)]), (1, [], [(1, 0.9, 40, False)])]
     (first,) = by_recall(made(parts, codes=("A",)), (0, 1), Wish(1.0, sure=0.9), 0.3)
     assert first.ng == NEVER
     assert "never NG" in first.note
 
 
-def test_only_the_folds_that_are_given_are_looked_at():
-    assert by_recall(FOUR, (0,), Wish(1.0), 0.3)[0].note == ""
-    assert "no labelled defect" in by_recall(FOUR, (0,), Wish(1.0), 0.3)[1].note
+def test_only_the_folds_that_are_given_are_looked_at(four):
+    assert by_recall(four, (0,), Wish(1.0), 0.3)[0].note == ""
+    assert "no labelled defect" in by_recall(four, (0,), Wish(1.0), 0.3)[1].note
 
 
 @pytest.mark.parametrize("wish", [0.6, 0.8, 0.95])
-def test_no_higher_threshold_of_the_same_area_reaches_the_wish(wish):
+def test_no_higher_threshold_of_the_same_area_reaches_the_wish(drawn, wish):
     candidates = drawn()
     for kind, one in enumerate(by_recall(candidates, (0, 1, 2), Wish(wish), 0.3), start=1):
         best = candidates.best_scores(kind, 0.3, one.least_area_px)
@@ -122,13 +79,13 @@ def test_cheapest_pair_is_that_of_brute_force():
         assert paid == pytest.approx(total(review, ng))
 
 
-def test_costs_without_a_look_give_one_threshold():
+def test_costs_without_a_look_give_one_threshold(drawn):
     candidates = drawn()
     for one in by_cost(candidates, (0, 1, 2), Costs(10, 1), 0.3):
         assert one.review == one.ng
 
 
-def test_a_choice_by_cost_is_no_dearer_than_any_of_many_others():
+def test_a_choice_by_cost_is_no_dearer_than_any_of_many_others(drawn):
     candidates, costs, folds = drawn(2), Costs(20, 5, 1, 0.05), (0, 1, 2)
     chosen = by_cost(candidates, folds, costs, 0.3)
     paid = cost_of(ranks_of(candidates, chosen), candidates, folds, costs)
@@ -139,14 +96,14 @@ def test_a_choice_by_cost_is_no_dearer_than_any_of_many_others():
         assert paid <= cost_of(ranks_of(candidates, other), candidates, folds, costs) + 1e-12
 
 
-def test_costs_need_good_parts():
+def test_costs_need_good_parts(made):
     with pytest.raises(InputError, match="needs defective and good parts, got 2 and 0"):
         by_cost(made([(0, [1], [(1, 0.9, 9, True)]), (1, [1], [])], ("A",)), (0, 1), Costs(1, 1), 0.3)
 
 
-def test_the_worst_region_decides_a_part():
+def test_the_worst_region_decides_a_part(four):
     chosen = (Chosen("A", 0.3, 0.55, 0.75), Chosen("B", 0.3, 0.5, 0.5))
-    assert ranks_of(FOUR, chosen).tolist() == [2, 1, 1, 0, 2, 0]
+    assert ranks_of(four, chosen).tolist() == [2, 1, 1, 0, 2, 0]
 
 
 def test_values_by_hand_replace_and_are_checked():

@@ -1,4 +1,5 @@
 import numpy as np
+
 from blemish.core.labels import LabelMap
 from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.core.taxonomy import Taxonomy

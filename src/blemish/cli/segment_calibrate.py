@@ -86,13 +86,15 @@ def calibrate(
         _costs(cost_escape, cost_overkill, cost_review, defect_rate),
         hand,
     )
+    line = Line(defect_rate, parts_a_day, seconds_a_part)
     if ask.wish is None and ask.costs is None and not hand:
         raise InputError("say what to choose by: --recall, --cost-escape with --cost-overkill, or --threshold by hand")
     data = Dataset(dataset)
+    hand.refuse_other_codes(data.taxonomy.codes)
     candidates, reused = candidates_of(data, runs, out, progress=not as_json)
     if reused:
         say(f"candidates of {out} are of these runs: no network was run")
-    found = calibrated(candidates, ask, Line(defect_rate, parts_a_day, seconds_a_part))
+    found = calibrated(candidates, ask, line)
     for one in found.chosen:
         if one.note:
             say(f"{one.code}: {one.note}")

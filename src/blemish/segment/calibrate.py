@@ -35,6 +35,13 @@ class Line:
     parts_a_day: float = 1000.0
     seconds_a_part: float = 10.0  # That a person needs.
 
+    def __post_init__(self) -> None:
+        if self.defect_rate is not None and not 0 < self.defect_rate < 1:
+            raise InputError(f"--defect-rate must be between 0 and 1, got {self.defect_rate:g}")
+        for flag, value in (("parts-a-day", self.parts_a_day), ("seconds-a-part", self.seconds_a_part)):
+            if not value > 0:
+                raise InputError(f"--{flag} must be above 0, got {value:g}")
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -81,7 +88,7 @@ def calibrate(candidates: Candidates, ask: Ask, line: Line) -> Calibration:
     """Choose from all folds; judge the choice there, and the way of choosing on each fold by the others.
 
     Raises:
-        InputError: no defective part, or a wish or costs that cannot be (`choice`, `choice_by_cost`).
+        InputError: no defective part, or a choice by cost without good ones.
     """
     parts = candidates.parts
     if not parts.defective.any():

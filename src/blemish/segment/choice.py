@@ -46,20 +46,19 @@ class Wish:
     recall: float
     sure: float = 0.9  # NG only from a score on from which this share of the regions are real.
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 < value <= 1:
+                raise InputError(f"--{name} must be a share above 0, 1 at the most, got {value:g}")
+
 
 def by_recall(candidates: Candidates, folds: Collection[int], wish: Wish, pixel: float) -> tuple[Chosen, ...]:
     """The highest `review`, with the least area of the fewest false regions, that reaches the wish in these folds.
-
-    Raises:
-        InputError: a wish outside (0, 1].
 
     Example:
         >>> by_recall(candidates, [0, 1], Wish(0.95), 0.3)[0].review  # doctest: +SKIP
         0.4127
     """
-    for name, value in (("recall", wish.recall), ("sure", wish.sure)):
-        if not 0 < value <= 1:
-            raise InputError(f"--{name} must be a share above 0, 1 at the most, got {value}")
     return tuple(_of_class(candidates, folds, wish, pixel, kind) for kind in range(1, len(candidates.codes) + 1))
 
 
@@ -151,7 +150,18 @@ class Hand:
     least_area_px: Mapping[str, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.ng or self.review or self.least_area_px)
+        return bool(self.codes)
+
+    @property
+    def codes(self) -> set[str]:
+        """Of the classes that have any."""
+        return {*self.ng, *self.review, *self.least_area_px}
+
+    def refuse_other_codes(self, known: Sequence[str]) -> None:
+        """Raise where it names a class that is not there."""
+        for code in sorted(self.codes):
+            if code not in known:
+                raise InputError(f"no class {code}: there are {', '.join(known)}")
 
 
 def with_hand(chosen: Sequence[Chosen], hand: Hand) -> tuple[Chosen, ...]:
@@ -160,15 +170,12 @@ def with_hand(chosen: Sequence[Chosen], hand: Hand) -> tuple[Chosen, ...]:
     Raises:
         InputError: no such class, a value out of its range, or `review` above `ng`.
     """
-    codes = [one.code for one in chosen]
-    for code in {*hand.ng, *hand.review, *hand.least_area_px}:
-        if code not in codes:
-            raise InputError(f"no class {code}: there are {', '.join(codes)}")
+    hand.refuse_other_codes([one.code for one in chosen])
     return tuple(_with_hand(one, hand) for one in chosen)
 
 
 def _with_hand(one: Chosen, hand: Hand) -> Chosen:
-    if one.code not in {*hand.ng, *hand.review, *hand.least_area_px}:
+    if one.code not in hand.codes:
         return one
     ng = hand.ng.get(one.code, one.ng)
     review = hand.review.get(one.code, min(one.review, ng))

@@ -1,8 +1,8 @@
 """Thresholds of the least cost: what an escape, an overkill and a look by a person cost, over whole parts.
 
 A part is as bad as its worst class says, so classes cannot be chosen apart. They are chosen in turn, each the best
-given the others, until nothing gets cheaper, from two starts (nothing is called; everything is). For one class the best pair
-of thresholds is found exactly: the cost is a sum of one term for `review` and one for `ng`.
+given the others, until nothing gets cheaper, from two starts (nothing is called; everything is). For one class the
+best pair of thresholds is found exactly: the cost is a sum of one term for `review` and one for `ng`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,19 @@ class Costs:
     review: float | None = None  # None = nobody looks: there is no REVIEW.
     defect_rate: float | None = None  # Share of defective parts on the line; None = as in the data set.
 
+    def __post_init__(self) -> None:
+        for name, value in (("escape", self.escape), ("overkill", self.overkill), ("review", self.review)):
+            if value is not None and not value > 0:
+                raise InputError(f"--cost-{name} must be above 0, got {value:g}")
+        if self.defect_rate is not None and not 0 < self.defect_rate < 1:
+            raise InputError(f"--defect-rate must be between 0 and 1, got {self.defect_rate:g}")
+
 
 def by_cost(candidates: Candidates, folds: Collection[int], costs: Costs, pixel: float) -> tuple[Chosen, ...]:
     """The thresholds and least areas whose parts cost least in these folds.
 
     Raises:
-        InputError: costs that are not above 0, or folds without good or without defective parts.
+        InputError: folds without good or without defective parts.
 
     Example:
         >>> by_cost(candidates, [0, 1], Costs(escape=100, overkill=5, review=1), 0.3)  # doctest: +SKIP
@@ -66,11 +73,6 @@ class _Prices:
 
 
 def _prices(candidates: Candidates, folds: Collection[int], costs: Costs) -> _Prices:
-    for name, value in (("escape", costs.escape), ("overkill", costs.overkill), ("review", costs.review)):
-        if value is not None and not value > 0:
-            raise InputError(f"--cost-{name} must be above 0, got {value}")
-    if costs.defect_rate is not None and not 0 < costs.defect_rate < 1:
-        raise InputError(f"--defect-rate must be between 0 and 1, got {costs.defect_rate}")
     parts = candidates.inside(folds) & candidates.parts.known
     bad = candidates.parts.defective[parts]
     if not bad.any() or bad.all():

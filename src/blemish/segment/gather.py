@@ -32,14 +32,14 @@ def gather(runs: FoldRuns, *, progress: bool = False) -> Candidates:
     Scans are put together from their tiles and cut again as on the line (`inspect.scan.scan_scores`).
 
     Args:
-        progress: a bar on standard error.
+        progress: a bar on standard error, where that is a terminal.
     """
     taxonomy = runs.dataset.taxonomy
     notes = _Notes(taxonomy, pixels_a_tile=_pixels_a_tile(runs))
     for fold, run in enumerate(runs.runs):
         tiling = tiling_of(run.segmenter.network.stride, runs.dataset.info.tile_px)
         records = run.view.select(Split.VAL)
-        with tqdm(total=len(records), desc=f"judge {run.name}", unit="tile", disable=not progress) as bar:
+        with tqdm(total=len(records), desc=f"judge {run.name}", unit="tile", disable=None if progress else True) as bar:
             for scan in labelled_scans(run.view, records):
                 notes.add(fold, scan, score_map(scan, run.segmenter, tiling))
                 bar.update(scan.tiles)
