@@ -49,7 +49,8 @@ def test_without_good_parts_the_page_says_that_overkill_does_not_exist():
     text = page("steel", BAD_ONLY)
     assert "overkill does not exist" in text
     assert "– (no such part)" in text
-    assert human_share(BAD_ONLY)
+    assert human_share(BAD_ONLY) == ""
+    assert human_share(BOTH)
 
 
 def test_the_chosen_points_are_marked_on_the_curve():

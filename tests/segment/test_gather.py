@@ -9,6 +9,7 @@ from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
 from blemish.inspect.scan import Tiling
 from blemish.segment.candidates_file import made_from, read_candidates, write_candidates
+from blemish.segment.choice import Chosen, met_by_any
 from blemish.segment.gather import gather, tiling_of
 
 TWO = Taxonomy.of_names("two", ["light", "dark"])
@@ -111,7 +112,9 @@ def test_labelled_defects_know_by_which_score_they_were_found(found):
     assert found.best_scores(1, 0.3, 1) == pytest.approx([0.8], abs=1e-6)
     assert found.best_scores(1, 0.3, 101).tolist() == [-1]  # Under the least area.
     assert found.best_scores(2, 0.3, 1).tolist() == [-1]
-    assert found.best_scores(2, 0.3, 1, any_class=True) == pytest.approx([0.6], abs=1e-6)
+    chosen = [Chosen("A", 0.3, 0.55, 0.9), Chosen("B", 0.3, 0.55, 0.9)]
+    assert met_by_any(found, chosen, 2).tolist() == [True]  # By a region of the other class, of 0.6.
+    assert met_by_any(found, [Chosen("A", 0.3, 0.65, 0.9), chosen[1]], 2).tolist() == [False]
 
 
 def test_parts_are_defective_clean_or_unknown(found):

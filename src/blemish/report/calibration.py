@@ -48,15 +48,14 @@ def trade_off(values: Values) -> str:
 
 
 def human_share(values: Values) -> str:
-    """Escape against the share of all parts of the set that are not OK."""
+    """Escape against the share of all parts that are not OK; empty where the set lacks good or defective parts."""
     return _chart(values, "called", "human", "parts that need a human, of all parts of the set")
 
 
 def _chart(values: Values, across: str, rate_across: str, x_name: str) -> str:
-    curves = values["curves"]
-    if curves["moved_together"][across][0] is None or curves["moved_together"]["escape"][0] is None:
+    together, single = values["curves"]["moved_together"], values["curves"]["one_for_all"]
+    if together["overkill"][0] is None or together["escape"][0] is None:
         return ""
-    together, single = curves["moved_together"], curves["one_for_all"]
     low, high = ([_number(v) for v in side] for side in together["escape_interval"])
     lines = [
         Line("chosen thresholds moved together", _points(together, across), tuple(low), tuple(high)),

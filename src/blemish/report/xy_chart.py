@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 COLOURS = ("#2563eb", "#8a94a6", "#d97706", "#059669")
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 412, 60, 16, 14, 90
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 412, 60, 26, 14, 90
 Point = tuple[float, float]
 
 

@@ -19,7 +19,7 @@ from blemish.core.errors import InputError
 from blemish.metrics.operating import PartTruth, auroc, curve, rates
 from blemish.metrics.workload import PAPER_PEOPLE, paper_example, workload
 from blemish.segment.candidates import Candidates
-from blemish.segment.choice import Chosen, Hand, Wish, by_recall, labelled_in, ranks_of, unchosen, with_hand
+from blemish.segment.choice import Chosen, Hand, Wish, by_recall, labelled_in, met_by_any, ranks_of, unchosen, with_hand
 from blemish.segment.choice_by_cost import Costs, by_cost, cost_of
 from blemish.segment.scores_as_probabilities import pixels_as_probabilities, regions_as_probabilities
 
@@ -113,10 +113,7 @@ def calibrate(candidates: Candidates, ask: Ask, line: Line) -> Calibration:
         "made_from": dict(candidates.made_from),
         "asked": ask.to_dict(),
         "parts": _counts(candidates),
-        "classes": [
-            _class_figures(candidates, kind, one, {fold: own[kind - 1] for fold, own in per_fold.items()})
-            for kind, one in enumerate(chosen, start=1)
-        ],
+        "classes": [_class_figures(candidates, kind, chosen, per_fold) for kind in range(1, len(chosen) + 1)],
         "point": point,
         "mean_cost": _mean_costs(ranked, candidates, ask.costs),
         "curves": _curves(candidates, chosen, truth),
@@ -153,9 +150,11 @@ def _counts(candidates: Candidates) -> dict[str, Any]:
     }
 
 
-def _class_figures(candidates: Candidates, kind: int, one: Chosen, per_fold: Mapping[int, Chosen]) -> dict[str, Any]:
+def _class_figures(
+    candidates: Candidates, kind: int, chosen: tuple[Chosen, ...], per_fold: Mapping[int, tuple[Chosen, ...]]
+) -> dict[str, Any]:
     """Recall of labelled defects and false regions of one class, as chosen and on each fold by the others."""
-    everywhere = candidates.folds
+    everywhere, one = candidates.folds, chosen[kind - 1]
     labelled = int(labelled_in(candidates, everywhere, kind).sum())
     own = candidates.defects.kind == kind
     groups = {candidates.parts.groups[part] for part in candidates.defects.part[own]}
@@ -167,25 +166,27 @@ def _class_figures(candidates: Candidates, kind: int, one: Chosen, per_fold: Map
         "note": one.note,
         "labelled": labelled,
         "groups": len(groups),
-        "as_chosen": _found(candidates, kind, [(one, everywhere)], labelled),
+        "as_chosen": _found(candidates, kind, [(chosen, everywhere)], labelled),
         "cross_fitted": _found(candidates, kind, pairs, labelled),
     }
 
 
 def _found(
-    candidates: Candidates, kind: int, choices: Sequence[tuple[Chosen, Collection[int]]], labelled: int
+    candidates: Candidates,
+    kind: int,
+    choices: Sequence[tuple[tuple[Chosen, ...], Collection[int]]],
+    labelled: int,
 ) -> dict[str, Any]:
     found = {"found": 0, "ng": 0, "any_class": 0, "false": 0, "false_ng": 0}
-    for one, folds in choices:
-        inside = labelled_in(candidates, folds, kind)
+    for chosen, folds in choices:
+        one, inside = chosen[kind - 1], labelled_in(candidates, folds, kind)
         best = candidates.best_scores(kind, one.pixel, one.least_area_px)[inside]
-        any_class = candidates.best_scores(kind, one.pixel, 0, any_class=True)[inside]
         regions, there = candidates.regions, candidates.inside(folds)[candidates.regions.part]
         counted = there & (regions.kind == kind) & (regions.level == np.float32(one.pixel))
         scores = regions.score[counted & (regions.area_px >= one.least_area_px) & regions.false]
         found["found"] += int((best >= one.review).sum())
         found["ng"] += int((best >= one.ng).sum())
-        found["any_class"] += int((any_class >= 0).sum())
+        found["any_class"] += int(met_by_any(candidates, chosen, kind)[inside].sum())
         found["false"] += int((scores >= one.review).sum())
         found["false_ng"] += int((scores >= one.ng).sum())
     recall = {name: round(found[name] / labelled, 6) if labelled else None for name in ("found", "ng")}

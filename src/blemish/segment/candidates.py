@@ -100,18 +100,12 @@ class Candidates:
         """Which parts are of these folds."""
         return np.isin(self.parts.fold, sorted(folds))
 
-    def best_scores(self, kind: int, level: float, least_area_px: int, *, any_class: bool = False) -> Float32:
-        """For every labelled defect of a class the best score among the regions that meet it; -1 where none does.
-
-        Args:
-            any_class: of regions of any class, not only of its own; the least area then counts for all of them.
-        """
+    def best_scores(self, kind: int, level: float, least_area_px: int) -> Float32:
+        """For every labelled defect of a class the best score among the regions of that class that meet it; else -1."""
         regions, best = self.regions, np.full(len(self.defects.kind), -1, np.float32)
         rows, defects = self.met_region, self.met_defect
         counts = (regions.level[rows] == np.float32(level)) & (regions.area_px[rows] >= least_area_px)
-        counts &= self.defects.kind[defects] == kind
-        if not any_class:
-            counts &= regions.kind[rows] == kind
+        counts &= (self.defects.kind[defects] == kind) & (regions.kind[rows] == kind)
         np.maximum.at(best, defects[counts], regions.score[rows[counts]])
         own: Float32 = best[self.defects.kind == kind]
         return own

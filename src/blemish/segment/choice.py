@@ -202,6 +202,19 @@ def ranks_of(candidates: Candidates, chosen: Sequence[Chosen]) -> Int64:
     return ranks
 
 
+def met_by_any(candidates: Candidates, chosen: Sequence[Chosen], kind: int) -> Bool:
+    """Which labelled defects of a class meet a region, of whatever class, that is REVIEW or NG."""
+    called = np.zeros(len(candidates.regions.kind), np.bool_)
+    for place, one in enumerate(chosen, start=1):
+        regions = candidates.regions
+        own = (regions.kind == place) & (regions.level == np.float32(one.pixel))
+        called |= own & (regions.area_px >= one.least_area_px) & (regions.score >= one.review)
+    met = np.zeros(len(candidates.defects.kind), np.bool_)
+    met[candidates.met_defect[called[candidates.met_region]]] = True
+    flags: Bool = met[candidates.defects.kind == kind]
+    return flags
+
+
 def refuse_other_level(pixel: float) -> float:
     """A pixel threshold for which regions were noted.
 
