@@ -24,6 +24,7 @@ from blemish.cli import (
     inspect,
     recipe,
     segment,
+    segment_calibrate,
     segment_export,
     segment_out_of_fold,
     segment_pretrain,
@@ -63,6 +64,7 @@ segment_group = _group("Train, judge and export the inspector.")
 segment_group.command("describe")(segment.describe)
 segment_group.command("train")(segment.train)
 segment_group.command("evaluate")(segment.evaluate)
+segment_group.command("calibrate")(segment_calibrate.calibrate)
 segment_group.command("export")(segment_export.export)
 segment_group.command("out-of-fold")(segment_out_of_fold.out_of_fold)
 segment_group.command("pretrain")(segment_pretrain.pretrain)

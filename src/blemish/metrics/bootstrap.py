@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from blemish.core.arrays import Float64, Int64
+from blemish.core.arrays import Bool, Float64, Int64
 from blemish.core.errors import InputError
 from blemish.core.seeds import rng
 
@@ -132,6 +132,20 @@ def _drawn_groups(strata: list[Int64], count: int, random: np.random.Generator) 
 def _drawn(things: int, count: int, random: np.random.Generator) -> Int64:
     """B N: how often each of N things is in N draws with replacement."""
     return random.multinomial(things, np.full(things, 1 / things), size=count)
+
+
+def group_weights(shows: Bool, count: int, random: np.random.Generator) -> Int64:
+    """How often each group is drawn, int64 B G, by the strata of `paired_difference`.
+
+    Args:
+        shows: bool G K, the classes that each group shows.
+        count: draws, B.
+
+    Example:
+        >>> group_weights(np.array([[True], [True], [False]]), 2, rng(0)).sum(axis=1).tolist()
+        [3, 3]
+    """
+    return _drawn_groups(_strata(shows), count, random)
 
 
 def _difference(mean: float, drawn: Float64, groups: int, seeds: int) -> Difference:

@@ -1,0 +1,83 @@
+"""A calibration on disk and on the screen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import tomli_w
+
+from blemish.data.dataset import Dataset
+from blemish.picture.write import write_bytes
+from blemish.report.calibration import page, percent, rate
+from blemish.segment.calibrate import FORMAT, Calibration
+from blemish.segment.candidates import Candidates
+from blemish.segment.candidates_file import made_from, read_candidates, write_candidates
+from blemish.segment.fold_runs import open_fold_runs
+from blemish.segment.gather import gather
+
+CANDIDATES, FIGURES, PAGE, THRESHOLDS = "candidates", "calibration.json", "calibration.html", "thresholds.toml"
+_HEAD = (
+    "# Thresholds of raw scores: copy the [scores.*] tables into a recipe.\n"
+    "# temperature: what they were chosen under; 1 = the network's own probabilities.\n"
+)
+
+
+def candidates_of(dataset: Dataset, runs: Path, out: Path, *, progress: bool = False) -> tuple[Candidates, bool]:
+    """The candidates of these runs, from `out` where they are there already; and whether they were.
+
+    Raises:
+        InputError: runs that are not of this data set's folds.
+    """
+    opened, folder = open_fold_runs(dataset, runs), out / CANDIDATES
+    if made_from(folder) == dict(opened.made_from):
+        return read_candidates(folder), True
+    found = gather(opened, progress=progress)
+    write_candidates(folder, found)
+    return found, False
+
+
+def write_calibration(out: Path, name: str, calibration: Calibration) -> list[Path]:
+    """Write figures, page and thresholds; each file is there whole or not at all.
+
+    Args:
+        name: of the data set, for the page.
+    """
+    texts = {
+        FIGURES: json.dumps(calibration.values, indent=1, allow_nan=False) + "\n",
+        PAGE: page(name, calibration.values),
+        THRESHOLDS: thresholds_toml(calibration),
+    }
+    for file, text in texts.items():
+        write_bytes(out / file, text.encode())
+    return [out / file for file in texts]
+
+
+def thresholds_toml(calibration: Calibration) -> str:
+    """The `[scores.<CODE>]` tables of a recipe, with what they were made from."""
+    values = {
+        "format": FORMAT,
+        "temperature": 1.0,
+        "made_from": calibration.values["made_from"],
+        "scores": {one.code: one.to_dict() for one in calibration.chosen},
+    }
+    return _HEAD + tomli_w.dumps(values)
+
+
+def to_text(calibration: Calibration) -> str:
+    """A table for people."""
+    head = f"{'class':<20}{'review':>8}{'ng':>8}{'area px':>9}{'labelled':>10}{'found':>9}{'crossed':>9}{'false':>7}"
+    lines = [head]
+    for row in calibration.values["classes"]:
+        ng = "never" if row["ng"] >= 1 else f"{row['ng']:.3f}"
+        found, crossed = (percent(row[key]["recall"]) for key in ("as_chosen", "cross_fitted"))
+        lines.append(
+            f"{row['code'] + ' ' + row['name']:<20}{row['review']:>8.3f}{ng:>8}{row['least_area_px']:>9}"
+            f"{row['labelled']:>10}{found:>9}{crossed:>9}{row['cross_fitted']['false']:>7}"
+        )
+    point = calibration.values["point"]["cross_fitted"]
+    lines.append(
+        f"cross-fitted: escape {rate(point['escape'])}, overkill {rate(point['overkill'])}, stage-one overkill "
+        f"{rate(point['stage_one_overkill'])}, REVIEW {rate(point['review'])}, human {rate(point['human'])}"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,76 @@
+import re
+
+from blemish.metrics.operating import PartTruth, curve, rates
+from blemish.metrics.workload import PAPER_PEOPLE, paper_example
+from blemish.report.calibration import asked_in_words, human_share, page, trade_off
+from blemish.report.xy_chart import Line, Mark, xy_chart
+
+
+def values(shows, ranks, scores):
+    truth = PartTruth.of([str(i) for i in range(len(ranks))], shows)
+    figures = {name: rate.to_dict() for name, rate in rates(ranks, truth, resamples=20).items()}
+    told = curve(scores, truth, resamples=20).to_dict()
+    found = {"found": 1, "ng": 0, "any_class": 1, "false": 2, "false_ng": 0, "recall": 0.5, "recall_ng": None}
+    row = {
+        "code": "A", "name": "<b>groove", "review": 0.4, "ng": 1.0, "least_area_px": 3, "note": "cannot reach 0.9",
+        "labelled": 2, "groups": 2, "as_chosen": found, "cross_fitted": found,
+    }  # fmt: skip
+    bad = int(truth.defective.sum())
+    return {
+        "made_from": {"data_hash": "0" * 64},
+        "asked": {"pixel": 0.3, "recall": {"recall": 0.9, "sure": 0.9}, "cost": None, "hand": {}},
+        "parts": {"judged": len(ranks), "defective": bad, "good": len(ranks) - bad, "unknown_left_out": 1, "folds": 2,
+                  "groups_defective": bad, "groups_good": len(ranks) - bad, "regions_left_out": 0},
+        "classes": [row],
+        "point": {"as_chosen": figures, "cross_fitted": figures},
+        "mean_cost": None,
+        "curves": {"moved_together": told, "one_for_all": told, "auroc_one_for_all": None},
+        "pixels": None,
+        "regions": None,
+        "workload": None,
+        "paper": {"people_before": PAPER_PEOPLE, **paper_example().to_dict()},
+    }  # fmt: skip
+
+
+BOTH = values([[True], [True], [False]], [0, 2, 1], [0.9, 0.2, 0.5])
+BAD_ONLY = values([[True], [True]], [0, 2], [0.9, 0.2])
+
+
+def test_the_page_tells_parts_classes_and_the_papers_example_and_loads_nothing():
+    text = page("cells", BOTH)
+    for said in ("50.0% (1 of 2)", "cannot reach 0.9", "never", "2.24", "9 % + 19 % = 28 %", "72 need no human"):
+        assert said in text
+    assert "&lt;b&gt;groove" in text
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", text)
+
+
+def test_without_good_parts_the_page_says_that_overkill_does_not_exist():
+    assert trade_off(BAD_ONLY) == ""
+    text = page("steel", BAD_ONLY)
+    assert "overkill does not exist" in text
+    assert "– (no such part)" in text
+    assert human_share(BAD_ONLY) == ""
+    assert human_share(BOTH)
+
+
+def test_the_chosen_points_are_marked_on_the_curve():
+    chart = trade_off(BOTH)
+    assert "as chosen" in chart
+    assert "cross-fitted" in chart
+    assert chart.count("<polyline") == 2
+    assert chart.count("<polygon") == 1
+
+
+def test_a_point_that_is_not_finite_is_left_out():
+    nan = float("nan")
+    chart = xy_chart(
+        [Line("a", ((0, 0), (nan, 1), (1, 1)), (0, 0, nan), (1, 1, 1))],
+        title="t", x_name="x", y_name="y", marks=[Mark("m", (nan, 0))],
+    )  # fmt: skip
+    assert "nan" not in chart
+
+
+def test_what_was_asked_is_told_in_words():
+    cost = {"escape": 100, "overkill": 5, "review": None, "defect_rate": 0.05}
+    said = asked_in_words({"recall": None, "cost": cost, "hand": {"ng": {"A": 0.5}}})
+    assert said == "least cost: an escape 100, an overkill 5, no REVIEW; 5.0% defective parts; by hand: ng of A = 0.5"
