@@ -15,19 +15,19 @@ Background = Literal["auto", "real", "generated"]
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """The reduced scale of docs/adr/0010: about two minutes a cell on one of two cores.
+    """The reduced scale of docs/adr/0010: about four minutes a cell on one of two cores.
 
     Fields that begin with `gan_` and `gate_` decide our GAN's tiles only, those with `paper_` the paper's only.
     """
 
     network: str = "hardnet-small"
-    crop_px: int | None = 128  # None = whole tiles.
+    crop_px: int | None = None  # None = whole tiles.
     batch: int = 8
-    steps: int = 1500
+    steps: int = 1000
     learning_rate: float = 0.003
     balanced_until: float = 0.5  # `LossSettings.balanced_until`: without it nothing is found in so few steps.
     start: str = "auto"  # Of every rung: `procedural` (packaged weights), `scratch`, either as there are, or a run.
-    synthetic_share: float = 0.5  # Of the samples of every class that has synthetic tiles,
+    synthetic_share: float = 0.25  # Of the samples of every class that has synthetic tiles,
     shares: tuple[tuple[str, float], ...] = ()  # but for these rungs.
     synthetic_until: float = 0.6  # Share of the steps in which they are drawn; the last steps see real tiles only.
     per_class: int = 300  # Real + synthetic train tiles of each class.

@@ -62,8 +62,8 @@ def ladder(
     network: Annotated[str, typer.Option(help="Inspector network.", rich_help_panel=_SCALE)] = "hardnet-small",
     crop: Annotated[
         int, typer.Option(metavar="PX", help="Of training; 0 = whole tiles.", rich_help_panel=_SCALE)
-    ] = 128,
-    steps: Annotated[int, typer.Option(help="Training steps.", rich_help_panel=_SCALE)] = 1500,
+    ] = 0,
+    steps: Annotated[int, typer.Option(help="Training steps.", rich_help_panel=_SCALE)] = 1000,
     batch: Annotated[int, typer.Option(help="Crops a step.", rich_help_panel=_SCALE)] = 8,
     learning_rate: Annotated[float, typer.Option(help="Of the inspector.", rich_help_panel=_SCALE)] = 0.003,
     balanced_until: Annotated[
@@ -75,7 +75,7 @@ def ladder(
     ] = "auto",
     share: Annotated[
         str, typer.Option(help="Of synthetic tiles in the samples; 0.5,gan=0.25 sets a rung's.", rich_help_panel=_TILES)
-    ] = "0.5",
+    ] = "0.25",
     synthetic_until: Annotated[
         float, typer.Option(metavar="FRAC", help="Of the steps; the last see real tiles only.", rich_help_panel=_TILES)
     ] = 0.6,
@@ -256,7 +256,7 @@ def _background(text: str) -> Background:
 
 def _shares(text: str) -> tuple[float, tuple[tuple[str, float], ...]]:
     """`0.5,gan=0.25`: the share everywhere, and those of single rungs."""
-    everywhere, own = 0.5, []
+    everywhere, own = 0.25, []
     try:
         for entry in text.split(","):
             rung, equals, value = entry.rpartition("=")
