@@ -13,7 +13,8 @@ import typer
 from tqdm import tqdm
 
 from blemish.cli.console import guarded, say, show
-from blemish.core.records import PartResult
+from blemish.core.errors import InputError
+from blemish.core.records import PART, SCAN, PartResult
 
 Serials = Annotated[
     Path | None,
@@ -25,6 +26,14 @@ Overlap = Annotated[
 Threads = Annotated[
     int | None, typer.Option("--threads", metavar="N", min=1, help="CPU threads. (all that may be used)")
 ]
+Datum = Annotated[
+    str,
+    typer.Option(
+        "--datum",
+        metavar="scan|part",
+        help="Places are from the scan's corner or the part's: it is found by its edges, what lies off it is kept out.",
+    ),
+]
 
 
 @guarded
@@ -35,6 +44,7 @@ def inspect(
     serials: Serials = None,
     threads: Threads = None,
     overlap: Overlap = None,
+    datum: Datum = SCAN,
     overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Draw the defects; needs --out.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -43,15 +53,19 @@ def inspect(
     Ends with 0 if all are OK, 1 if any is NG, 3 if any is REVIEW and none NG, 2 if there was nothing to inspect.
     """
     from blemish.bundle.bundle import Bundle
+    from blemish.inspect.registration import PartSearch
     from blemish.inspect.results import ResultFolder
     from blemish.inspect.run import Inspection, inspect_part
     from blemish.inspect.sources import find_files, gather_parts, read_serials
     from blemish.inspect.verdict import exit_code
 
+    if datum not in (SCAN, PART):
+        raise InputError(f"--datum must be {SCAN} or {PART}, got '{datum}'")
     opened = Bundle.open(bundle)
     parts = gather_parts(find_files(files), read_serials(serials) if serials else None)
     overlays = out / "overlays" if out is not None and overlay else None
-    inspection = Inspection.of_bundle(opened, threads=threads, overlap_px=overlap, overlays=overlays)
+    search = PartSearch() if datum == PART else None
+    inspection = Inspection.of_bundle(opened, threads=threads, overlap_px=overlap, overlays=overlays, part=search)
     started, results = perf_counter(), []
     with ExitStack() as stack:
         folder = stack.enter_context(ResultFolder(out)) if out is not None else None

@@ -46,7 +46,7 @@ def find_defects(
         part: where the part lies. Places and orientations are then the part's, and a region wholly off it is kept out;
             None = they are the scan's, and nothing is kept out.
     """
-    classes = _passing(scores, taxonomy, limits)
+    classes = called_classes(scores, taxonomy, limits)
     every = list(_regions(classes, taxonomy, limits))
     regions = [region for region in every if part is None or part.touches(region.box, region.mask)]
     regions.sort(key=lambda region: -region.area_px)
@@ -63,7 +63,7 @@ class _Region:
     area_px: int
 
 
-def _passing(scores: ScoreMap, taxonomy: Taxonomy, limits: Limits) -> UInt8:
+def called_classes(scores: ScoreMap, taxonomy: Taxonomy, limits: Limits) -> UInt8:
     """uint8 H W: the class of each pixel that reaches its threshold, else 0."""
     classes = np.zeros_like(scores.best)
     likely = scores.score >= min(limits.thresholds.values())

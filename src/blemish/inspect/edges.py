@@ -84,6 +84,7 @@ def refine(plane: UInt8, along: Int64, line: Line, *, from_low: bool, outside_gr
     expected = np.rint(line.at(along.astype(np.float64))).astype(np.int64)
     rows = expected[:, None] + reach
     columns = along[:, None] + np.arange(-_ALONG_PX, _ALONG_PX + 1)
+    # Beyond the scan's rim its last row goes on, which is outside, or else the part is cut off and nothing is clear.
     inside = np.clip(rows, 0, height - 1)[:, :, None], np.clip(columns, 0, width - 1)[:, None, :]
     profiles = plane[inside].mean(axis=2)
     outer, inner = np.median(profiles[:, : _REACH_PX // 2], axis=1), np.median(profiles[:, -_REACH_PX // 2 :], axis=1)
@@ -95,5 +96,4 @@ def refine(plane: UInt8, along: Int64, line: Line, *, from_low: bool, outside_gr
     before, after = over[every, at], over[every, at + 1]
     where = at + before / np.where(before == after, 1.0, before - after) - _REACH_PX
     clear = crossing.any(axis=1) & (sign * (inner - outer) > 0.4 * abs(part_gray - outside_gray))
-    on_scan = (rows.min(axis=1) >= 0) & (rows.max(axis=1) < height)
-    return np.where(clear & on_scan, expected + where * (1 if from_low else -1), np.nan)
+    return np.where(clear, expected + where * (1 if from_low else -1), np.nan)

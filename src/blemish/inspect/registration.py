@@ -25,7 +25,8 @@ _SECOND_PART_FRAC = 0.2  # Of the largest piece: a piece beside it of that size 
 _PIECE_FRAC = 0.002  # Of the largest piece: a smaller one is dirt on the table.
 _GAP_FRAC = 0.015  # Of the scan's shorter side: pieces so near each other, twice, are joined (a tab's dark film).
 _RIM_FRAC = 0.7  # So much of the scan's rim must show the outside.
-_EDGE_FRAC = 0.4  # So much of an edge must lie on its line.
+_SIDE_FRAC = 0.45  # So much of a side must lie on one line: a quarter of a short side may be a tab's foot.
+_EDGE_FRAC = 0.4  # So much of that line must show a clear edge on the full scan.
 _STATIONS = 160  # Places along an edge where it is measured on the full scan.
 _COARSE_TOLERANCE_PX, _TOLERANCE_PX = 1.2, 2.5
 
@@ -173,7 +174,7 @@ def _edge(part: Bool, scan: UInt8, from_low: bool, coarse: _Coarse, shrink: int,
     met = np.argmax(part if from_low else part[::-1], axis=0)[columns]
     cross = met - 0.5 if from_low else part.shape[0] - 0.5 - met
     fitted = fit_line(columns.astype(np.float64), cross.astype(np.float64), _COARSE_TOLERANCE_PX, most_slope)
-    if fitted is None:
+    if fitted is None or fitted[1].sum() < _SIDE_FRAC * len(columns):
         return None
     rough, on = fitted
     line = Line((rough.start + 0.5 - 0.5 * rough.slope) * shrink - 0.5 + 0.5 * rough.slope, rough.slope)

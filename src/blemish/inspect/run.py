@@ -14,6 +14,7 @@ from blemish.core.errors import PictureError
 from blemish.core.protocols import Segmenter
 from blemish.core.records import Defect, Part, PartResult, Verdict, View
 from blemish.inspect.defects import MOST_DEFECTS, Limits, find_defects
+from blemish.inspect.registration import PartSearch, Registration, find_part
 from blemish.inspect.scan import Tiling, scan_scores
 from blemish.inspect.sources import Naming, find_files, gather_parts
 from blemish.inspect.stopwatch import Stopwatch
@@ -39,10 +40,17 @@ class Inspection:
     value_range: tuple[int, int] | None = None  # Of 16-bit pictures; None = such a picture is REVIEW.
     quality: QualityLimits = field(default_factory=QualityLimits)
     overlays: Path | None = None  # Where overlays go; None = none are drawn.
+    part: PartSearch | None = None  # How the part is registered; None = places are the scan's, nothing is kept out.
 
     @classmethod
     def of_bundle(
-        cls, bundle: Bundle, *, threads: int | None = None, overlap_px: int | None = None, overlays: Path | None = None
+        cls,
+        bundle: Bundle,
+        *,
+        threads: int | None = None,
+        overlap_px: int | None = None,
+        overlays: Path | None = None,
+        part: PartSearch | None = None,
     ) -> Inspection:
         """Tiles, thresholds and least sizes of the card.
 
@@ -50,6 +58,7 @@ class Inspection:
             threads: CPU threads; None = all that this process may use.
             overlap_px: least overlap of tiles instead of the card's.
             overlays: folder for one JPEG a view; None = none.
+            part: how the part is registered; None = it is not.
 
         Raises:
             InputError: an overlap that leaves no step, or no thread.
@@ -65,6 +74,7 @@ class Inspection:
             judged_by=f"card of {bundle.hash[:12]}",
             value_range=card.range_16_bit,
             overlays=overlays,
+            part=part,
         )
 
 
@@ -112,10 +122,11 @@ def inspect_part(part: Part, inspection: Inspection) -> PartResult:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What came of one view; doubts make it REVIEW where there is no defect."""
+    """What came of one view; doubts make it REVIEW where there is no defect, notes only say something."""
 
     defects: tuple[Defect, ...] = ()
     doubts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -123,7 +134,7 @@ class _Seen:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        return (*((counted(self.defects),) if self.defects else ()), *self.doubts)
+        return (*((counted(self.defects),) if self.defects else ()), *self.doubts, *self.notes)
 
 
 def _inspect_view(serial: str, view: View, inspection: Inspection, watch: Stopwatch) -> _Seen:
@@ -162,12 +173,29 @@ def _judge(picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch)
         doubts = tuple(f"{view.path}: {fault}" for fault in faults(measure_quality(picture), inspection.quality))
     if doubts:
         return _Seen(doubts=doubts)
+    part, doubts, notes = _registered(picture, view, inspection, watch)
     scores = scan_scores(picture, inspection.segmenter, inspection.tiling, watch)
     with watch.stage("defects"):
-        found = find_defects(scores, inspection.segmenter.taxonomy, inspection.limits, view.name)
+        found = find_defects(scores, inspection.segmenter.taxonomy, inspection.limits, view.name, part)
     if found.left_out:
-        doubts = (f"{view.path}: {found.left_out} more defects beyond the {MOST_DEFECTS} largest are not listed",)
-    return _Seen(found.defects, doubts)
+        doubts += (f"{view.path}: {found.left_out} more defects beyond the {MOST_DEFECTS} largest are not listed",)
+    if found.kept_out:
+        notes += (f"{found.kept_out} regions off the part do not count",)
+    return _Seen(found.defects, doubts, notes)
+
+
+def _registered(
+    picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch
+) -> tuple[Registration | None, tuple[str, ...], tuple[str, ...]]:
+    """Where the part lies; where it is not found, why, as a doubt if it had to be and else as a note."""
+    if inspection.part is None:
+        return None, (), ()
+    try:
+        with watch.stage("registration"):
+            return find_part(picture, inspection.segmenter.taxonomy.pixel_mm_xy, inspection.part), (), ()
+    except PictureError as error:
+        said = f"{view.path}: {error}"
+        return (None, (said,), ()) if inspection.part.required else (None, (), (f"{said}; places are the scan's",))
 
 
 def _write_overlay(picture: UInt8, serial: str, view: View, seen: _Seen, inspection: Inspection) -> None:

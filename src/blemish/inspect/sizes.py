@@ -77,7 +77,8 @@ def _without_specks(mask: Bool, outline: Float32) -> UInt8:
 def _along_skeleton(plane: UInt8, pixel_xy: tuple[float, float]) -> float:
     """From tip to tip: the longest way on the skeleton without its corners, and at both ends on to the border."""
     unit = min(pixel_xy)
-    square = cv2.resize(plane, None, fx=pixel_xy[0] / unit, fy=pixel_xy[1] / unit, interpolation=cv2.INTER_NEAREST)
+    wide, tall = (math.ceil(n * size / unit) for n, size in zip(plane.shape[::-1], pixel_xy, strict=True))
+    square: UInt8 = np.asarray(cv2.resize(plane, (wide, tall), interpolation=cv2.INTER_NEAREST), np.uint8)
     depth = cv2.distanceTransform(np.pad(square, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
     shrink = max(1.0, float(depth.max()) / _DEEPEST_PX)
     coarse = _smaller(square, shrink) if shrink > 1 else square > 0
@@ -85,8 +86,8 @@ def _along_skeleton(plane: UInt8, pixel_xy: tuple[float, float]) -> float:
     place = np.clip(np.rint(way).astype(int), 0, np.array(square.shape[::-1]) - 1)
     to_border = np.maximum(depth[place[:, 1], place[:, 0]] - 0.5, 0)
     first, last = _without_corners(way, to_border)
-    bends = cv2.approxPolyDP(way[first : last + 1].astype(np.float32), _BEND_PX * shrink, False).reshape(-1, 2)
-    return unit * (way_length(bends) + float(to_border[first] + to_border[last]))
+    bends = cv2.approxPolyDP(way[first : last + 1].astype(np.float32), _BEND_PX * shrink, False)
+    return unit * (way_length(bends.reshape(-1, 2).astype(np.float64)) + float(to_border[first] + to_border[last]))
 
 
 def _smaller(plane: UInt8, shrink: float) -> Bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from blemish.core.arrays import Float32, Float64
+from blemish.core.arrays import Float32, Float64, UInt8
 from blemish.core.labels import LabelMap
 from blemish.core.seeds import rng
 from blemish.simulate import fields
@@ -34,7 +34,7 @@ class Laying:
     def matrix(self, size_hw: tuple[int, int]) -> Float64:
         """Float64 2 3: from the first rendering to this scan."""
         height, width = size_hw
-        matrix: Float64 = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -self.turn_deg, 1.0)
+        matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -self.turn_deg, 1.0).astype(np.float64)
         matrix[:, 2] += np.array(self.shift_xy_px) + self.rim_px
         return matrix
 
@@ -80,15 +80,26 @@ def rescan_cell(
 def _scan(
     cell: Cell, laying: Laying, generator: np.random.Generator, settings: LineSettings, serial: str
 ) -> SimulatedScan:
-    matrix = laying.matrix(cell.body.shape)  # type: ignore[arg-type]
+    height, width = cell.body.shape
+    matrix = laying.matrix((height, width))
     from_x, from_y = _sampled_at(matrix, cell, laying, generator, settings)
     signal = cv2.remap(cell.signal, from_x, from_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     body = cv2.remap(cell.body, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    plane = cv2.remap(cell.plane, from_x, from_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
+    plane = _labels(cell.plane, from_x, from_y)
     picture = expose(generator, fields.f32(signal * np.float32(laying.gain)), settings.noise_gray)
     corners = fields.f32(cell.corners @ matrix[:, :2].T + matrix[:, 2])
-    label_map = LabelMap(np.asarray(plane, np.uint8), outside_of(np.asarray(body, np.uint8)))
+    label_map = LabelMap(plane, outside_of(np.asarray(body, np.uint8)))
     return SimulatedScan(serial, picture, label_map, (), as_points(corners))
+
+
+def _labels(plane: UInt8, from_x: Float32, from_y: Float32) -> UInt8:
+    """Each class where it covers half a pixel: taking the nearest pixel would keep every area to the pixel."""
+    moved = np.zeros(from_x.shape, np.uint8)
+    for index in np.flatnonzero(np.bincount(plane.ravel()))[1:].tolist():
+        alone = (plane == index).astype(np.uint8) * 255
+        cover = cv2.remap(alone, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        moved[np.asarray(cover) >= 128] = index
+    return moved
 
 
 def _sampled_at(
