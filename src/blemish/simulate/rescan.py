@@ -95,7 +95,7 @@ def _scan(
 def _labels(plane: UInt8, from_x: Float32, from_y: Float32) -> UInt8:
     """Each class where it covers half a pixel: taking the nearest pixel would keep every area to the pixel."""
     moved = np.zeros(from_x.shape, np.uint8)
-    for index in np.flatnonzero(np.bincount(plane.ravel()))[1:].tolist():
+    for index in (1 + np.flatnonzero(np.bincount(plane.ravel())[1:])).tolist():
         alone = (plane == index).astype(np.uint8) * 255
         cover = cv2.remap(alone, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         moved[np.asarray(cover) >= 128] = index
