@@ -105,7 +105,7 @@ def find_part(
 
 @dataclass(frozen=True)
 class _Coarse:
-    """The scan in small: its largest piece, all pieces worth the name, and the two grays."""
+    """The scan in small: its largest piece, all pieces but dirt, and the two grays."""
 
     part: Bool
     pieces: Bool
@@ -218,12 +218,15 @@ def _near(
     margin: float,
     scale_xy: tuple[float, float],
 ) -> Bool:
-    """The part, its pieces (tabs), what joins them, and the margin; a dark defect at an edge is no bite out of it."""
+    """The part with what is joined to it (tabs) and the margin; a dark defect at an edge is no bite out of it."""
     gap = 2 * round(_GAP_FRAC * min(coarse.pieces.shape)) + 1
-    padded = np.pad(coarse.pieces.astype(np.uint8), gap)
-    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))
-    plane = np.ascontiguousarray(closed[gap:-gap, gap:-gap])
-    cv2.fillPoly(plane, [np.rint(np.array(corners) / shrink).astype(np.int32)], 1)
+    pieces = coarse.pieces.astype(np.uint8)
+    quad = np.rint(np.array(corners) / shrink).astype(np.int32)
+    cv2.fillPoly(pieces, [quad], 1)
+    closed = cv2.morphologyEx(np.pad(pieces, gap), cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))
+    _, labels = cv2.connectedComponents(np.ascontiguousarray(closed[gap:-gap, gap:-gap]), connectivity=8)
+    middle_x, middle_y = quad.mean(axis=0).astype(int)
+    plane = (labels == labels[middle_y, middle_x]).astype(np.uint8)  # Not what lies apart on the table.
     reach = [math.ceil(margin / mm / shrink) for mm in scale_xy]
     kernel = np.ones((2 * reach[1] + 1, 2 * reach[0] + 1), np.uint8)
     return cv2.dilate(plane, kernel) > 0

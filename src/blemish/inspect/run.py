@@ -180,7 +180,7 @@ def _judge(picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch)
     if found.left_out:
         doubts += (f"{view.path}: {found.left_out} more defects beyond the {MOST_DEFECTS} largest are not listed",)
     if found.kept_out:
-        notes += (f"{found.kept_out} regions off the part do not count",)
+        notes += (f"regions off the part, not counted: {found.kept_out}",)
     return _Seen(found.defects, doubts, notes)
 
 
