@@ -10,6 +10,7 @@ from blemish.core.records import Box
 from blemish.core.taxonomy import Taxonomy
 from blemish.inspect import defects as room
 from blemish.inspect.defects import Limits, find_defects
+from blemish.inspect.registration import find_part
 from blemish.inspect.scan import ScoreMap
 
 TWO = Taxonomy.from_dict({"name": "two", "pixel_mm_xy": [0.5, 0.25], "defects": [{"name": "a"}, {"name": "b"}]})
@@ -58,6 +59,59 @@ def test_a_line_at_45_degrees_has_its_own_length_in_millimetres():
     assert found.length_px == pytest.approx(100 * math.sqrt(2) + 3, abs=2)  # The line is 3 px wide, at its ends too.
     assert found.length_mm == pytest.approx(math.hypot(103 * 0.5, 103 * 0.25), abs=1)
     assert found.width_px < 6
+
+
+def test_a_bent_scratch_is_longer_than_its_rectangle():
+    classes = blank(300, 300)
+    cv2.ellipse(classes, (150, 150), (80, 80), 0, 0, 180, 1, 3)
+    (found,) = find_defects(scores(classes), PLAIN, limits()).defects
+    assert found.length_px == pytest.approx(80 * math.pi + 3, rel=0.02)
+    assert found.length_px > 1.3 * max(found.box.width, found.box.height)
+
+
+def test_orientation_is_from_x_towards_y_at_true_scale():
+    classes = blank(200, 200)
+    cv2.line(classes, (20, 20), (120, 120), 1, 3)
+    (plain,) = find_defects(scores(classes), PLAIN, limits()).defects
+    assert plain.orientation_deg == pytest.approx(45, abs=0.5)
+    (scaled,) = find_defects(scores(classes), TWO, limits()).defects
+    assert scaled.orientation_deg == pytest.approx(math.degrees(math.atan2(0.25, 0.5)), abs=0.5)
+    assert scaled.datum == "scan"
+
+
+def a_part(turn_deg):
+    """A plate of 300 x 150 px turned about its scan's middle, and the matrix that turned it."""
+    matrix = cv2.getRotationMatrix2D((250, 150), -turn_deg, 1)
+    corners = np.array([(100, 75), (400, 75), (400, 225), (100, 225)]) @ matrix[:, :2].T + matrix[:, 2]
+    picture = np.full((300, 500), 30, np.uint8)
+    cv2.fillPoly(picture, [np.rint(corners * 16).astype(np.int32)], 150, cv2.LINE_AA, 4)
+    return picture, matrix
+
+
+@pytest.mark.parametrize("turn", [-4, 0, 3])
+def test_places_and_orientations_are_the_parts_where_it_is_registered(turn):
+    picture, matrix = a_part(turn)
+    classes = blank(300, 500)
+    cv2.rectangle(classes, (150, 100), (189, 103), 1, -1)
+    classes = cv2.warpAffine(classes, matrix, (500, 300), flags=cv2.INTER_NEAREST)
+    square = Taxonomy.from_dict({"name": "sq", "pixel_mm_xy": [0.1, 0.1], "defects": [{"name": "a"}, {"name": "b"}]})
+    (found,) = find_defects(scores(classes), square, limits(), "", find_part(picture, (0.1, 0.1))).defects
+    assert found.place_mm_xy == pytest.approx((6.95, 2.65), abs=0.12)
+    assert abs((found.orientation_deg + 90) % 180 - 90) < 0.8
+    assert found.datum == "part"
+
+
+def test_regions_off_the_part_are_kept_out_and_counted():
+    picture, _ = a_part(0)
+    classes = blank(300, 500)
+    classes[20:26, 20:30] = classes[150:156, 450:460] = 2
+    classes[100:104, 100:120] = 1
+    classes[72:76, 300:320] = 2  # Over the part's edge.
+    part = find_part(picture)
+    found = find_defects(scores(classes), PLAIN, limits(), "", part)
+    assert [(d.code, d.box.y) for d in found.defects] == [("B", 72), ("A", 100)]
+    assert found.kept_out == 2
+    assert find_defects(scores(classes), PLAIN, limits()).kept_out == 0
 
 
 def test_the_score_is_the_mean_probability():

@@ -19,6 +19,7 @@ from blemish.core.records import Box, Part, Verdict, View
 from blemish.inspect import run
 from blemish.inspect.recipe import parse_recipe
 from blemish.inspect.recipe_new import new_recipe
+from blemish.inspect.registration import PartSearch
 from blemish.inspect.results import COLUMNS, ResultFolder, overlay_name
 from blemish.inspect.run import Inspection, inspect_files, inspect_part
 from blemish.inspect.sources import read_serials
@@ -133,6 +134,69 @@ def test_an_unexpected_error_is_review_and_the_rest_go_on(bundle, pictures, monk
     assert first.verdict == Verdict.REVIEW
     assert "RuntimeError: the disk is on fire" in first.reasons[0]
     assert second.verdict == Verdict.NG
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("size_hw", [(150, 200), (200, 150), (129, 191), (64, 257), (65, 65)])
+def test_bars_over_every_tile_border_are_one_each_at_any_size_and_depth(bundle, tmp_path, size_hw, deep):
+    picture = ground(*size_hw)
+    height, width = size_hw
+    picture[height // 2 : height // 2 + 5, 2 : width - 2] = 0
+    picture[2 : height // 2 - 2, width // 2 : width // 2 + 5] = 255
+    cv2.imwrite(str(tmp_path / "s.png"), picture.astype(np.uint16) * 16 if deep else picture)
+    ranged = replace(bundle, card=bundle.card.model_copy(update={"value_range": [0, 4080]}))
+    (result,) = inspect_files(ranged, [tmp_path])
+    assert [(d.code, d.box) for d in result.defects] == [
+        ("B", Box(width // 2, 2, 5, height // 2 - 4)),
+        ("A", Box(2, height // 2, width - 4, 5)),
+    ]
+
+
+def on_a_table(spots=((60, 90, 0),)):
+    """A plate with dark or bright spots (y, x, gray) on a dark table."""
+    picture = np.random.default_rng(2).integers(64, 72, (200, 300), dtype=np.uint8)
+    picture[40:160, 50:250] = ground(120, 200)
+    for y, x, gray in spots:
+        picture[y : y + 8, x : x + 10] = gray
+    return picture
+
+
+def inspected(bundle, path, search):
+    inspection = run.Inspection.of_bundle(bundle, part=search)
+    return run.inspect_part(Part("p", (View("", path),)), inspection)
+
+
+def test_a_registered_parts_defects_have_its_datum_and_the_table_is_kept_out(bundle, tmp_path):
+    write_png(tmp_path / "s.png", on_a_table([(60, 90, 255), (10, 10, 255)]))
+    result = inspected(bundle, tmp_path / "s.png", PartSearch(margin_mm=2.0))
+    (defect,) = result.defects
+    assert (defect.box, defect.datum) == (Box(90, 60, 10, 8), "part")
+    assert defect.place_mm_xy == pytest.approx(((94.5 - 49.5) * 0.5, (63.5 - 39.5) * 0.25), abs=0.5)
+    assert result.reasons == ("1 x B bright spot", "regions off the part, not counted: 1")
+    assert "registration" in result.seconds
+    assert len(inspected(bundle, tmp_path / "s.png", None).defects) == 2
+
+
+def test_a_part_that_is_not_found_is_review_or_measured_from_the_scan(bundle, tmp_path):
+    write_png(tmp_path / "good.png", ground())
+    write_png(tmp_path / "bad.png", spotted())
+    required = [inspected(bundle, tmp_path / f"{name}.png", PartSearch()) for name in ("good", "bad")]
+    assert [result.verdict for result in required] == [Verdict.REVIEW, Verdict.NG]
+    assert "no part found" in required[0].reasons[0]
+    relaxed = [inspected(bundle, tmp_path / f"{name}.png", PartSearch(required=False)) for name in ("good", "bad")]
+    assert [result.verdict for result in relaxed] == [Verdict.OK, Verdict.NG]
+    assert relaxed[0].reasons[0].endswith("places are the scan's")
+    assert {defect.datum for defect in relaxed[1].defects} == {"scan"}
+
+
+def test_the_datum_is_chosen_on_the_command_line(tmp_path):
+    write_png(tmp_path / "s.png", on_a_table([(60, 90, 255)]))
+    write_png(tmp_path / "none.png", ground())
+    assert command(tmp_path / "s.png", "--datum", "part", "--out", tmp_path / "out").exit_code == 1
+    line = json.loads((tmp_path / "out" / "results.jsonl").read_text())
+    assert [d["datum"] for d in line["defects"]] == ["part"]
+    assert command(tmp_path / "none.png", "--datum", "part").exit_code == 3
+    assert command(tmp_path / "none.png", "--datum", "table").exit_code == 2
 
 
 def test_an_overlay_that_cannot_be_written_never_leaves_a_part_ok(bundle, pictures, tmp_path):

@@ -60,9 +60,7 @@ def ladder(
     ] = "",
     share_of: Annotated[str, typer.Option(help="Rungs of that curve.", rich_help_panel=_WHICH)] = "gan",
     network: Annotated[str, typer.Option(help="Inspector network.", rich_help_panel=_SCALE)] = "hardnet-small",
-    crop: Annotated[
-        int, typer.Option(metavar="PX", help="Of training; 0 = whole tiles.", rich_help_panel=_SCALE)
-    ] = 0,
+    crop: Annotated[int, typer.Option(metavar="PX", help="Of training; 0 = whole tiles.", rich_help_panel=_SCALE)] = 0,
     steps: Annotated[int, typer.Option(help="Training steps.", rich_help_panel=_SCALE)] = 1000,
     batch: Annotated[int, typer.Option(help="Crops a step.", rich_help_panel=_SCALE)] = 8,
     learning_rate: Annotated[float, typer.Option(help="Of the inspector.", rich_help_panel=_SCALE)] = 0.003,

@@ -13,7 +13,8 @@ import typer
 from tqdm import tqdm
 
 from blemish.cli.console import guarded, say, show
-from blemish.core.records import PartResult
+from blemish.core.errors import InputError
+from blemish.core.records import PART, SCAN, PartResult
 
 RecipeFile = Annotated[
     Path | None,
@@ -29,6 +30,15 @@ Overlap = Annotated[
 Threads = Annotated[
     int | None, typer.Option("--threads", metavar="N", min=1, help="CPU threads. (all that may be used)")
 ]
+Datum = Annotated[
+    str | None,
+    typer.Option(
+        "--datum",
+        metavar="scan|part",
+        help="Places are from the scan's corner or the part's: it is found by its edges, what lies off it is kept out. "
+        "(as the recipe says, else scan)",
+    ),
+]
 
 
 @guarded
@@ -40,6 +50,7 @@ def inspect(
     serials: Serials = None,
     threads: Threads = None,
     overlap: Overlap = None,
+    datum: Datum = None,
     overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Draw the defects; needs --out.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -49,19 +60,30 @@ def inspect(
     """
     from blemish.bundle.bundle import Bundle
     from blemish.inspect.recipe import read_recipe
+    from blemish.inspect.registration import PartSearch
     from blemish.inspect.results import ResultFolder
     from blemish.inspect.run import Inspection, inspect_part
     from blemish.inspect.sources import find_files, gather_parts, read_serials
     from blemish.inspect.stored import inspected_beside, refuse_reused_version
     from blemish.inspect.verdict import exit_code
 
+    if datum not in (None, SCAN, PART):
+        raise InputError(f"--datum must be {SCAN} or {PART}, got '{datum}'")
     opened = Bundle.open(bundle)
     chosen = read_recipe(recipe) if recipe is not None else None
     if chosen is not None and out is not None:
         refuse_reused_version(chosen, inspected_beside(out))
     parts = gather_parts(find_files(files), read_serials(serials) if serials else None)
     overlays = out / "overlays" if out is not None and overlay else None
-    inspection = Inspection.of_bundle(opened, recipe=chosen, threads=threads, overlap_px=overlap, overlays=overlays)
+    by_part = datum == PART or (datum is None and chosen is not None and chosen.datum == PART)
+    inspection = Inspection.of_bundle(
+        opened,
+        recipe=chosen,
+        threads=threads,
+        overlap_px=overlap,
+        overlays=overlays,
+        part=PartSearch() if by_part else None,
+    )
     started, results = perf_counter(), []
     with ExitStack() as stack:
         folder = stack.enter_context(ResultFolder(out, inspection.inspected)) if out is not None else None

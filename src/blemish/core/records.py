@@ -99,12 +99,15 @@ class TileRecord:
         return not self.classes and self.ignore_px == 0
 
 
+SCAN, PART = "scan", "part"  # What a place and an orientation are measured from.
+
+
 @dataclass(frozen=True)
 class Defect:
-    """One region that the inspector found on a scan, in pixels and millimetres of that scan.
+    """One region that the inspector found on a scan, in pixels and millimetres.
 
-    Millimetres are None where the taxonomy knows no pixel size. Length and width are the sides of the smallest
-    rotated rectangle round the region, in mm with each axis scaled by its own pixel size.
+    Millimetres are None where the taxonomy knows no pixel size; each axis is scaled by its own. Length is measured
+    along the region's skeleton from tip to tip, width is that of a strip of the same length and area.
     """
 
     code: str
@@ -119,8 +122,12 @@ class Defect:
     area_mm2: float | None = None
     length_mm: float | None = None
     width_mm: float | None = None
-    place_mm_xy: tuple[float, float] | None = None
+    place_mm_xy: tuple[float, float] | None = None  # Of its centre, from the datum along the datum's axes.
     view: str = ""
+    orientation_deg: float | None = (
+        None  # From the datum's x axis towards its y axis, 0 to 180; None where it is round.
+    )
+    datum: str = SCAN  # SCAN: the scan's upper left corner, x to the right. PART: the part's, x along its upper edge.
 
 
 @dataclass(frozen=True)
@@ -131,6 +138,7 @@ class ViewResult:
     file: str
     doubts: tuple[str, ...] = ()  # Why it could not be judged, or not wholly.
     strangeness: float | None = None  # How unlike the pictures it was trained on; None = not measured.
+    notes: tuple[str, ...] = ()  # What should be known of it, but changes no verdict.
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from blemish.core.errors import InputError
 from blemish.core.records import Verdict
-from blemish.inspect.results import JSON_LINES
+from blemish.inspect.stored import JSON_LINES
 from blemish.metrics.acceptance import Decision, Run
 
 

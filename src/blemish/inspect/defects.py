@@ -9,9 +9,11 @@ import cv2
 import numpy as np
 
 from blemish.core.arrays import Bool, Float32, UInt8
-from blemish.core.records import Box, Defect
+from blemish.core.records import PART, SCAN, Box, Defect
 from blemish.core.taxonomy import Taxonomy
+from blemish.inspect.registration import Registration
 from blemish.inspect.scan import ScoreMap
+from blemish.inspect.sizes import Sizes, measure
 
 MOST_DEFECTS = 1000  # Listed of one view, the largest; a scan with more shows something else than defects.
 OUTLINE_TOLERANCE_PX = 0.75  # An outline's points are left out where it stays this near without them.
@@ -27,22 +29,30 @@ class Limits:
 
 @dataclass(frozen=True)
 class Found:
-    """The defects of one view in reading order, and how many more there were beyond `MOST_DEFECTS`."""
+    """The defects of one view in reading order."""
 
     defects: tuple[Defect, ...]
-    left_out: int = 0
+    left_out: int = 0  # How many more there were beyond `MOST_DEFECTS`.
+    kept_out: int = 0  # How many lay off the part.
 
 
-def find_defects(scores: ScoreMap, taxonomy: Taxonomy, limits: Limits, view: str = "") -> Found:
+def find_defects(
+    scores: ScoreMap, taxonomy: Taxonomy, limits: Limits, view: str = "", part: Registration | None = None
+) -> Found:
     """Regions of touching pixels (8 neighbours) of one class, each pixel at or above that class's threshold.
 
     Args:
         view: written into each defect.
+        part: where the part lies. Places and orientations are then the part's, and a region wholly off it is kept out;
+            None = they are the scan's, and nothing is kept out.
     """
-    classes = _passing(scores, taxonomy, limits)
-    regions = sorted(_regions(classes, taxonomy, limits), key=lambda region: -region.area_px)
+    classes = called_classes(scores, taxonomy, limits)
+    every = list(_regions(classes, taxonomy, limits))
+    regions = [region for region in every if part is None or part.touches(region.box, region.mask)]
+    regions.sort(key=lambda region: -region.area_px)
     kept = sorted(regions[:MOST_DEFECTS], key=lambda region: (region.box.y, region.box.x, region.index))
-    return Found(tuple(_measured(region, scores.score, taxonomy, view) for region in kept), len(regions) - len(kept))
+    defects = tuple(_measured(region, scores.score, taxonomy, view, part) for region in kept)
+    return Found(defects, left_out=len(regions) - len(kept), kept_out=len(every) - len(regions))
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ class _Region:
     area_px: int
 
 
-def _passing(scores: ScoreMap, taxonomy: Taxonomy, limits: Limits) -> UInt8:
+def called_classes(scores: ScoreMap, taxonomy: Taxonomy, limits: Limits) -> UInt8:
     """uint8 H W: the class of each pixel that reaches its threshold, else 0."""
     classes = np.zeros_like(scores.best)
     likely = scores.score >= min(limits.thresholds.values())
@@ -88,14 +98,15 @@ def _blobs(plane: UInt8, least_px: int) -> Iterator[tuple[Box, Bool]]:
             yield Box(x0 + x, y0 + y, w, h), labels[y : y + h, x : x + w] == label
 
 
-def _measured(region: _Region, score: Float32, taxonomy: Taxonomy, view: str) -> Defect:
-    kind, box = taxonomy.defect(region.index), region.box
+def _measured(region: _Region, score: Float32, taxonomy: Taxonomy, view: str, part: Registration | None) -> Defect:
+    kind, box, pixel_mm_xy = taxonomy.defect(region.index), region.box, taxonomy.pixel_mm_xy
     outline = _outline(region.mask)
     rows, columns = np.nonzero(region.mask)
     centre = (box.x + float(columns.mean()), box.y + float(rows.mean()))
-    length_px, width_px = _sides(outline, (1.0, 1.0))
     simple = cv2.approxPolyDP(outline, OUTLINE_TOLERANCE_PX, True).reshape(-1, 2)
-    in_mm = _millimetres(region, outline, centre, taxonomy.pixel_mm_xy)
+    sizes = measure(region.mask, outline)
+    in_mm = _in_mm(sizes, region.mask, outline, pixel_mm_xy)
+    oriented = sizes if in_mm is None else in_mm
     return Defect(
         code=kind.code,
         name=kind.name,
@@ -103,35 +114,36 @@ def _measured(region: _Region, score: Float32, taxonomy: Taxonomy, view: str) ->
         box=box,
         outline_xy=tuple((int(x) + box.x, int(y) + box.y) for x, y in simple),
         area_px=region.area_px,
-        length_px=length_px,
-        width_px=width_px,
+        length_px=sizes.length,
+        width_px=sizes.width,
         centre_xy_px=centre,
-        area_mm2=in_mm.area_mm2,
-        length_mm=in_mm.length_mm,
-        width_mm=in_mm.width_mm,
-        place_mm_xy=in_mm.place_mm_xy,
+        area_mm2=None if pixel_mm_xy is None else region.area_px * pixel_mm_xy[0] * pixel_mm_xy[1],
+        length_mm=None if in_mm is None else in_mm.length,
+        width_mm=None if in_mm is None else in_mm.width,
+        place_mm_xy=None if pixel_mm_xy is None else _place(centre, pixel_mm_xy, part),
         view=view,
+        orientation_deg=oriented.orientation_deg if part is None else part.turned(oriented.orientation_deg),
+        datum=SCAN if part is None else PART,
     )
 
 
-@dataclass(frozen=True)
-class _Millimetres:
-    area_mm2: float | None = None
-    length_mm: float | None = None
-    width_mm: float | None = None
-    place_mm_xy: tuple[float, float] | None = None
-
-
-def _millimetres(
-    region: _Region, outline: Float32, centre: tuple[float, float], pixel_mm_xy: tuple[float, float] | None
-) -> _Millimetres:
-    """The same figures in mm; the place is the centre's distance from the scan's left and upper edge."""
+def _in_mm(sizes: Sizes, mask: Bool, outline: Float32, pixel_mm_xy: tuple[float, float] | None) -> Sizes | None:
+    """The same in mm; measured anew only where pixels are not square."""
     if pixel_mm_xy is None:
-        return _Millimetres()
+        return None
     mm_x, mm_y = pixel_mm_xy
-    length, width = _sides(outline, pixel_mm_xy)
-    place = ((centre[0] + 0.5) * mm_x, (centre[1] + 0.5) * mm_y)
-    return _Millimetres(region.area_px * mm_x * mm_y, length, width, place)
+    if mm_x != mm_y:
+        return measure(mask, outline, pixel_mm_xy)
+    return Sizes(sizes.length * mm_x, sizes.width * mm_x, sizes.orientation_deg)
+
+
+def _place(
+    centre: tuple[float, float], pixel_mm_xy: tuple[float, float], part: Registration | None
+) -> tuple[float, float]:
+    """From the part's datum; without one, the distance from the scan's left and upper edge."""
+    if part is not None:
+        return part.place_mm(centre)
+    return (centre[0] + 0.5) * pixel_mm_xy[0], (centre[1] + 0.5) * pixel_mm_xy[1]
 
 
 def _outline(mask: Bool) -> Float32:
@@ -140,13 +152,6 @@ def _outline(mask: Bool) -> Float32:
     longest = max(contours, key=len)
     points: Float32 = longest.reshape(-1, 2).astype(np.float32)
     return points
-
-
-def _sides(outline: Float32, pixel_xy: tuple[float, float]) -> tuple[float, float]:
-    """Length and width of the smallest rotated rectangle round whole pixels: a run of n pixels is n long, not n - 1."""
-    corners = np.concatenate([outline + np.array(shift, np.float32) for shift in ((0, 0), (1, 0), (0, 1), (1, 1))])
-    (_, (side, other), _) = cv2.minAreaRect(corners * np.array(pixel_xy, np.float32))
-    return float(max(side, other)), float(min(side, other))
 
 
 def _slices(box: Box) -> tuple[slice, slice]:

@@ -124,6 +124,9 @@ def _of_region(region: Defect, limits: Sequence[Limit], recipe: Recipe) -> Itera
     where = _where(region, recipe)
     if recipe.zones and region.place_mm_xy is None:
         yield Finding(Verdict.REVIEW, f"{_named(region)}{where}: its place in mm is not known, so no zone can be told")
+    elif recipe.zones and region.datum != recipe.datum:
+        text = f"its place is from the {region.datum}'s corner, the zones from the {recipe.datum}'s"
+        yield Finding(Verdict.REVIEW, f"{_named(region)}: {text}")
     if not limits and not any(_counts(count, region, recipe) for count in recipe.counts):
         text = f"{_named(region)} {size_text(region)}{where}: any is NG"
         yield Finding(Verdict.NG, text, f"any {region.code}{where}", region.length_px)

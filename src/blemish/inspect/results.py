@@ -20,7 +20,7 @@ _SAFE_NAME = re.compile(r"[^/\\:*?\"<>|\x00-\x1f]{1,120}")
 COLUMNS = (
     "serial", "verdict", "reasons", "judged_by", "view", "code", "name", "score",
     "x_px", "y_px", "box_width_px", "box_height_px", "area_px", "length_px", "width_px",
-    "area_mm2", "length_mm", "width_mm", "place_x_mm", "place_y_mm", "outline_xy", "state",
+    "area_mm2", "length_mm", "width_mm", "place_x_mm", "place_y_mm", "datum", "orientation_deg", "outline_xy", "state",
 )  # fmt: skip
 
 
@@ -112,6 +112,8 @@ def _fields(defect: Defect) -> list[str | int]:
         defect.area_px,
         *(_rounded(v) for v in (defect.length_px, defect.width_px, defect.area_mm2)),
         *(_rounded(v) for v in (defect.length_mm, defect.width_mm, place_x, place_y)),
+        defect.datum,
+        "" if defect.orientation_deg is None else f"{defect.orientation_deg:.1f}",
         ";".join(f"{x} {y}" for x, y in defect.outline_xy),
     ]
 

@@ -16,6 +16,7 @@ from blemish.inspect.defects import MOST_DEFECTS, Limits, find_defects
 from blemish.inspect.recipe import Datum, Recipe
 from blemish.inspect.recipe_fit import refuse_other_datum, refuse_unfit, search_limits, sought_by_card, sought_by_recipe
 from blemish.inspect.recipe_rules import Judged, is_seen, judge
+from blemish.inspect.registration import PartSearch, Registration, find_part
 from blemish.inspect.results import overlay_name
 from blemish.inspect.scan import Tiling, scan_scores
 from blemish.inspect.sources import Naming, find_files, gather_parts
@@ -44,7 +45,7 @@ class Inspection:
     overlays: Path | None = None  # Where overlays go; None = none are drawn.
     recipe: Recipe | None = None  # Judges instead of the card; `limits` are then its own.
     bundle: str = ""  # The bundle's hash; empty where the segmenter is no bundle.
-    datum: Datum = "scan"  # What places in mm are measured from.
+    part: PartSearch | None = None  # How the part is registered; None = places are the scan's, nothing is kept out.
     strangeness: Callable[[UInt8], float] | None = None  # Of a picture H W C; None = not measured.
 
     @classmethod
@@ -56,6 +57,7 @@ class Inspection:
         threads: int | None = None,
         overlap_px: int | None = None,
         overlays: Path | None = None,
+        part: PartSearch | None = None,
     ) -> Inspection:
         """Tiles of the card; thresholds and least sizes of the recipe, or of the card where there is none.
 
@@ -64,6 +66,7 @@ class Inspection:
             threads: CPU threads; None = all that this process may use.
             overlap_px: least overlap of tiles instead of the card's.
             overlays: folder for one JPEG a view; None = none.
+            part: how the part is registered; None = it is not.
 
         Raises:
             InputError: an overlap that leaves no step, no thread, or a recipe for another bundle or other classes.
@@ -80,6 +83,7 @@ class Inspection:
             value_range=card.range_16_bit,
             overlays=overlays,
             bundle=bundle.hash,
+            part=part,
         )
         return inspection if recipe is None else inspection.by_recipe(recipe)
 
@@ -105,6 +109,11 @@ class Inspection:
             judged_by=f"recipe {recipe.title}",
             recipe=recipe,
         )
+
+    @property
+    def datum(self) -> Datum:
+        """What places in mm are measured from."""
+        return "scan" if self.part is None else "part"
 
     @property
     def inspected(self) -> Inspected:
@@ -169,7 +178,7 @@ def inspect_part(part: Part, inspection: Inspection) -> PartResult:
         serial=part.serial,
         verdict=judged.verdict,
         defects=judged.defects,
-        reasons=judged.reasons,
+        reasons=(*judged.reasons, *(note for view in views for note in view.notes)),
         judged_by=inspection.judged_by,
         seconds=dict(watch.seconds),
         files=tuple(str(view.path) for view in part.views),
@@ -221,15 +230,32 @@ def _look(picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch) 
         doubts = tuple(f"{view.path}: {fault}" for fault in faults(measure_quality(picture), inspection.quality))
     if doubts:
         return _Seen(ViewResult(view.name, str(view.path), doubts))
+    part, doubts, notes = _registered(picture, view, inspection, watch)
     scores = scan_scores(picture, inspection.segmenter, inspection.tiling, watch)
     with watch.stage("defects"):
-        found = find_defects(scores, inspection.segmenter.taxonomy, inspection.limits, view.name)
+        found = find_defects(scores, inspection.segmenter.taxonomy, inspection.limits, view.name, part)
     if found.left_out:
-        doubts = (f"{view.path}: {found.left_out} more defects beyond the {MOST_DEFECTS} largest are not listed",)
+        doubts += (f"{view.path}: {found.left_out} more defects beyond the {MOST_DEFECTS} largest are not listed",)
+    if found.kept_out:
+        notes += (f"regions off the part, not counted: {found.kept_out}",)
     strangeness = _strangeness(picture, inspection, watch)
     recipe = inspection.recipe
     kept = tuple(region for region in found.defects if recipe is None or is_seen(region, recipe))
-    return _Seen(ViewResult(view.name, str(view.path), doubts, strangeness), kept)
+    return _Seen(ViewResult(view.name, str(view.path), doubts, strangeness, notes), kept)
+
+
+def _registered(
+    picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch
+) -> tuple[Registration | None, tuple[str, ...], tuple[str, ...]]:
+    """Where the part lies; where it is not found, why, as a doubt if it had to be and else as a note."""
+    if inspection.part is None:
+        return None, (), ()
+    try:
+        with watch.stage("registration"):
+            return find_part(picture, inspection.segmenter.taxonomy.pixel_mm_xy, inspection.part), (), ()
+    except PictureError as error:
+        said = f"{view.path}: {error}"
+        return (None, (said,), ()) if inspection.part.required else (None, (), (f"{said}; places are the scan's",))
 
 
 def _strangeness(picture: UInt8, inspection: Inspection, watch: Stopwatch) -> float | None:

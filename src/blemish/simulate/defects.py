@@ -79,6 +79,18 @@ def add_defects(
     return plane, tuple(patch.defect for patch in patches)
 
 
+def draw_shape(generator: np.random.Generator, class_index: int, size_px: float) -> Bool:
+    """The visible pixels of one defect of a class by itself, its largest piece only, bool h w as its box."""
+    kind = KINDS[class_index - 1]
+    change = kind.paint(generator, max(size_px, 8.0))
+    visible = _visible(change / float(np.abs(change).max()), max(2.0, kind.close_frac * size_px))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(visible.astype(np.uint8), connectivity=8)
+    largest = 1 + int(np.argmax(np.asarray(stats)[1:, cv2.CC_STAT_AREA]))
+    x, y, width, height, _ = (int(value) for value in stats[largest])
+    piece: Bool = np.asarray(labels)[y : y + height, x : x + width] == largest
+    return piece
+
+
 def _plan(seed: int, index: int, signal: Float32, body: UInt8, layout: Layout, settings: LineSettings) -> list[_Patch]:
     """All patches are measured against the clean signal, so none depends on another."""
     generator = rng(seed, "defects", index)

@@ -4,7 +4,7 @@ scans/<serial>.png         8-bit gray
 labels/<serial>.png        palette index of the defect class
 backgrounds/<serial>.png   palette index of the background class
 taxonomy.toml              the taxonomy preset "pouch-cell"
-simulation.json            version, seed, settings, and every defect with its box and contrast
+simulation.json            version, seed, settings, every cell's corners, every defect with its box and contrast
 """
 
 from __future__ import annotations
@@ -60,7 +60,13 @@ def write_scans(folder: Path, cells: int, seed: int, settings: LineSettings = DE
         for index in tqdm(range(cells), desc="simulate", unit="cell"):
             scan = simulate_cell(seed, index, settings=settings)
             _write(work, scan, taxonomy)
-            rows.append({"serial": scan.serial, "defects": [asdict(d) for d in scan.defects]})
+            rows.append(
+                {
+                    "serial": scan.serial,
+                    "corners_xy": scan.corners_xy,
+                    "defects": [asdict(d) for d in scan.defects],
+                }
+            )
         write_bytes(work / "taxonomy.toml", tomli_w.dumps(taxonomy.to_dict()).encode())
         story = {"version": VERSION, "seed": seed, "settings": asdict(settings), "cells": rows}
         write_bytes(work / "simulation.json", json.dumps(story, indent=1).encode())

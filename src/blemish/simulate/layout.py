@@ -16,6 +16,7 @@ from blemish.simulate import fields
 from blemish.simulate.settings import LineSettings
 
 _SUBPIXEL_BITS = 4
+_PAINTED_BEYOND_PX = 0.62  # OpenCV fills a polygon so far beyond its border, measured where half a pixel is covered.
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,16 @@ class Layout:
     def body(self) -> UInt8:
         """Coverage of the cell (pouch and tabs), uint8 H W, 255 inside, smoothed at the edge."""
         return self.cover(self.outline, *self.tabs)
+
+    def corners(self) -> Float32:
+        """Where the pouch's straight edges meet, float32 4 2 (x, y): upper left, upper right, lower right, lower left.
+
+        Jitter has no part in it: it averages out along an edge.
+        """
+        rect = self.outline.grown(_PAINTED_BEYOND_PX)
+        sharp = [(rect.left, rect.top), (rect.right, rect.top), (rect.right, rect.bottom), (rect.left, rect.bottom)]
+        still = Warp(self.warp.tilt, self.warp.centre_xy, np.zeros_like(self.warp.jitter))
+        return still(np.array(sharp, np.float32))
 
     def cover(self, *rects: Rect, scale: float = 1.0) -> UInt8:
         """Coverage of rounded rectangles, uint8 H W, on a plane smaller by `scale`."""
