@@ -1,6 +1,7 @@
 """AUPRO by hand, and against a slow implementation that shares nothing with it."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def brute_force(truths, scores, limit):
             clean += int((truth == 0).sum())
         points.append((false / clean, float(np.mean(overlaps))))
     area = 0.0
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         if x0 < limit and x1 > x0:
             end = min(x1, limit)
             area += (end - x0) * (y0 + (y0 + (y1 - y0) * (end - x0) / (x1 - x0))) / 2
@@ -60,7 +61,7 @@ def test_a_small_region_counts_as_much_as_a_large_one():
 
 
 def test_perfect_scores_give_one_and_a_constant_gives_half_its_limit():
-    truth, score = blobs(0)
+    truth, _ = blobs(0)
     perfect, constant = OverlapCurve(2), OverlapCurve(2)
     perfect.add(truth, (truth > 0).astype(np.float32))
     constant.add(truth, np.full(truth.shape, 0.5, np.float32))

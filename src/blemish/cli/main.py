@@ -24,6 +24,7 @@ from blemish.cli import (
     segment_export,
     segment_out_of_fold,
     segment_pretrain,
+    segment_robustness,
 )
 
 
@@ -62,6 +63,7 @@ segment_group.command("evaluate")(segment.evaluate)
 segment_group.command("export")(segment_export.export)
 segment_group.command("out-of-fold")(segment_out_of_fold.out_of_fold)
 segment_group.command("pretrain")(segment_pretrain.pretrain)
+segment_group.command("robustness")(segment_robustness.robustness)
 
 bench_group = _group("The tables: is it better than what an engineer would do in an afternoon?")
 bench_group.command("ladder")(bench.ladder)

@@ -13,6 +13,7 @@ from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
     from blemish.core.protocols import Segmenter
+    from blemish.data.augment import Augmentation
     from blemish.data.dataset import Dataset
     from blemish.segment.settings import TrainSettings
     from blemish.train.precision import Precision
@@ -66,6 +67,14 @@ Sampling = Annotated[
 Augment = Annotated[
     bool,
     typer.Option("--augment/--no-augment", help="Turn, shift, flip, resize, light, noise.", rich_help_panel=_SAMPLES),
+]
+AugmentationName = Annotated[
+    str | None,
+    typer.Option(
+        "--augmentation",
+        help="paper, or robust: wider, with blur, shading, stripes, JPEG. (paper)",
+        rich_help_panel=_SAMPLES,
+    ),
 ]
 Crop = Annotated[
     int | None, typer.Option("--crop", metavar="PX", help="Side of crops. (whole tiles)", rich_help_panel=_SAMPLES)
@@ -168,6 +177,7 @@ def train(
     precision: PrecisionText = None,
     sampling: Sampling = None,
     augment: Augment = True,
+    augmentation: AugmentationName = None,
     crop: Crop = None,
     crop_on_defect: CropOnDefect = None,
     synthetic: Synthetic = None,
@@ -182,7 +192,6 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train an inspector; the run holds its weights, figures, sample pictures and the state to resume from."""
-    from blemish.data.augment import Augmentation
     from blemish.data.dataset import Dataset
     from blemish.segment.draw import train_records
     from blemish.segment.losses import loss_named
@@ -203,7 +212,7 @@ def train(
         "keep": keep,
         "val_steps": val_every or max(1, -(-count // 10)),
         "sampling": sampling,
-        "augmentation": None if augment else Augmentation.none(),
+        "augmentation": _augmentation(augment, augmentation),
         "crop_px": crop,
         "crop_on_defect_frac": crop_on_defect,
         **_mixing(synthetic_share, synthetic_until, ladder, data, bool(made)),
@@ -291,6 +300,17 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"{path} must hold one JSON object")
     return values
+
+
+def _augmentation(wanted: bool, name: str | None) -> Augmentation | None:
+    """None = as the preset says."""
+    from blemish.data.augment import Augmentation
+
+    if wanted:
+        return None if name is None else Augmentation.named(name)
+    if name is not None:
+        raise InputError("give --augmentation or --no-augment, not both")
+    return Augmentation.none()
 
 
 def _steps(preset: str, steps: int | None, epochs: int | None, tiles: int, batch: int) -> int:

@@ -90,8 +90,8 @@ def regions_at(
 
 def _coverage(mask: Bool, by: Bool) -> tuple[Float64, Int64, Int64]:
     """The share of each region of a mask that another covers; the regions' numbers by pixel; their longest sides."""
-    count, numbers, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    numbers = np.asarray(numbers, np.int64)
+    count, plane, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    numbers = np.asarray(plane, np.int64)
     sizes = np.asarray(stats[1:], np.int64)
     hits = np.bincount(numbers[by], minlength=count)[1:]
     longest = np.maximum(sizes[:, cv2.CC_STAT_WIDTH], sizes[:, cv2.CC_STAT_HEIGHT])

@@ -96,7 +96,11 @@ class TrainSettings:
         return done == self.steps or done % self.val_steps == 0
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain JSON values; without optics nothing is said of them, as before there were any: old runs go on."""
+        values = asdict(self)
+        if self.augmentation.optics is None:
+            del values["augmentation"]["optics"]
+        return values
 
 
 def settings_of(preset: str, changes: Mapping[str, Any]) -> TrainSettings:
