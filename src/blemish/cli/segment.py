@@ -76,6 +76,16 @@ AugmentationName = Annotated[
         rich_help_panel=_SAMPLES,
     ),
 ]
+ReviewAbove = Annotated[
+    float | None,
+    typer.Option("--review-above", metavar="PROB", help="A part with no defect but so likely a one is REVIEW."),
+]
+Baseline = Annotated[
+    bool, typer.Option("--baseline", help="Tune fixed-parameter machine vision on the train split, show it beside.")
+]
+BaselineTrials = Annotated[
+    int, typer.Option("--baseline-trials", metavar="N", min=1, help="Settings tried, each at five quorums.")
+]
 Crop = Annotated[
     int | None, typer.Option("--crop", metavar="PX", help="Side of crops. (whole tiles)", rich_help_panel=_SAMPLES)
 ]
@@ -247,25 +257,39 @@ def evaluate(
         Path | None, typer.Option("--report", metavar="DIR", help="Write figures and the worst tiles there.")
     ] = None,
     worst: Annotated[int, typer.Option("--worst", metavar="N", min=0, help="Number of worst tiles.")] = 12,
+    review_above: ReviewAbove = None,
+    baseline: Baseline = False,
+    baseline_trials: BaselineTrials = 16,
     precision: PrecisionText = "fp32",
     as_json: AsJson = False,
 ) -> None:
-    """IoU per class, accuracy, confusion and the worst tiles of an inspector on one split."""
+    """IoU, regions, AUPRO, sizes, parts, confusion and the worst tiles of an inspector on one split."""
     from blemish.core.records import Split
     from blemish.data.dataset import Dataset
+    from blemish.segment.baseline_beside import tuned_beside
     from blemish.segment.evaluation import evaluate as judge
     from blemish.segment.evaluation_report import to_text, write_report
+    from blemish.segment.measures import MeasureTally
+    from blemish.segment.measures_text import Column, to_table
 
     if split not in (Split.TRAIN, Split.VAL, Split.TEST):
         raise InputError(f"--split must be train, val or test, got '{split}'")
     if report is not None and report.exists():
         raise InputError(f"{report} is there already: choose another --report")
     data = Dataset(dataset)
-    found = judge(load_segmenter(run, precision), data, data.select(Split(split)), worst=worst, progress=True)
+    tally = MeasureTally(data.taxonomy, review_above=review_above)
+    records = data.select(Split(split))
+    found = judge(load_segmenter(run, precision), data, records, worst=worst, progress=True, see=tally.see)
+    columns = [Column("inspector", found, tally.measures())]
+    values = {"split": split, **found.to_dict(), "measures": columns[0].measures.to_dict()}
+    if baseline:
+        beside = tuned_beside(data, records, trials=baseline_trials, review_above=review_above)
+        columns.append(beside.column)
+        values["baseline"] = beside.to_dict()
     if report is not None:
-        write_report(report, found, data, {"segmenter": str(run), "split": split})
+        write_report(report, found, data, {"segmenter": str(run), **values})
         say(f"written: {report}")
-    show({"split": split, **found.to_dict()}, to_text(found), as_json)
+    show(values, f"{to_text(found)}\n\n{to_table(columns)}", as_json)
 
 
 def load_segmenter(source: Path, precision: str | None = "fp32") -> Segmenter:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from blemish.core.arrays import Int64, UInt8
+from blemish.core.arrays import Float32, Int64, UInt8
 from blemish.core.errors import DatasetError
 from blemish.core.protocols import Segmenter
 from blemish.core.records import TileRecord
@@ -96,6 +96,7 @@ def evaluate(
     batch: int = 4,
     worst: int = 12,
     progress: bool = False,
+    see: Callable[[Sample, Float32], None] | None = None,
 ) -> Evaluation:
     """Judge a segmenter by these tiles of a data set, a batch in memory at a time.
 
@@ -104,6 +105,7 @@ def evaluate(
     Args:
         worst: how many of the worst tiles are kept, with their answers.
         progress: a bar on standard error.
+        see: called with each tile and its probabilities, float32 (K+1) H W; None = nobody looks.
 
     Raises:
         DatasetError: no tiles, or a segmenter of other classes.
@@ -116,7 +118,10 @@ def evaluate(
     kept: list[Judged] = []
     for some in tqdm(list_batches(records, batch), desc="evaluate", unit="batch", disable=not progress):
         tiles = [dataset.sample(record) for record in some]
-        for sample, predicted in zip(tiles, predict(segmenter, tiles), strict=True):
+        for sample, probabilities in zip(tiles, probabilities_of(segmenter, tiles), strict=True):
+            predicted = probabilities.argmax(axis=0).astype(np.uint8)
+            if see is not None:
+                see(sample, probabilities)
             confusion.add(sample.label_map.defect, predicted)
             answers.append(tile_class(predicted, dataset.taxonomy))
             kept.append(_judge(sample, predicted, len(dataset.taxonomy.defects)))
@@ -138,11 +143,14 @@ def evaluate(
 
 def predict(segmenter: Segmenter, samples: Sequence[Sample]) -> list[UInt8]:
     """The most probable class of each pixel, uint8 H W for each tile; tiles of one size go through together."""
-    predicted: list[UInt8] = []
+    return [each.argmax(axis=0).astype(np.uint8) for each in probabilities_of(segmenter, samples)]
+
+
+def probabilities_of(segmenter: Segmenter, samples: Sequence[Sample]) -> Iterator[Float32]:
+    """float32 (K+1) H W for each tile, in order; tiles of one size go through together."""
     for alike in runs_of_one_size(samples):
         pictures = np.stack([to_channels(sample.picture, segmenter.channels) for sample in alike])
-        predicted.extend(segmenter.probabilities(pictures).argmax(axis=1).astype(np.uint8))
-    return predicted
+        yield from segmenter.probabilities(pictures)
 
 
 def refuse_other_classes(network: Taxonomy, data: Taxonomy) -> None:
