@@ -22,6 +22,7 @@ from blemish.cli import (
     inspect,
     segment,
     segment_export,
+    segment_label_errors,
     segment_out_of_fold,
     segment_pretrain,
     segment_robustness,
@@ -61,6 +62,7 @@ segment_group.command("describe")(segment.describe)
 segment_group.command("train")(segment.train)
 segment_group.command("evaluate")(segment.evaluate)
 segment_group.command("export")(segment_export.export)
+segment_group.command("label-errors")(segment_label_errors.label_errors)
 segment_group.command("out-of-fold")(segment_out_of_fold.out_of_fold)
 segment_group.command("pretrain")(segment_pretrain.pretrain)
 segment_group.command("robustness")(segment_robustness.robustness)
