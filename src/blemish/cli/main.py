@@ -10,6 +10,7 @@ from blemish.cli import (
     bench_ablation,
     bench_enough,
     bench_few,
+    bench_leave_one_out,
     data_check,
     data_export,
     data_import,
@@ -26,6 +27,7 @@ from blemish.cli import (
     segment_out_of_fold,
     segment_pretrain,
     segment_robustness,
+    segment_strangeness,
 )
 
 
@@ -66,12 +68,14 @@ segment_group.command("label-errors")(segment_label_errors.label_errors)
 segment_group.command("out-of-fold")(segment_out_of_fold.out_of_fold)
 segment_group.command("pretrain")(segment_pretrain.pretrain)
 segment_group.command("robustness")(segment_robustness.robustness)
+segment_group.command("strangeness")(segment_strangeness.strangeness)
 
 bench_group = _group("The tables: is it better than what an engineer would do in an afternoon?")
 bench_group.command("ladder")(bench.ladder)
 bench_group.command("enough")(bench_enough.enough)
 bench_group.command("ablation")(bench_ablation.ablation)
 bench_group.command("few-defects")(bench_few.few_defects)
+bench_group.command("leave-one-out")(bench_leave_one_out.leave_one_out)
 
 app.add_typer(data_group, name="data")
 app.add_typer(gan_group, name="gan")

@@ -7,8 +7,8 @@ missing    a region is called a class with a high score where the label says not
 unseen     a labelled region has a score near zero, though its class is seen elsewhere
 swapped    a labelled region is called another class
 
-A network that cries wolf convinces nobody: a suspicion is weighed by how often calls of its class are right and by how
-well regions of its class are seen, both over the whole set.
+A network that cries wolf convinces nobody: over the whole set, `missing` is weighed by how often calls of its class are
+right, `swapped` by how often they are right where something is labelled, `unseen` by how well its class is seen.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from blemish.core.arrays import Bool, Float32, UInt8
+from blemish.core.arrays import Bool, Float32, Float64, UInt8
 from blemish.core.records import Box, TileRecord
 from blemish.core.taxonomy import IGNORE, Taxonomy
 from blemish.data.dataset import Sample
@@ -86,7 +86,8 @@ class SuspicionTally:
         self._raw: list[tuple[Suspicion, int, int]] = []  # With the classes labelled and called.
         self._areas: list[list[int]] = [[] for _ in range(count)]
         self._seen = np.zeros((count, 2))  # Of labelled regions: sum of their own class's probability, number.
-        self._right = np.zeros((count, 2))  # Of called regions: those on a region of that class, number.
+        self._right = np.zeros((count, 2))  # Of called regions: those on a region of that class, number;
+        self._named = np.zeros((count, 2))  # the same of those on any labelled region.
 
     def see(self, sample: Sample, probabilities: Float32) -> None:
         """Take one tile; pixels of 255 are of no interest."""
@@ -97,11 +98,10 @@ class SuspicionTally:
 
     def worst(self, most: int | None = None) -> list[Suspicion]:
         """Suspicions of all tiles seen, highest score first; those of score 0 are left out."""
-        seen = (self._seen[:, 0] + _PRIOR / 2) / (self._seen[:, 1] + _PRIOR)
-        right = (self._right[:, 0] + _PRIOR / 2) / (self._right[:, 1] + _PRIOR)
+        trusts = {"unseen": _share(self._seen), "missing": _share(self._right), "swapped": _share(self._named)}
         weighed = []
         for one, labelled, called in self._raw:
-            trust = seen[labelled] if one.kind == "unseen" else right[called]
+            trust = trusts[one.kind][labelled if one.kind == "unseen" else called]
             score = one.confidence * trust * self._size_weight(one.area_px, called or labelled)
             weighed.append(replace(one, score=float(score)))
         weighed.sort(key=lambda one: (-one.score, one.record.id, one.box.y, one.box.x))
@@ -130,6 +130,7 @@ class SuspicionTally:
                 rows, columns = slice(box.y, box.y + box.height), slice(box.x, box.x + box.width)
                 hit = bool((truth[rows, columns][mask] == index).any())
                 self._right[index] += hit, 1
+                self._named[index] += hit, labelled[rows, columns][mask].any()
                 if not near[rows, columns][mask].any() and mask.sum() >= LEAST_PX:
                     sure = float(_means(probabilities, box, mask)[index])
                     self._suspect(record, "missing", 0, int(index), sure, box, int(mask.sum()))
@@ -145,6 +146,11 @@ class SuspicionTally:
         """1 for a region of its class's middle size or more, less for a speck."""
         areas = self._areas[index]
         return min(1.0, (area_px / float(np.median(areas))) ** 0.5) if areas else 1.0
+
+
+def _share(counts: Float64) -> Float64:
+    """Of two columns, hits and number; near a half where the number is small."""
+    return np.asarray((counts[:, 0] + _PRIOR / 2) / (counts[:, 1] + _PRIOR))
 
 
 def _regions(mask: Bool) -> Iterator[tuple[Box, Bool]]:
