@@ -1,14 +1,14 @@
 """How strange a picture is to a line: a number that needs no network, 1 at the limit beyond which people should look.
 
-A picture is cut into cells; each cell is a dozen plain figures of brightness, contrast and grain. How far a cell lies
-from those of the line's own pictures is its Mahalanobis distance; a picture's strangeness is the mean of its three
-farthest cells, divided by what only a small share of the line's own pictures exceed. It notices another product, lamp
-or surface, and defects that look like nothing before; a faint defect of a new type it does not notice (docs/adr/0015).
+A picture is cut into cells; each cell is ten plain figures of brightness, contrast and grain. Their mean, spread and
+extremes over the cells make the picture's figures; how far these lie from those of the line's own pictures is their
+Mahalanobis distance, divided by what only a small share of own pictures that it was not made from exceed. It notices
+another product, lamp or surface; a small defect of a new type it hardly notices (docs/adr/0015).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,8 @@ from blemish.picture.normalise import to_channels
 CELL_PX = 32
 KIND = "strangeness"
 QUANTILE = 0.99  # Of the line's own pictures: so many are below the limit.
-_FARTHEST = 3
-_FIGURES = 10  # Of a cell.
+FOLDS = 5  # So that the limit comes from pictures that the distance was not made from.
+_FIGURES = 40  # Of a picture: mean, spread, highest and lowest of ten figures a cell.
 _RIDGE = 1e-3  # Of the mean variance, so that figures that hardly vary do not decide alone.
 
 
@@ -32,7 +32,7 @@ class Familiar:
     """What a line's own pictures look like; kept as JSON beside a bundle.
 
     Attributes:
-        mean: float64 D, of the cells' figures.
+        mean: float64 D, of the pictures' figures.
         whiten: float64 D D, that makes them equally wide and unrelated.
         limit: the distance whose quotient is 1.
         pictures: so many it was made from.
@@ -44,33 +44,32 @@ class Familiar:
     pictures: int
 
     @classmethod
-    def of(cls, pictures: Callable[[], Iterable[Picture]], quantile: float = QUANTILE) -> Familiar:
-        """From a line's own pictures, which are gone through twice and never held together.
+    def of(cls, pictures: Iterable[Picture], groups: Sequence[str], quantile: float = QUANTILE) -> Familiar:
+        """From a line's own pictures, one in memory at a time.
 
         Args:
-            pictures: gives them anew at every call, uint8 H W or H W C.
-            quantile: the share of them that are below the limit, 0 to 1.
+            pictures: uint8 H W or H W C.
+            groups: of each; a group is never on both sides of a fold.
+            quantile: the share of own pictures, each held against those of other folds, that is below the limit.
 
         Raises:
-            InputError: no picture.
+            InputError: fewer than two groups.
         """
-        count, total, squares, seen = 0, np.zeros(_FIGURES), np.zeros((_FIGURES, _FIGURES)), 0
-        for picture in pictures():
-            cells = cell_figures(picture)
-            count, total, squares, seen = count + len(cells), total + cells.sum(0), squares + cells.T @ cells, seen + 1
-        if not seen:
-            raise InputError("strangeness is learned from a line's own pictures: give at least one")
-        mean = total / count
-        covariance = squares / count - np.outer(mean, mean)
-        values, vectors = np.linalg.eigh(covariance + np.eye(_FIGURES) * _RIDGE * np.trace(covariance) / _FIGURES)
-        unscaled = cls(mean, vectors / np.sqrt(np.maximum(values, 1e-12)), 1.0, seen)
-        limit = float(np.quantile([unscaled.strangeness(picture) for picture in pictures()], quantile))
-        return cls(mean, unscaled.whiten, max(limit, 1e-9), seen)
+        places = {group: place % FOLDS for place, group in enumerate(dict.fromkeys(groups))}
+        if len(places) < 2:
+            raise InputError(f"strangeness is learned from pictures of 2 groups or more, got {len(places)}")
+        figures = np.array([picture_figures(picture) for picture in pictures])
+        folds = np.array([places[group] for group in groups])
+        distances = np.empty(len(figures))
+        for fold in range(FOLDS):
+            held = folds == fold
+            if held.any():
+                distances[held] = _distances(figures[held], *_fitted(figures[~held]))
+        return cls(*_fitted(figures), max(float(np.quantile(distances, quantile)), 1e-9), len(figures))
 
     def strangeness(self, picture: Picture) -> float:
         """0 and more of one view or tile, uint8 H W or H W C of any size; above 1 a person should look."""
-        distances = np.sqrt(np.square((cell_figures(picture) - self.mean) @ self.whiten).sum(axis=1))
-        return float(np.sort(distances)[-_FARTHEST:].mean() / self.limit)
+        return float(_distances(picture_figures(picture)[None], self.mean, self.whiten)[0] / self.limit)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -95,8 +94,14 @@ class Familiar:
         return cls(mean, whiten, limit, pictures)
 
 
+def picture_figures(picture: Picture) -> Float64:
+    """float64 D: mean, spread (logarithm), highest and lowest of each figure over the cells."""
+    cells = cell_figures(picture)
+    return np.concatenate([cells.mean(axis=0), np.log1p(cells.std(axis=0)), cells.max(axis=0), cells.min(axis=0)])
+
+
 def cell_figures(picture: Picture) -> Float64:
-    """float64 N D: of each whole cell (a smaller picture is one cell) mean, spread, extremes, and grain at two scales
+    """float64 N 10: of each whole cell (a smaller picture is one cell) mean, spread, extremes, and grain at two scales
     along x and y; logarithms but for the mean.
     """
     gray = np.ascontiguousarray(to_channels(picture, 1)[:, :, 0]).astype(np.float32)
@@ -111,6 +116,20 @@ def cell_figures(picture: Picture) -> Float64:
     extremes = [cells[0].max(axis=1) - mean, mean - cells[0].min(axis=1)]
     grain = [plane.mean(axis=1) for plane in cells[2:]]
     return np.stack([mean / 32, *(np.log1p(each) for each in (spread, *extremes, *grain))], axis=1).astype(np.float64)
+
+
+def _fitted(figures: Float64) -> tuple[Float64, Float64]:
+    """Mean and whitening matrix, the covariance with a ridge."""
+    mean = figures.mean(axis=0)
+    centred = figures - mean
+    covariance = centred.T @ centred / len(figures)
+    ridge = max(_RIDGE * float(np.trace(covariance)) / _FIGURES, 1e-9)
+    values, vectors = np.linalg.eigh(covariance + ridge * np.eye(_FIGURES))
+    return mean, vectors / np.sqrt(np.maximum(values, ridge))
+
+
+def _distances(figures: Float64, mean: Float64, whiten: Float64) -> Float64:
+    return np.asarray(np.sqrt(np.square((figures - mean) @ whiten).sum(axis=1)))
 
 
 def _cells(plane: Float32) -> Float32:

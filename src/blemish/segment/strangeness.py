@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from blemish.core.arrays import Picture
 from blemish.core.errors import DatasetError
 from blemish.core.records import Split, TileRecord
 from blemish.data.dataset import Dataset
@@ -27,10 +26,8 @@ def learn_familiar(dataset: Dataset, records: Sequence[TileRecord], quantile: fl
     if not records:
         raise DatasetError(f"{dataset.folder} has no train tiles to learn from: draw a split with data split")
 
-    def pictures() -> Iterable[Picture]:
-        return (dataset.picture(record) for record in records)
-
-    return Familiar.of(pictures, quantile)
+    pictures = (dataset.picture(record) for record in records)
+    return Familiar.of(pictures, [record.group or record.id for record in records], quantile)
 
 
 def strangeness_of(familiar: Familiar, dataset: Dataset, records: Sequence[TileRecord]) -> list[float]:
