@@ -38,7 +38,8 @@ class Suspicion:
     Attributes:
         score: 0 to 1, 1 is the worst; to sort by, not a probability.
         labelled, called: defect names; empty = none.
-        confidence: mean probability of what is called over the region (`unseen`: of no defect).
+        confidence: mean probability of what is called over the region; `unseen`: the probability of no defect that nine
+            tenths of its pixels exceed, so that a defect seen in part is seen.
     """
 
     record: TileRecord
@@ -85,7 +86,7 @@ class SuspicionTally:
         count = len(taxonomy.defects) + 1
         self._raw: list[tuple[Suspicion, int, int]] = []  # With the classes labelled and called.
         self._areas: list[list[int]] = [[] for _ in range(count)]
-        self._seen = np.zeros((count, 2))  # Of labelled regions: sum of their own class's probability, number.
+        self._seen = np.zeros((count, 2))  # Of labelled regions: sum of how far anything is seen there, number.
         self._right = np.zeros((count, 2))  # Of called regions: those on a region of that class, number;
         self._named = np.zeros((count, 2))  # the same of those on any labelled region.
 
@@ -113,14 +114,15 @@ class SuspicionTally:
                 means = _means(probabilities, box, mask)
                 area = int(mask.sum())
                 self._areas[index].append(area)
-                self._seen[index] += means[index], 1
+                nothing = float(np.quantile(_inside(probabilities[:1], box, mask), 0.1))
+                self._seen[index] += 1 - nothing, 1
                 other = int(means[1:].argmax()) + 1
                 if area < LEAST_PX:
                     continue
                 if other != index and means[other] > means[0]:
                     self._suspect(record, "swapped", int(index), other, float(means[other] - means[index]), box, area)
                 else:
-                    self._suspect(record, "unseen", int(index), 0, float(means[0]), box, area)
+                    self._suspect(record, "unseen", int(index), 0, nothing, box, area)
 
     def _look_at_calls(self, record: TileRecord, truth: UInt8, called: UInt8, probabilities: Float32) -> None:
         labelled = ((truth > 0) & (truth != IGNORE)).astype(np.uint8)
@@ -162,5 +164,10 @@ def _regions(mask: Bool) -> Iterator[tuple[Box, Bool]]:
 
 def _means(probabilities: Float32, box: Box, mask: Bool) -> Float32:
     """float32 K+1: mean probability of each class over a region."""
+    return np.asarray(_inside(probabilities, box, mask).mean(axis=1), np.float32)
+
+
+def _inside(probabilities: Float32, box: Box, mask: Bool) -> Float32:
+    """float32 N P: the planes at a region's pixels."""
     cut = probabilities[:, box.y : box.y + box.height, box.x : box.x + box.width]
-    return np.asarray(cut[:, mask].mean(axis=1), np.float32)
+    return np.asarray(cut[:, mask], np.float32)

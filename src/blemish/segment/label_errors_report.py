@@ -105,10 +105,10 @@ def _shown(rank: int, one: Suspicion, dataset: Dataset, judge: Segmenter) -> Sho
 
 
 def _window(box: Box, size_hw: tuple[int, int]) -> tuple[slice, slice]:
-    """Three times the region, at least 96 px, inside the tile."""
+    """A square of twice the region, at least 96 px, inside the tile."""
     places = []
     for start, length, whole in ((box.y, box.height, size_hw[0]), (box.x, box.width, size_hw[1])):
-        side = min(whole, max(_LEAST_VIEW_PX, 3 * length))
+        side = min(whole, max(_LEAST_VIEW_PX, 2 * box.longest_px))
         first = min(max(0, start + length // 2 - side // 2), whole - side)
         places.append(slice(first, first + side))
     return places[0], places[1]
