@@ -113,3 +113,11 @@ def test_bad_limits_sizes_and_classes_are_refused():
         OverlapCurve(1).add(np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.float32))
     with pytest.raises(LabelError, match="class 4"):
         OverlapCurve(1).add(np.full((2, 2), 4, np.uint8), np.zeros((2, 2), np.float32))
+
+
+def test_a_rise_right_at_the_limit_adds_nothing():
+    truth, score = np.array([[1, 1, 0, 0]], np.uint8), np.array([[0.9, 0.2, 0.6, 0.1]], np.float32)
+    curve = OverlapCurve(1)
+    curve.add(truth, score)  # Half is covered up to the rate 0.5, all from there.
+    for limit, area in ((0.5, 0.5), (1.0, 0.75), (0.25, 0.5)):
+        assert curve.aupro(limit).value == pytest.approx(area) == brute_force([truth], [score], limit)

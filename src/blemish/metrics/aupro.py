@@ -108,7 +108,7 @@ class OverlapCurve:
         if not regions or not self._clean.any():
             return float("nan")
         rate, overlap = self._line(covered, regions)
-        inside = rate < limit
+        inside = rate <= limit  # A rise right at the limit adds no area, so all its points may be there.
         x = np.append(rate[inside], limit)
         y = np.append(overlap[inside], np.interp(limit, rate, overlap))
         return float(np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2) / limit)
