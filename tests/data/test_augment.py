@@ -12,6 +12,7 @@ import pytest
 from blemish.core.errors import InputError
 from blemish.core.labels import LabelMap
 from blemish.data.augment import Augmentation, augment, point_on_defect
+from blemish.data.augment_optics import Optics
 
 EVERYTHING = replace(
     Augmentation.paper_segment(), rotation_deg=180.0, shear_deg=20.0, contrast_frac=0.3, inversion_frac=0.5
@@ -174,3 +175,33 @@ def test_a_512_tile_takes_well_under_10_ms():
         augment(picture, label, EVERYTHING, random)
         times.append(time.perf_counter() - start)
     assert min(times) < 0.010
+
+
+def test_optics_change_the_picture_and_never_the_label():
+    random = np.random.default_rng(3)
+    picture, label = random.integers(60, 200, (48, 48)).astype(np.uint8), LabelMap.clean(48, 48)
+    label.defect[10:20, 10:20] = 2
+    settings = Augmentation(optics=Optics(chance_frac=1))
+    one, moved = augment(picture, label, settings, np.random.default_rng(1))
+    again, _ = augment(picture, label, settings, np.random.default_rng(1))
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, picture)
+    assert np.array_equal(moved.defect, label.defect)
+
+
+def test_optics_that_are_off_draw_nothing():
+    picture, label = np.random.default_rng(3).integers(60, 200, (48, 48)).astype(np.uint8), LabelMap.clean(48, 48)
+    without = Augmentation.paper_segment()
+    never = replace(without, optics=Optics(chance_frac=0))
+    assert np.array_equal(never.optics.apply(picture, np.random.default_rng(1)), picture)
+    before_there_were_optics = 354838  # By commit 7c85caf, of the same call.
+    assert augment(picture, label, without, np.random.default_rng(5))[0].sum() == before_there_were_optics
+
+
+def test_augmentations_go_by_name():
+    assert Augmentation.named("robust") == Augmentation.robust()
+    assert Augmentation.robust().optics is not None
+    with pytest.raises(InputError, match="no augmentation 'strong': there are paper, robust"):
+        Augmentation.named("strong")
+    with pytest.raises(InputError, match="gamma must be 1 or more"):
+        Optics(gamma=0.5)

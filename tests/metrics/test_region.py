@@ -1,6 +1,6 @@
 import numpy as np
 
-from blemish.metrics.region import RegionCount, count_regions
+from blemish.metrics.region import RegionCount, count_regions, regions_at
 
 
 def plane(*rows: str) -> np.ndarray:
@@ -26,3 +26,18 @@ def test_counts_add_up_and_recall_follows():
     total = RegionCount(2, 1, 0) + RegionCount(2, 2, 5)
     assert total == RegionCount(4, 3, 5)
     assert total.recall == 0.75
+
+
+def test_a_region_is_met_or_not_by_how_much_of_it_is_covered():
+    truth, predicted = plane("1111000000"), plane("1000000110")
+    counts = regions_at(truth, predicted, 1, (0.0, 0.25, 0.3))
+    assert [(c.met, c.false) for c in counts] == [(1, 1), (1, 1), (0, 1)]
+
+
+def test_a_blot_over_everything_meets_all_and_is_false_itself():
+    counts = regions_at(plane("1000100000"), plane("1111111111"), 1, (0.0, 0.1, 0.3))
+    assert [(c.real, c.met, c.false) for c in counts] == [(2, 2, 0), (2, 2, 0), (2, 2, 1)]
+
+
+def test_pieces_that_cover_enough_together_meet():
+    assert regions_at(plane("1111111111"), plane("1100110011"), 1, (0.5,))[0] == RegionCount(1, 1, 0)

@@ -98,7 +98,8 @@ def test_a_dry_run_writes_nothing(run_command, shapes_folder, tmp_path):
     settings = json.loads(done.stdout)
     # 12 tiles, 1,000 epochs, batch 16.
     assert (settings["steps"], settings["learning_rate"], settings["schedule"]) == (750, 0.001, "constant")
-    assert settings["augmentation"] == json.loads(json.dumps(vars(Augmentation.paper_segment())))
+    told = {name: value for name, value in vars(Augmentation.paper_segment()).items() if name != "optics"}
+    assert settings["augmentation"] == json.loads(json.dumps(told))  # Of optics that are off nothing is said.
     assert not (tmp_path / "run").exists()
 
 
@@ -239,3 +240,11 @@ def test_the_learning_rate_rises_and_falls_to_nothing():
     assert max(rates) == rates[10] == pytest.approx(0.001)
     assert rates[-1] < 1e-6
     assert {settings_of("paper", {}).rate(step) for step in (0, 1000)} == {0.001}
+
+
+def test_the_robust_augmentation_is_in_the_settings_with_its_optics(run_command, shapes_folder, tmp_path):
+    words = ("train", shapes_folder, "--out", tmp_path / "run", "--dry-run", "--json", "--augmentation")
+    told = json.loads(run_command(*words, "robust").stdout)["augmentation"]
+    assert (told["rotation_deg"], told["optics"]["jpeg_quality"]) == (30, 25)
+    assert run_command(*words, "strong").exit_code == 2
+    assert run_command(*words, "robust", "--no-augment").exit_code == 2

@@ -23,6 +23,7 @@ from blemish.metrics.part import Proportion, escape_rate, overkill_rate
 from blemish.metrics.pixel import Confusion
 from blemish.metrics.tile_class import CLEAN, TileAccuracy, tile_accuracy, tile_class
 from blemish.segment.evaluation import list_batches, none_if_nan, predict
+from blemish.segment.part_figures import parts_of
 
 
 @dataclass(frozen=True)
@@ -99,19 +100,9 @@ def count_parts(records: Sequence[TileRecord], answers: Sequence[int]) -> PartCo
     Args:
         answers: `metrics.tile_class.tile_class` of each tile.
     """
-    tiles: dict[str, list[tuple[TileRecord, int]]] = defaultdict(list)
-    for record, answer in zip(records, answers, strict=True):
-        tiles[record.part or record.id].append((record, answer))
-    verdicts, defective, unknown = [], [], 0
-    for own in tiles.values():
-        is_defective = any(record.classes for record, _ in own)
-        if not is_defective and not all(record.is_clean for record, _ in own):
-            unknown += 1
-            continue
-        defective.append(is_defective)
-        verdicts.append(Verdict.NG if any(answer != CLEAN for _, answer in own) else Verdict.OK)
-    escape, overkill = escape_rate(verdicts, defective), overkill_rate(verdicts, defective)
-    return PartCounts(escape.total, escape.count, overkill.total, overkill.count, unknown)
+    called = [Verdict.OK if answer == CLEAN else Verdict.NG for answer in answers]
+    parts = parts_of(records, called)
+    return PartCounts(parts.escape.total, parts.escape.count, parts.overkill.total, parts.overkill.count, parts.unknown)
 
 
 def part_rates(counts: Iterable[Mapping[str, int]]) -> tuple[Proportion, Proportion]:

@@ -11,6 +11,7 @@ from blemish.cli import (
     bench_ablation,
     bench_enough,
     bench_few,
+    bench_leave_one_out,
     data_check,
     data_export,
     data_import,
@@ -26,8 +27,11 @@ from blemish.cli import (
     segment,
     segment_calibrate,
     segment_export,
+    segment_label_errors,
     segment_out_of_fold,
     segment_pretrain,
+    segment_robustness,
+    segment_strangeness,
 )
 
 
@@ -66,8 +70,11 @@ segment_group.command("train")(segment.train)
 segment_group.command("evaluate")(segment.evaluate)
 segment_group.command("calibrate")(segment_calibrate.calibrate)
 segment_group.command("export")(segment_export.export)
+segment_group.command("label-errors")(segment_label_errors.label_errors)
 segment_group.command("out-of-fold")(segment_out_of_fold.out_of_fold)
 segment_group.command("pretrain")(segment_pretrain.pretrain)
+segment_group.command("robustness")(segment_robustness.robustness)
+segment_group.command("strangeness")(segment_strangeness.strangeness)
 
 recipe_group = _group("What counts as NG for a product.")
 recipe_group.command("new")(recipe.new)
@@ -79,6 +86,7 @@ bench_group.command("ladder")(bench.ladder)
 bench_group.command("enough")(bench_enough.enough)
 bench_group.command("ablation")(bench_ablation.ablation)
 bench_group.command("few-defects")(bench_few.few_defects)
+bench_group.command("leave-one-out")(bench_leave_one_out.leave_one_out)
 
 app.add_typer(data_group, name="data")
 app.add_typer(gan_group, name="gan")

@@ -12,8 +12,10 @@ from blemish.cli.console import guarded, say, show
 from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
+    from blemish.core.arrays import Float32
     from blemish.core.protocols import Segmenter
-    from blemish.data.dataset import Dataset
+    from blemish.data.augment import Augmentation
+    from blemish.data.dataset import Dataset, Sample
     from blemish.segment.settings import TrainSettings
     from blemish.train.precision import Precision
 
@@ -67,6 +69,24 @@ Augment = Annotated[
     bool,
     typer.Option("--augment/--no-augment", help="Turn, shift, flip, resize, light, noise.", rich_help_panel=_SAMPLES),
 ]
+AugmentationName = Annotated[
+    str | None,
+    typer.Option(
+        "--augmentation",
+        help="paper, or robust: wider, with blur, shading, stripes, JPEG. (paper)",
+        rich_help_panel=_SAMPLES,
+    ),
+]
+ReviewAbove = Annotated[
+    float | None,
+    typer.Option("--review-above", metavar="PROB", help="A part with no defect but so likely a one is REVIEW."),
+]
+Baseline = Annotated[
+    bool, typer.Option("--baseline", help="Tune fixed-parameter machine vision on the train split, show it beside.")
+]
+BaselineTrials = Annotated[
+    int, typer.Option("--baseline-trials", metavar="N", min=1, help="Settings tried, each at five quorums.")
+]
 Crop = Annotated[
     int | None, typer.Option("--crop", metavar="PX", help="Side of crops. (whole tiles)", rich_help_panel=_SAMPLES)
 ]
@@ -88,7 +108,7 @@ SyntheticShare = Annotated[
     typer.Option(
         "--synthetic-share",
         metavar="FRAC",
-        help="Of the samples of every class that has synthetic tiles. (as --ladder chose; 0.5)",
+        help="Of the samples of every class that has synthetic tiles. (as --ladder chose; 0.25)",
         rich_help_panel=_SAMPLES,
     ),
 ]
@@ -168,6 +188,7 @@ def train(
     precision: PrecisionText = None,
     sampling: Sampling = None,
     augment: Augment = True,
+    augmentation: AugmentationName = None,
     crop: Crop = None,
     crop_on_defect: CropOnDefect = None,
     synthetic: Synthetic = None,
@@ -182,7 +203,6 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train an inspector; the run holds its weights, figures, sample pictures and the state to resume from."""
-    from blemish.data.augment import Augmentation
     from blemish.data.dataset import Dataset
     from blemish.segment.draw import train_records
     from blemish.segment.losses import loss_named
@@ -203,7 +223,7 @@ def train(
         "keep": keep,
         "val_steps": val_every or max(1, -(-count // 10)),
         "sampling": sampling,
-        "augmentation": None if augment else Augmentation.none(),
+        "augmentation": _augmentation(augment, augmentation),
         "crop_px": crop,
         "crop_on_defect_frac": crop_on_defect,
         **_mixing(synthetic_share, synthetic_until, ladder, data, bool(made)),
@@ -239,32 +259,50 @@ def evaluate(
         typer.Option("--report", "--out", metavar="DIR", help="Write a page, figures and the worst tiles there."),
     ] = None,
     worst: Annotated[int, typer.Option("--worst", metavar="N", min=0, help="Number of worst tiles.")] = 12,
+    review_above: ReviewAbove = None,
+    baseline: Baseline = False,
+    baseline_trials: BaselineTrials = 16,
     precision: PrecisionText = "fp32",
     as_json: AsJson = False,
 ) -> None:
-    """IoU per class, accuracy, confusion and the worst tiles of an inspector on one split.
+    """IoU, regions, AUPRO, sizes, parts, confusion and the worst tiles of an inspector on one split.
 
     With --report a page to forward: escapes, worst misses and false alarms beside the label, tables and curves.
     """
     from blemish.core.records import Split
     from blemish.data.dataset import Dataset
     from blemish.data.rejoin import by_scan
+    from blemish.segment.baseline_beside import tuned_beside
     from blemish.segment.evaluation import evaluate as judge
     from blemish.segment.evaluation_report import Onlooker, to_text, write_report
+    from blemish.segment.measures import MeasureTally
+    from blemish.segment.measures_text import Column, to_table
 
     if split not in (Split.TRAIN, Split.VAL, Split.TEST):
         raise InputError(f"--split must be train, val or test, got '{split}'")
     if report is not None and report.exists():
         raise InputError(f"{report} is there already: choose another --report")
     data = Dataset(dataset)
+    tally = MeasureTally(data.taxonomy, review_above=review_above)
     records = [record for tiles in by_scan(data.select(Split(split))).values() for record in tiles]
     onlooker = Onlooker(data, records) if report is not None else None
-    see = onlooker.see if onlooker is not None else None
+    onlookers = [tally.see, *([] if onlooker is None else [onlooker.see])]
+
+    def see(sample: Sample, scores: Float32) -> None:
+        for each in onlookers:
+            each(sample, scores)
+
     found = judge(load_segmenter(run, precision), data, records, worst=worst, progress=True, see=see)
+    columns = [Column("inspector", found, tally.measures())]
+    told: dict[str, Any] = {"split": split, "measures": columns[0].measures.to_dict()}
+    if baseline:
+        beside = tuned_beside(data, records, trials=baseline_trials, review_above=review_above)
+        columns.append(beside.column)
+        told["baseline"] = beside.to_dict()
     if report is not None and onlooker is not None:
-        write_report(report, found, data, {"segmenter": str(run), "split": split}, onlooker, run)
+        write_report(report, found, data, {"segmenter": str(run), **told}, onlooker, run)
         say(f"written: {report}")
-    show({"split": split, **found.to_dict()}, to_text(found), as_json)
+    show({**found.to_dict(), **told}, f"{to_text(found)}\n\n{to_table(columns)}", as_json)
 
 
 def load_segmenter(source: Path, precision: str | None = "fp32") -> Segmenter:
@@ -299,6 +337,17 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"{path} must hold one JSON object")
     return values
+
+
+def _augmentation(wanted: bool, name: str | None) -> Augmentation | None:
+    """None = as the preset says."""
+    from blemish.data.augment import Augmentation
+
+    if wanted:
+        return None if name is None else Augmentation.named(name)
+    if name is not None:
+        raise InputError("give --augmentation or --no-augment, not both")
+    return Augmentation.none()
 
 
 def _steps(preset: str, steps: int | None, epochs: int | None, tiles: int, batch: int) -> int:

@@ -3,7 +3,7 @@
 One affine warp moves picture, defect plane and background plane alike: bilinear for the picture, nearest for the
 labels. What enters from beyond the tile is its mirror image in all three, so every label stays true to what its pixel
 shows, and 255 (ignore, padding) stays 255. Then one table of 256 gray levels (inversion, contrast, brightness), then
-noise; neither touches a label.
+lamp, lens and camera where they are asked for (`augment_optics`), then noise; none touches a label.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from blemish.core.errors import InputError
 from blemish.core.labels import LabelMap
 from blemish.core.records import Box
 from blemish.core.taxonomy import IGNORE
+from blemish.data.augment_optics import Optics
 from blemish.picture.tiling import cut
 
 _NO_SCALE = (1.0, 1.0)
@@ -47,6 +48,7 @@ class Augmentation:
     contrast_frac: float = 0.0  # Deviation from the picture's mean times 1 - this to 1 + this.
     noise_std: float = 0.0  # Gaussian, gray levels of 255: a deviation from 0 to this is drawn for each picture.
     noise_chance_frac: float = 1.0
+    optics: Optics | None = None  # None = nothing of it, and nothing is drawn for it.
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -93,6 +95,35 @@ class Augmentation:
             noise_chance_frac=0.5,
         )
 
+    @classmethod
+    def robust(cls) -> Augmentation:
+        """For a line that is not always the same: wider ranges, and what lamp, lens and camera do (docs/adr/0015)."""
+        return cls(
+            rotation_deg=30,
+            translation_frac=0.1,
+            scale=(0.65, 1.5),
+            shear_deg=15,
+            flip_x_frac=0.5,
+            flip_y_frac=0.5,
+            brightness_frac=0.2,
+            contrast_frac=0.2,
+            noise_std=20,
+            noise_chance_frac=0.5,
+            optics=Optics(),
+        )
+
+    @classmethod
+    def named(cls, name: str) -> Augmentation:
+        """One of the ways to train an inspector: `paper` or `robust`.
+
+        Raises:
+            InputError: no such name.
+        """
+        known = {"paper": cls.paper_segment, "robust": cls.robust}
+        if name not in known:
+            raise InputError(f"no augmentation '{name}': there are {', '.join(known)}")
+        return known[name]()
+
 
 def augment(
     picture: Picture,
@@ -125,7 +156,9 @@ def augment(
         moved = cut(picture, window), LabelMap(cut(label_map.defect, window), cut(label_map.background, window))
     else:
         moved = _warp(picture, label_map, _inverse(linear, shift_xy, window, focus_xy), out_hw)
-    return _noise(_levels(moved[0], settings, random), settings, random), moved[1]
+    lit = _levels(moved[0], settings, random)
+    taken = lit if settings.optics is None else settings.optics.apply(lit, random)
+    return _noise(taken, settings, random), moved[1]
 
 
 def point_on_defect(label_map: LabelMap, random: np.random.Generator, index: int | None = None) -> tuple[int, int]:

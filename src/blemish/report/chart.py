@@ -48,14 +48,28 @@ def bar_chart(labels: Sequence[str], series: Sequence[Series], *, title: str, de
     return _frame(title, [s.name for s in series], "".join(parts))
 
 
-def line_chart(curves: Sequence[Curve], *, title: str, x_name: str, decimals: int = 2, x_decimals: int = 0) -> str:
-    """Curves over a common x axis; a curve of fewer than two points is drawn as its point."""
+def line_chart(
+    curves: Sequence[Curve],
+    *,
+    title: str,
+    x_name: str,
+    decimals: int = 2,
+    x_decimals: int = 0,
+    x_labels: Sequence[str] = (),
+) -> str:
+    """Curves over a common x axis; a curve of fewer than two points is drawn as its point.
+
+    Args:
+        x_labels: written under x = 0, 1, 2, ... in the place of numbers.
+    """
     points = [p for curve in curves for p in curve.points if not math.isnan(p[1])]
     top, ticks = _axis(max((y for _, y in points), default=1.0) or 1.0)
     x_top = max((x for x, _ in points), default=1.0) or 1.0
     parts = [_grid(top, ticks, decimals)]
-    for fraction in (0, 0.25, 0.5, 0.75, 1):
-        parts.append(_text(_x(fraction), _HEIGHT - _BOTTOM + 16, f"{x_top * fraction:,.{x_decimals}f}", "middle"))
+    marks = [(place / x_top, label) for place, label in enumerate(x_labels)]
+    numbers = [(share, f"{x_top * share:,.{x_decimals}f}") for share in (0, 0.25, 0.5, 0.75, 1)]
+    for fraction, label in marks or numbers:
+        parts.append(_text(_x(fraction), _HEIGHT - _BOTTOM + 16, label, "middle"))
     parts.append(_text(_x(1), _HEIGHT - _BOTTOM + 32, x_name, "end"))
     for number, curve in enumerate(curves):
         colour = SERIES_COLOURS[number % len(SERIES_COLOURS)]
