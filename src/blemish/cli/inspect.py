@@ -22,6 +22,9 @@ Serials = Annotated[
 Overlap = Annotated[
     int | None, typer.Option("--overlap", metavar="PX", min=0, help="Least overlap of tiles, instead of the card's.")
 ]
+Verify = Annotated[
+    Path | None, typer.Option("--verify", metavar="PUBLIC_KEY", help="Refuse a bundle that this key did not sign.")
+]
 Threads = Annotated[
     int | None, typer.Option("--threads", metavar="N", min=1, help="CPU threads. (all that may be used)")
 ]
@@ -35,6 +38,7 @@ def inspect(
     serials: Serials = None,
     threads: Threads = None,
     overlap: Overlap = None,
+    verify: Verify = None,
     overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Draw the defects; needs --out.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -43,12 +47,15 @@ def inspect(
     Ends with 0 if all are OK, 1 if any is NG, 3 if any is REVIEW and none NG, 2 if there was nothing to inspect.
     """
     from blemish.bundle.bundle import Bundle
+    from blemish.bundle.signature import refuse_unsigned
     from blemish.inspect.results import ResultFolder
     from blemish.inspect.run import Inspection, inspect_part
     from blemish.inspect.sources import find_files, gather_parts, read_serials
     from blemish.inspect.verdict import exit_code
 
     opened = Bundle.open(bundle)
+    if verify is not None:
+        refuse_unsigned(bundle, opened.card, verify)
     parts = gather_parts(find_files(files), read_serials(serials) if serials else None)
     overlays = out / "overlays" if out is not None and overlay else None
     inspection = Inspection.of_bundle(opened, threads=threads, overlap_px=overlap, overlays=overlays)

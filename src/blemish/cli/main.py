@@ -10,6 +10,7 @@ from blemish.cli import (
     bench_ablation,
     bench_enough,
     bench_few,
+    bundle,
     data_check,
     data_export,
     data_import,
@@ -69,10 +70,16 @@ bench_group.command("enough")(bench_enough.enough)
 bench_group.command("ablation")(bench_ablation.ablation)
 bench_group.command("few-defects")(bench_few.few_defects)
 
+bundle_group = _group("Say what a bundle is, sign it, verify it.")
+bundle_group.command("check")(bundle.check)
+bundle_group.command("sign")(bundle.sign)
+bundle_group.command("verify")(bundle.verify)
+
 app.add_typer(data_group, name="data")
 app.add_typer(gan_group, name="gan")
 app.add_typer(segment_group, name="segment")
 app.add_typer(bench_group, name="bench")
+app.add_typer(bundle_group, name="bundle")
 app.command("inspect")(inspect.inspect)
 app.command("demo")(demo.demo)
 
