@@ -19,7 +19,7 @@ from blemish.core.errors import InputError, ParityError
 from blemish.data.dataset import Dataset
 from blemish.data.folds import fold_view
 from blemish.segment.export import export_run
-from blemish.segment.export_parity import ALLOWED_DROP, Judged
+from blemish.segment.export_parity import ALLOWED_DROP, Judged, Tiles
 from blemish.segment.model import TorchSegmenter
 from blemish.segment.quantise import DEFAULT_TILES, Calibration, calibration_tiles
 
@@ -61,6 +61,7 @@ def row(run: Path, precision: Precision, backend: Backend, calibration: Calibrat
                 backends=(backend,),
                 calibration=calibration,
                 tolerance=1.0,
+                tiles=Tiles.of(judged.dataset),
                 judged=judged,
                 allowed_drop=1.0,
             )

@@ -13,10 +13,7 @@ from blemish.core.errors import InputError
 if TYPE_CHECKING:
     from blemish.bundle.card import Backend, Card, Precision, Validation
     from blemish.data.dataset import Dataset
-    from blemish.segment.export_parity import Tiles
     from blemish.segment.quantise import Calibration
-
-COMPARED_TILES = 6
 
 
 @guarded
@@ -65,7 +62,7 @@ def export(
     from blemish.bundle.signature import refuse_bad_key, sign_bundle
     from blemish.data.dataset import Dataset
     from blemish.segment.export import export_run
-    from blemish.segment.export_parity import Judged
+    from blemish.segment.export_parity import Judged, Tiles
 
     if tolerance is not None and not tolerance > 0:
         raise InputError(f"--tolerance must be above 0, got {tolerance}")
@@ -79,7 +76,7 @@ def export(
         backends=_backends(runs_by),
         calibration=_calibration(opened, run, calibration) if opened is not None and named == "int8" else None,
         tolerance=tolerance,
-        tiles=_tiles(opened) if opened is not None else None,
+        tiles=Tiles.of(opened) if opened is not None else None,
         judged=Judged.of(opened) if opened is not None else None,
         allowed_drop=allow_drop,
         tile_px=tile,
@@ -151,16 +148,3 @@ def _calibration(dataset: Dataset, run: Path, count: int) -> Calibration:
 
     network = TorchSegmenter.load(run).network
     return calibration_tiles(dataset, network.channels, network.stride, count=count)
-
-
-def _tiles(dataset: Dataset) -> Tiles:
-    """A few tiles of a data set, of one size, spread over it."""
-    import numpy as np
-
-    from blemish.core.arrays import with_channels
-    from blemish.segment.export_parity import Tiles
-
-    step = max(1, len(dataset) // COMPARED_TILES)
-    records = dataset.records[::step][:COMPARED_TILES]
-    pictures = np.stack([with_channels(dataset.picture(record)) for record in records])
-    return Tiles(pictures, f"{len(records)} tiles of data set {dataset.hash[:12]}")

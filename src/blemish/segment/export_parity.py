@@ -16,7 +16,7 @@ from torch import nn
 
 from blemish.bundle.bundle import BundleSegmenter
 from blemish.bundle.card import Backend, Parity, Precision, Validation
-from blemish.core.arrays import Float32, UInt8
+from blemish.core.arrays import Float32, UInt8, with_channels
 from blemish.core.errors import ParityError
 from blemish.core.protocols import Segmenter
 from blemish.core.records import Box, Split, TileRecord
@@ -31,6 +31,7 @@ TOLERANCES: Mapping[Precision, float] = {"f32": 1e-3, "bf16": 1e-2, "int8": 2e-2
 LEAST_AGREEMENT = 0.99
 DECIDED = 0.1  # A pixel is decided where PyTorch's best class leads the next by this much.
 ALLOWED_DROP = 0.005  # Of any class's IoU.
+COMPARED_TILES = 6
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,14 @@ class Tiles:
 
     pictures: UInt8
     what: str
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Tiles:
+        """A few tiles of a data set, spread over it."""
+        step = max(1, len(dataset) // COMPARED_TILES)
+        records = dataset.records[::step][:COMPARED_TILES]
+        pictures = np.stack([with_channels(dataset.picture(record)) for record in records])
+        return cls(pictures, f"{len(records)} tiles of data set {dataset.hash[:12]}")
 
 
 @dataclass(frozen=True)
