@@ -52,7 +52,7 @@ def test_the_fixture_says_what_it_is():
         ({"overlap_px": 64}, "leave a step"),
         ({"channels": 2}, "channels"),
         ({"tile_px": "64"}, "tile_px"),
-        ({"precision": "int8"}, "precision"),
+        ({"precision": "int4"}, "precision"),
         ({"taxonomy": {"name": "x", "defects": []}}, "1 to 254 defects"),
         ({"taxonomy": 7}, "expected a table"),
         ({"files": {"../network.xml": "0" * 64}}, "would lead out of its folder"),

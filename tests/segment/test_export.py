@@ -16,9 +16,12 @@ from blemish.cli.segment_export import export
 from blemish.core.errors import BundleError, ParityError
 from blemish.core.taxonomy import Taxonomy
 from blemish.segment import export as room
-from blemish.segment.export import Tiles, export_module, export_run
+from blemish.segment.export import export_module, export_run
+from blemish.segment.export_networks import Frozen
+from blemish.segment.export_parity import Eager, Tiles
 from blemish.segment.model import TorchSegmenter, save_segmenter
 from blemish.segment.networks import build
+from blemish.segment.quantise import Calibration
 
 THREE = Taxonomy.of_names("three", ["a", "b", "c"])
 APP = Typer()
@@ -87,6 +90,67 @@ def test_a_difference_beyond_the_tolerance_writes_nothing(tmp_path, precision):
     with pytest.raises(ParityError, match=r"must be within 1e-12 of PyTorch's.*nothing was written"):
         exported(tmp_path / "b", precision=precision, tolerance=1e-12)
     assert list(tmp_path.iterdir()) == []
+
+
+FORMS = [("f32", "openvino"), ("bf16", "openvino"), ("int8", "openvino"), ("f32", "onnx"), ("int8", "onnx")]
+MEAN_APART = {"f32": 1e-5, "bf16": 1e-2, "int8": 2e-2}
+
+
+@pytest.fixture(scope="module", params=FORMS, ids="-".join)
+def form(request, tmp_path_factory):
+    """A bundle of each form."""
+    precision, backend = request.param
+    out = tmp_path_factory.mktemp("form") / "b"
+    ranges = Calibration([picture[None] for picture in pictures(6)], "6 tiles")
+    exported(out, precision=precision, backends=[backend], calibration=ranges, tiles=Tiles(pictures(), "4 tiles"))
+    return precision, backend, out
+
+
+@pytest.mark.parametrize("size_hw", [(32, 32), (8, 8), (45, 21), (1, 70)])
+def test_every_form_answers_like_pytorch_at_any_size(form, size_hw):
+    precision, backend, out = form
+    segmenter = Bundle.open(out).segmenter(threads=1)
+    batch = np.random.default_rng(5).integers(0, 256, (3, *size_hw, 1), dtype=np.uint8)
+    got = segmenter.probabilities(batch)
+    apart = np.abs(got - Eager(Frozen(Small()).eval(), THREE, 1, 8).probabilities(batch))
+    assert (got.shape, got.dtype, segmenter.backend) == ((3, 4, *size_hw), np.float32, backend)
+    assert apart.mean() < MEAN_APART[precision]
+    if segmenter.precision != "f32":
+        assert apart.max() > 1e-5  # Not float32 by another name.
+
+
+def test_every_form_gives_the_same_answer_after_reloading(form):
+    _, _, out = form
+    one, two = (Bundle.open(out).segmenter(threads=n).probabilities(pictures()) for n in (1, 2))
+    assert np.abs(one - two).max() < 1e-6
+
+
+def test_every_form_says_what_it_is(form):
+    precision, backend, out = form
+    card = Bundle.open(out).card
+    assert (card.precision, card.calibration) == (precision, "6 tiles" if precision == "int8" else None)
+    assert (card.onnx_opset, "network.onnx" in card.files) == ((18, True) if backend == "onnx" else (None, False))
+    assert card.parity.computed_in == Bundle.open(out).segmenter(threads=1).precision
+    if precision == "int8":
+        assert card.parity.computed_in == "int8"
+
+
+def test_an_onnx_file_does_not_name_the_machine_that_made_it(form):
+    _, _, out = form
+    for data in Bundle.open(out).files.values():
+        assert str(Path(room.__file__).parents[2]).encode() not in data
+        assert b"blemish" not in data
+
+
+def test_the_same_network_gives_the_same_onnx_bundle(tmp_path):
+    ranges = Calibration([picture[None] for picture in pictures(2)], "2 tiles")
+    hashes = {
+        exported(
+            tmp_path / name, precision="int8", backends=["openvino", "onnx"], calibration=ranges, tolerance=1.0
+        ).hash
+        for name in "ab"
+    }
+    assert len(hashes) == 1
 
 
 def test_a_network_that_a_trace_cannot_hold_is_refused(tmp_path):
@@ -161,7 +225,11 @@ def test_the_command_exports_and_says_how_near_it_is(run, tmp_path):
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (["--precision", "int8"], "--precision must be f32 or bf16"),
+        (["--precision", "int4"], "--precision must be f32, bf16 or int8"),
+        (["--precision", "int8"], "int8 takes its ranges from real tiles: give --dataset"),
+        (["--precision", "bf16", "--format", "both"], "bf16 needs OpenVINO"),
+        (["--format", "tflite"], "--format must be openvino, onnx or both"),
+        (["--sign", "no-key.pem"], "no-key.pem must be a private elliptic-curve key"),
         (["--tolerance", "0"], "--tolerance must be above 0"),
         (["--tolerance", "1e-15"], "nothing was written"),
         (["--overlap", "64"], "overlap must be 0 to 32 px"),

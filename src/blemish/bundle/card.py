@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from blemish.bundle.reading import read_plain
 from blemish.core.errors import BundleError, TaxonomyError
 from blemish.core.taxonomy import Taxonomy
 from blemish.picture.write import write_bytes
@@ -35,7 +36,9 @@ _MADE_WITH = {"inspector": "segment export", "generator": "gan export"}
 _A_KIND = {"inspector": "an inspector", "generator": "a generator"}
 
 Scalar = float | int | str | bool | None
-Precision = Literal["f32", "bf16"]
+Precision = Literal["f32", "bf16", "int8"]
+FloatPrecision = Literal["f32", "bf16"]
+Backend = Literal["openvino", "onnx"]
 
 
 def _taxonomy(value: Any) -> Taxonomy:
@@ -68,10 +71,17 @@ class Strict(BaseModel):
 class BundleCard(Strict):
     """What the cards of all kinds of bundle share. Each has `format`, `kind` and `files`."""
 
+    later: ClassVar[frozenset[str]] = frozenset()  # Keys that came after the first cards of this format.
+
     @property
     def hash(self) -> str:
         """SHA-256 over the card's contents, hence over every file's hash: the bundle's name."""
-        return _digest(self.model_dump(mode="json"))
+        return _digest(self.contents())
+
+    def contents(self) -> dict[str, Any]:
+        """Plain values for JSON. A later key that holds nothing is left out, so that older cards keep their hash."""
+        values = self.model_dump(mode="json")
+        return {key: value for key, value in values.items() if value is not None or key not in self.later}
 
 
 C = TypeVar("C", bound=BundleCard)
@@ -88,6 +98,22 @@ class Parity(Strict):
     argmax_agreement: float = Field(ge=0, le=1)  # Share of decided pixels with the same class.
 
 
+class Validation(Strict):
+    """IoU of each class on the validation tiles, by PyTorch and by the bundle, measured when it was exported."""
+
+    tiles: int = Field(gt=0)
+    data_hash: str
+    iou_torch: dict[str, float | None]  # By class name, None = no tile shows it.
+    iou: dict[Backend, dict[str, float | None]]
+    largest_drop: float  # Of any class in any backend; below 0 = none fell.
+    allowed_drop: float = Field(ge=0)
+
+    @property
+    def absent(self) -> list[str]:
+        """Classes that no tile shows: nothing is known of their drop."""
+        return [name for name, value in self.iou_torch.items() if value is None]
+
+
 class Card(BundleCard):
     """The card of an inspector's bundle.
 
@@ -95,6 +121,8 @@ class Card(BundleCard):
     """
 
     format: Literal[1] = FORMAT
+    later: ClassVar[frozenset[str]] = frozenset({"calibration", "onnx_opset", "validation"})
+
     kind: Literal["inspector"] = "inspector"
     architecture: str
     taxonomy: TaxonomyField
@@ -109,7 +137,10 @@ class Card(BundleCard):
     data_hash: str = ""  # Of the data set it was trained on.
     metrics: dict[str, Scalar] = {}
     precision: Precision
+    calibration: str | None = None  # What the ranges of int8 were taken from: "300 tiles of <data set>, seed 0".
+    onnx_opset: int | None = None  # Of network.onnx, where there is one.
     parity: Parity | None = None
+    validation: Validation | None = None  # None = exported without a data set.
     versions: dict[str, str] = {}  # What made it: blemish, torch, openvino, commit.
     files: dict[FileName, Sha256] = {}  # Filled in when the bundle is written.
 
@@ -146,8 +177,7 @@ def least_sizes(taxonomy: Taxonomy) -> dict[str, int]:
 
 def write_card(folder: Path, card: BundleCard) -> None:
     """Write `card.json` with its own hash."""
-    values = {"hash": card.hash, **card.model_dump(mode="json")}
-    write_bytes(folder / CARD, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
+    write_bytes(folder / CARD, _text({"hash": card.hash, **card.contents()}))
 
 
 def read_card(folder: Path) -> Card:
@@ -167,16 +197,19 @@ def read_card_of(model: type[C], folder: Path) -> C:
     """
     path, kind = folder / CARD, model.model_fields["kind"].default
     try:
-        if path.stat().st_size > MOST_CARD_BYTES:
-            raise BundleError(f"{path} is larger than {MOST_CARD_BYTES} bytes: it is not a card")
-        values = json.loads(path.read_bytes())
+        data = read_plain(path, MOST_CARD_BYTES)
+        values = json.loads(data)
     except OSError as error:
         raise BundleError(f"{folder} is not a bundle (no readable {CARD}): make one with {_MADE_WITH[kind]}") from error
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} is not JSON ({error}): export the bundle again") from error
     if not isinstance(values, dict):
         raise BundleError(f"{path} must hold one JSON object: export the bundle again")
-    return _checked(model, kind, values, path)
+    as_written = _text(values)
+    card = _checked(model, kind, values, path)
+    if data != as_written:
+        raise BundleError(f"{path} was changed after it was written (other blanks or keys): export it again")
+    return card
 
 
 def _checked(model: type[C], kind: str, values: dict[str, Any], path: Path) -> C:
@@ -196,6 +229,10 @@ def _checked(model: type[C], kind: str, values: dict[str, Any], path: Path) -> C
     if written != card.hash:
         raise BundleError(f"{path} was changed after it was written (its hash does not match): export it again")
     return card
+
+
+def _text(values: dict[str, Any]) -> bytes:
+    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _digest(values: dict[str, Any]) -> str:

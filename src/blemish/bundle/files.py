@@ -11,17 +11,21 @@ from types import MappingProxyType
 
 import openvino as ov
 
-from blemish.bundle.card import C, write_card
+from blemish.bundle.card import CARD, C, write_card
+from blemish.bundle.reading import read_plain, refuse_others
 from blemish.core.errors import BundleError
 
 MOST_FILE_BYTES = 1 << 30  # The largest network of ours is under 150 MB.
+SIGNATURE = "bundle.sig"  # The one file beside the card that it does not list: it signs the card too.
+_NONE: Mapping[str, bytes] = MappingProxyType({})
 
 
-def write_networks(out: Path, networks: Mapping[str, ov.Model], card: C) -> C:
+def write_networks(out: Path, networks: Mapping[str, ov.Model], card: C, *, others: Mapping[str, bytes] = _NONE) -> C:
     """Write networks and card as a bundle; the folder appears whole or not at all.
 
     Args:
         networks: by the name of their files: `<name>.xml` and `<name>.bin`.
+        others: other files by name.
         card: without files; the card that is written names them with their hashes, and is returned.
 
     Raises:
@@ -33,7 +37,9 @@ def write_networks(out: Path, networks: Mapping[str, ov.Model], card: C) -> C:
     try:
         for name, network in networks.items():
             ov.serialize(network, str(work / f"{name}.xml"), str(work / f"{name}.bin"))
-        names = [f"{name}.{kind}" for name in networks for kind in ("xml", "bin")]
+        for name, data in others.items():
+            (work / name).write_bytes(data)
+        names = [f"{name}.{kind}" for name in networks for kind in ("xml", "bin")] + list(others)
         finished = card.model_copy(update={"files": {name: _digest((work / name).read_bytes()) for name in names}})
         write_card(work, finished)
         work.chmod(0o755)
@@ -61,8 +67,9 @@ def checked_files(folder: Path, digests: Mapping[str, str], *, needed: Sequence[
         needed: names that must be among them.
 
     Raises:
-        BundleError: a file missing, altered, too large, or not on the card.
+        BundleError: a file missing, altered, too large, a link, or not on the card.
     """
+    refuse_others(folder, {CARD, SIGNATURE, *digests})
     files = {name: _checked_bytes(folder / name, digest) for name, digest in digests.items()}
     for name in needed:
         if name not in files:
@@ -106,9 +113,7 @@ def first_line(error: Exception) -> str:
 
 def _checked_bytes(path: Path, digest: str) -> bytes:
     try:
-        if path.stat().st_size > MOST_FILE_BYTES:
-            raise BundleError(f"{path} is larger than {MOST_FILE_BYTES} bytes: it is no file of a bundle")
-        data = path.read_bytes()
+        data = read_plain(path, MOST_FILE_BYTES)
     except OSError as error:
         raise BundleError(f"cannot read {path} ({error.strerror or error}): copy or export the bundle again") from error
     found = _digest(data)

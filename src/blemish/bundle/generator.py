@@ -16,7 +16,7 @@ import numpy as np
 import openvino as ov
 
 from blemish.bundle.bundle import openvino_core, usable_cores
-from blemish.bundle.card import CARD, MOST_CARD_BYTES, Precision
+from blemish.bundle.card import CARD, MOST_CARD_BYTES, FloatPrecision
 from blemish.bundle.files import checked_files, first_line, loaded_network, plainly_named, write_networks
 from blemish.bundle.generator_card import GeneratorCard, read_generator_card
 from blemish.bundle.painting import Painter
@@ -83,7 +83,7 @@ class BundlePainter(Painter):
         defect, background = (
             _Branch(bundle, name, self.threads, *planes) for name, planes in planes_of(self.card).items()
         )
-        self.precision: Precision = defect.precision
+        self.precision: FloatPrecision = defect.precision
         card = self.card
         super().__init__(card.taxonomy, card.channels, card.palette, card.options, defect, background)
 
@@ -108,7 +108,7 @@ class _Branch:
         self._request, self._lock = self._compiled.create_infer_request(), threading.Lock()
 
     @property
-    def precision(self) -> Precision:
+    def precision(self) -> FloatPrecision:
         return "bf16" if self._compiled.get_property("INFERENCE_PRECISION_HINT") == ov.Type.bf16 else "f32"
 
     def __call__(self, *planes: Float32) -> Float32:

@@ -16,7 +16,7 @@ from blemish.bundle.card import (
     FORMAT,
     BundleCard,
     FileName,
-    Precision,
+    FloatPrecision,
     Sha256,
     Strict,
     TaxonomyField,
@@ -44,7 +44,7 @@ class GeneratorParity(Strict):
     """How far the bundle's pictures were from the torch generator's, in grey levels, measured at export."""
 
     pictures: str  # What was painted: "6 seeded label maps of 64 x 96 to 161 x 130 px".
-    computed_in: Precision  # By the CPU that exported it: f32 where it knows no bfloat16.
+    computed_in: FloatPrecision  # By the CPU that exported it: f32 where it knows no bfloat16.
     tolerance_levels: float = Field(gt=0)  # Of the largest difference in f32, of the mean one in bf16.
     max_levels: int = Field(ge=0, le=255)
     mean_levels: float = Field(ge=0)  # Over the pixels that were painted.
@@ -71,7 +71,7 @@ class GeneratorCard(BundleCard):
     classes: dict[str, Literal["learned", "weak"]] = Field(default_factory=dict)
     weights_hash: Sha256  # SHA-256 of the weights that it was exported from.
     data_hash: str = ""  # Of the data set it was trained on.
-    precision: Precision
+    precision: FloatPrecision
     parity: GeneratorParity | None = None
     versions: dict[str, str] = Field(default_factory=dict)  # What made it: blemish, torch, openvino, commit.
     files: dict[FileName, Sha256] = Field(default_factory=dict)  # Filled in when the bundle is written.

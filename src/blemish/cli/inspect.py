@@ -27,6 +27,9 @@ Serials = Annotated[
 Overlap = Annotated[
     int | None, typer.Option("--overlap", metavar="PX", min=0, help="Least overlap of tiles, instead of the card's.")
 ]
+Verify = Annotated[
+    Path | None, typer.Option("--verify", metavar="PUBLIC_KEY", help="Refuse a bundle that this key did not sign.")
+]
 Threads = Annotated[
     int | None, typer.Option("--threads", metavar="N", min=1, help="CPU threads. (all that may be used)")
 ]
@@ -51,6 +54,7 @@ def inspect(
     threads: Threads = None,
     overlap: Overlap = None,
     datum: Datum = None,
+    verify: Verify = None,
     overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Draw the defects; needs --out.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -59,6 +63,7 @@ def inspect(
     Ends with 0 if all are OK, 1 if any is NG, 3 if any is REVIEW and none NG, 2 if there was nothing to inspect.
     """
     from blemish.bundle.bundle import Bundle
+    from blemish.bundle.signature import refuse_unsigned
     from blemish.inspect.recipe import read_recipe
     from blemish.inspect.registration import PartSearch
     from blemish.inspect.results import ResultFolder
@@ -70,6 +75,8 @@ def inspect(
     if datum not in (None, SCAN, PART):
         raise InputError(f"--datum must be {SCAN} or {PART}, got '{datum}'")
     opened = Bundle.open(bundle)
+    if verify is not None:
+        refuse_unsigned(bundle, opened.card, verify)
     chosen = read_recipe(recipe) if recipe is not None else None
     if chosen is not None and out is not None:
         refuse_reused_version(chosen, inspected_beside(out))

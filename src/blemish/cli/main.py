@@ -12,6 +12,7 @@ from blemish.cli import (
     bench_enough,
     bench_few,
     bench_leave_one_out,
+    bundle,
     data_check,
     data_export,
     data_import,
@@ -88,11 +89,17 @@ bench_group.command("ablation")(bench_ablation.ablation)
 bench_group.command("few-defects")(bench_few.few_defects)
 bench_group.command("leave-one-out")(bench_leave_one_out.leave_one_out)
 
+bundle_group = _group("Say what a bundle is, sign it, verify it.")
+bundle_group.command("check")(bundle.check)
+bundle_group.command("sign")(bundle.sign)
+bundle_group.command("verify")(bundle.verify)
+
 app.add_typer(data_group, name="data")
 app.add_typer(gan_group, name="gan")
 app.add_typer(segment_group, name="segment")
 app.add_typer(recipe_group, name="recipe")
 app.add_typer(bench_group, name="bench")
+app.add_typer(bundle_group, name="bundle")
 app.command("inspect")(inspect.inspect)
 app.command("accept")(accept.accept)
 app.command("demo")(demo.demo)

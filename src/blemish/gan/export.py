@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from blemish import __version__
-from blemish.bundle.card import Precision
+from blemish.bundle.card import FloatPrecision
 from blemish.bundle.files import refuse_existing
 from blemish.bundle.generator import (
     BACKGROUND,
@@ -41,7 +41,7 @@ from blemish.train.trace import traced
 
 # Grey levels: the largest difference in float32, where only a value near one half rounds otherwise; the mean over
 # painted pixels in bfloat16, which has 8 bits of precision: about a grey level.
-TOLERANCES: Mapping[Precision, float] = {"f32": 1.0, "bf16": 1.5}
+TOLERANCES: Mapping[FloatPrecision, float] = {"f32": 1.0, "bf16": 1.5}
 MOST_DIFFERING = 0.01  # Share of painted values that may differ at all in float32.
 SEEDED_SIZES_HW = ((96, 96), (64, 96), (161, 130))  # The last one is no multiple of anything.
 SEEDED = 6
@@ -67,7 +67,7 @@ def export_run(
     run: Path,
     *,
     out: Path,
-    precision: Precision = "f32",
+    precision: FloatPrecision = "f32",
     tolerance: float | None = None,
     scenes: Scenes | None = None,
 ) -> GeneratorCard:
@@ -101,7 +101,7 @@ def export_run(
     return write_generator_bundle(out, networks[DEFECT], networks[BACKGROUND], finished)
 
 
-def card_of(trained: ComposedTorchGenerator, precision: Precision) -> GeneratorCard:
+def card_of(trained: ComposedTorchGenerator, precision: FloatPrecision) -> GeneratorCard:
     """The card of a trained generator, without parity and files."""
     codes, palette, card = trained.taxonomy.codes, trained.palette, trained.card
     state_of = {entry["name"]: entry["state"] for entry in card.get("classes", ())}
@@ -203,7 +203,7 @@ def _difference(one: UInt8, other: UInt8) -> UInt8:
     return apart
 
 
-def _refuse_unlike(parity: GeneratorParity, precision: Precision) -> None:
+def _refuse_unlike(parity: GeneratorParity, precision: FloatPrecision) -> None:
     measure = "largest" if precision == "f32" else "mean"
     found = parity.max_levels if precision == "f32" else parity.mean_levels
     if found > parity.tolerance_levels:

@@ -1,59 +1,47 @@
-"""A trained network becomes an OpenVINO bundle, or is refused because it would not answer like the one it came from.
+"""A trained network becomes a bundle, or is refused because it would not answer like the one it came from.
 
-The network is traced: what Python decides by the picture's size is fixed by that. So a bundle is compared with PyTorch
-on tiles and on a random picture of another size, where what a trace froze wrongly shows.
+A traced network keeps what Python decided by the example's size. So a bundle is compared with PyTorch on tiles and on
+one of another size, where what a trace froze wrongly shows; where there is a data set, also on its validation tiles.
 """
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino as ov
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from blemish import __version__
 from blemish.bundle.bundle import Bundle, BundleSegmenter, write_bundle
-from blemish.bundle.card import Card, Parity, Precision, Scalar, default_thresholds, least_sizes
-from blemish.core.arrays import Float32, UInt8
-from blemish.core.errors import BundleError, InputError, ParityError
+from blemish.bundle.card import Backend, Card, Precision, Scalar, default_thresholds, least_sizes
+from blemish.core.arrays import UInt8
+from blemish.core.errors import BundleError, InputError
+from blemish.core.records import Box
 from blemish.core.seeds import rng
 from blemish.core.taxonomy import Taxonomy
-from blemish.picture.tiling import plan_tiles
-from blemish.segment.model import TorchSegmenter, to_input
-from blemish.train.trace import traced
+from blemish.picture.tiling import cut, plan_tiles
+from blemish.segment.export_networks import OPSET, Frozen, onnx_bytes, to_onnx, to_openvino
+from blemish.segment.export_parity import (
+    ALLOWED_DROP,
+    TOLERANCES,
+    Eager,
+    Judged,
+    Tiles,
+    measured_parity,
+    refuse_unlike,
+    refuse_worse,
+    validated,
+)
+from blemish.segment.model import TorchSegmenter
+from blemish.segment.quantise import Calibration, quantised, quantised_onnx
 
-# Largest difference of a probability in float32, where only the order of sums differs; mean difference in bfloat16,
-# which has 8 bits of precision, besides the share of decided pixels that must keep their class.
-TOLERANCES: Mapping[Precision, float] = {"f32": 1e-3, "bf16": 1e-2}
-LEAST_AGREEMENT = 0.99
-DECIDED = 0.1  # A pixel is decided where PyTorch's best class leads the next by this much.
 RANDOM_TILES = 3
-
-
-@dataclass(frozen=True)
-class Tiles:
-    """Pictures to compare on: uint8 N H W C, and what they are, in words for the card."""
-
-    pictures: UInt8
-    what: str
-
-
-class _Frozen(nn.Module):
-    """uint8 N H W C in, probabilities out: scaling and softmax go into the bundle."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        logits: Tensor = self.network(to_input(pictures))
-        return logits.float().softmax(dim=1)
 
 
 def export_module(
@@ -67,8 +55,12 @@ def export_module(
     stride: int,
     overlap_px: int | None = None,
     precision: Precision = "f32",
+    backends: Sequence[Backend] = ("openvino",),
+    calibration: Calibration | None = None,
     tolerance: float | None = None,
     tiles: Tiles | None = None,
+    judged: Judged | None = None,
+    allowed_drop: float = ALLOWED_DROP,
     thresholds: Mapping[str, float] | None = None,
     value_range: tuple[int, int] | None = None,
     data_hash: str = "",
@@ -79,19 +71,27 @@ def export_module(
 
     Args:
         overlap_px: least overlap of tiles; None = an eighth of a tile, up to whole strides.
-        precision: what the bundle computes in.
-        tolerance: of the difference from PyTorch's float32; None = 0.001 at most in f32, 0.01 on average in bf16.
-        tiles: real tiles to compare on; None = seeded random pictures.
+        precision: what the bundle computes in; int8 needs a calibration.
+        backends: what can run it; bf16 is OpenVINO's alone.
+        calibration: pictures that the ranges of int8 are taken from.
+        tolerance: of the difference from PyTorch's float32; None = 0.001 at most in f32, 0.01 on average in bf16, 0.02
+            on average in int8.
+        tiles: real tiles to compare probabilities on; None = seeded random pictures.
+        judged: validation tiles to compare the IoU of each class on; None = not compared, and the card says nothing.
+        allowed_drop: of any class's IoU on the validation tiles.
         thresholds: by class code; None = one half.
 
     Returns:
         the card, with the measured differences.
 
     Raises:
-        ParityError: the answers differ by more than the tolerance; nothing is written.
+        ParityError: the answers differ by more than the tolerance, or a class's IoU falls by more than is allowed;
+            nothing is written.
         BundleError: `out` is there already.
-        InputError: a tile that is no multiple of the stride, or an overlap that leaves no step.
+        InputError: a tile that is no multiple of the stride, an overlap that leaves no step, int8 without a
+            calibration, bf16 for ONNX Runtime.
     """
+    _refuse_impossible(precision, backends, calibration)
     if out.exists():
         raise BundleError(f"{out} is there already and a bundle is never changed: choose another --out")
     overlap = _default_overlap(tile_px, stride) if overlap_px is None else overlap_px
@@ -110,16 +110,24 @@ def export_module(
             "data_hash": data_hash,
             "metrics": dict(metrics or {}),
             "precision": precision,
+            "calibration": calibration.what if calibration and precision == "int8" else None,
+            "onnx_opset": OPSET if "onnx" in backends else None,
             "versions": _versions(commit),
         }
     )
-    frozen = _Frozen(network).eval()
-    model = to_openvino(frozen, channels, stride)
+    frozen = Frozen(network).eval()
+    eager = Eager(frozen, taxonomy, channels, stride)
+    networks = _networks(frozen, channels, stride, backends, calibration if precision == "int8" else None)
     compared = [tiles or random_tiles(RANDOM_TILES, channels, tile_px, tile_px)]
-    compared.append(random_tiles(1, channels, 3 * stride, stride))  # Neither height nor width of the trace's example.
-    parity = _measured(frozen, model, draft, compared, tolerance or TOLERANCES[precision])
-    _refuse_unlike(parity, precision)
-    return write_bundle(out, model, draft.model_copy(update={"parity": parity}))
+    compared.append(_of_another_size(compared[0], stride))
+    exported = _opened(networks, draft)
+    parity = measured_parity(eager, exported, compared, tolerance or TOLERANCES[precision])
+    refuse_unlike(parity, precision)
+    validation = None if judged is None else validated(eager, exported, judged, allowed_drop=allowed_drop)
+    if validation is not None:
+        refuse_worse(validation)
+    finished = draft.model_copy(update={"parity": parity, "validation": validation})
+    return write_bundle(out, networks.openvino, finished, onnx=networks.onnx)
 
 
 def export_run(
@@ -127,8 +135,12 @@ def export_run(
     *,
     out: Path,
     precision: Precision = "f32",
+    backends: Sequence[Backend] = ("openvino",),
+    calibration: Calibration | None = None,
     tolerance: float | None = None,
     tiles: Tiles | None = None,
+    judged: Judged | None = None,
+    allowed_drop: float = ALLOWED_DROP,
     overlap_px: int | None = None,
     tile_px: int | None = None,
 ) -> Card:
@@ -154,19 +166,17 @@ def export_run(
         stride=trained.network.stride,
         overlap_px=overlap_px,
         precision=precision,
+        backends=backends,
+        calibration=calibration,
         tolerance=tolerance,
         tiles=tiles,
+        judged=judged,
+        allowed_drop=allowed_drop,
         value_range=None if span is None else (int(span[0]), int(span[1])),
         data_hash=str(card.get("data_hash", "")),
         metrics={name: card[name] for name in ("kept", "step", "val_iou") if name in card},
         commit=str(card.get("commit", "")),
     )
-
-
-def to_openvino(frozen: nn.Module, channels: int, stride: int) -> ov.Model:
-    """The network as OpenVINO's, with open sizes."""
-    example = torch.zeros((1, 2 * stride, 3 * stride, channels), dtype=torch.uint8)
-    return traced(frozen, [example], [[-1, -1, -1, channels]])
 
 
 def random_tiles(count: int, channels: int, height: int, width: int) -> Tiles:
@@ -188,61 +198,49 @@ def _random_picture(index: int, size_hw: tuple[int, int], channels: int) -> UInt
     return picture
 
 
-def _measured(frozen: nn.Module, model: ov.Model, draft: Card, compared: Sequence[Tiles], tolerance: float) -> Parity:
-    """Run both on the same pictures; the bundle is written to a temporary folder and opened as on the line."""
-    work = Path(tempfile.mkdtemp(prefix="blemish-export-"))
-    try:
-        write_bundle(work / "bundle", model, draft)
-        exported = Bundle.open(work / "bundle").segmenter()
-        differences = [_differences(frozen, exported, picture) for tiles in compared for picture in tiles.pictures]
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    decided = sum(difference.decided_px for difference in differences)
-    agreed = sum(difference.agreed_px for difference in differences)
-    return Parity(
-        pictures=f"{compared[0].what}, and a random one of another size",
-        computed_in=exported.precision,
-        tolerance=tolerance,
-        max_abs_diff=max(difference.largest for difference in differences),
-        mean_abs_diff=float(np.mean([difference.mean for difference in differences])),
-        argmax_agreement=agreed / decided if decided else 1.0,
-    )
-
-
 @dataclass(frozen=True)
-class _Difference:
-    largest: float
-    mean: float
-    decided_px: int
-    agreed_px: int
+class _Networks:
+    openvino: ov.Model | None
+    onnx: bytes | None
 
 
-def _differences(frozen: nn.Module, exported: BundleSegmenter, picture: UInt8) -> _Difference:
-    with torch.inference_mode():
-        expected: Float32 = frozen(torch.from_numpy(picture[None])).numpy()
-    got = exported.probabilities(picture[None])
-    apart = np.abs(expected - got)
-    if not np.isfinite(apart).all():
-        return _Difference(1.0, 1.0, apart[0, 0].size, 0)
-    two_best = np.sort(expected, axis=1)[:, -2:]
-    decided = two_best[:, 1] - two_best[:, 0] >= DECIDED
-    agreed = decided & (expected.argmax(axis=1) == got.argmax(axis=1))
-    return _Difference(float(apart.max()), float(apart.mean()), int(decided.sum()), int(agreed.sum()))
-
-
-def _refuse_unlike(parity: Parity, precision: Precision) -> None:
-    measure = "largest" if precision == "f32" else "mean"
-    found = parity.max_abs_diff if precision == "f32" else parity.mean_abs_diff
-    if found > parity.tolerance:
-        raise ParityError(
-            f"the bundle's probabilities must be within {parity.tolerance:g} of PyTorch's ({measure} difference, "
-            f"{parity.pictures}), got {found:.3g}: nothing was written; raise --tolerance only if that is acceptable"
+def _refuse_impossible(precision: Precision, backends: Sequence[Backend], calibration: Calibration | None) -> None:
+    if not backends:
+        raise InputError("a bundle is for OpenVINO, for ONNX Runtime or for both, got neither")
+    if precision == "bf16" and "onnx" in backends:
+        raise InputError(
+            "bf16 needs OpenVINO: ONNX Runtime convolves in float32 or int8 on CPUs; export with --format openvino"
         )
-    if parity.argmax_agreement < LEAST_AGREEMENT:
-        raise ParityError(
-            f"the bundle must name the same class as PyTorch on {LEAST_AGREEMENT:.0%} of the decided pixels "
-            f"({parity.pictures}), got {parity.argmax_agreement:.2%}: nothing was written; export with --precision f32"
-        )
+    if precision == "int8" and calibration is None:
+        raise InputError("int8 takes its ranges from real tiles: give --dataset")
+
+
+def _networks(
+    frozen: nn.Module, channels: int, stride: int, backends: Sequence[Backend], calibration: Calibration | None
+) -> _Networks:
+    """The network for each backend, quantised for each by itself."""
+    model: ov.Model | None = None
+    onnx: Any = None
+    if "openvino" in backends:
+        model = to_openvino(frozen, channels, stride)
+        model = model if calibration is None else quantised(model, calibration.pictures)
+    if "onnx" in backends:
+        onnx = to_onnx(frozen, channels, stride)
+        onnx = onnx if calibration is None else quantised_onnx(onnx, calibration.pictures)
+    return _Networks(model, None if onnx is None else onnx_bytes(onnx))
+
+
+def _of_another_size(tiles: Tiles, stride: int) -> Tiles:
+    """Neither height nor width of the trace's example: a cut of the first tile."""
+    return Tiles(cut(tiles.pictures[0], Box(0, 0, stride, 4 * stride))[None], tiles.what)
+
+
+def _opened(networks: _Networks, draft: Card) -> dict[Backend, BundleSegmenter]:
+    """The bundle by each of its backends, written to a temporary folder and opened as on the line."""
+    with tempfile.TemporaryDirectory(prefix="blemish-export-") as work:
+        write_bundle(Path(work) / "bundle", networks.openvino, draft, onnx=networks.onnx)
+        bundle = Bundle.open(Path(work) / "bundle")
+    return {backend: bundle.segmenter(backend=backend) for backend in bundle.backends}
 
 
 def _default_overlap(tile_px: int, stride: int) -> int:
