@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 import openvino as ov
 
 from blemish.bundle.card import Card, Precision, read_card
+from blemish.bundle.coarse import CoarseNetwork, in_halves
 from blemish.bundle.files import checked_files, first_line, loaded_network, plainly_named, write_networks
 from blemish.core.arrays import Float32, UInt8
 from blemish.core.errors import BundleError, InputError
@@ -96,6 +97,12 @@ class BundleSegmenter:
         """What the CPU really computes in: f32 where a bfloat16 bundle meets a CPU without it."""
         compiled = self._compiled_for(self.card.tile_px, self.card.tile_px)
         return "bf16" if compiled.get_property("INFERENCE_PRECISION_HINT") == ov.Type.bf16 else "f32"
+
+    @cached_property
+    def coarse(self) -> CoarseNetwork | None:
+        """The same network in two halves (`core.protocols.InHalves`); None where it does not end in an enlargement."""
+        halves = in_halves(self._network)
+        return None if halves is None else CoarseNetwork(halves, openvino_core(), self._settings(), self.threads)
 
     def probabilities(self, pictures: UInt8) -> Float32:
         """As `Segmenter.probabilities`: float32 N (K+1) H W in [0, 1]; any H and W, padded by reflection.
