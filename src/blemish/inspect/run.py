@@ -162,8 +162,8 @@ def _judge(picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch)
         doubts = tuple(f"{view.path}: {fault}" for fault in faults(measure_quality(picture), inspection.quality))
     if doubts:
         return _Seen(doubts=doubts)
-    floor = min(inspection.limits.thresholds.values())  # Nothing below it is looked at.
-    scores = scan_scores(picture, inspection.segmenter, inspection.tiling, watch, floor=floor)
+    floors = [inspection.limits.thresholds[code] for code in inspection.segmenter.taxonomy.codes]
+    scores = scan_scores(picture, inspection.segmenter, inspection.tiling, watch, floors=floors)
     with watch.stage("defects"):
         found = find_defects(scores, inspection.segmenter.taxonomy, inspection.limits, view.name)
     if found.left_out:

@@ -1,12 +1,12 @@
 """A scan of any size through overlapping tiles: what each pixel shows most likely, and how likely.
 
 Only two planes are kept of a whole scan, whatever the number of classes; the K + 1 planes of probabilities exist for
-one row of tiles at a time, or, where scores below a floor do not matter, for a few cells (`inspect.sparse`).
+one row of tiles at a time, or, where scores below some floors do not matter, for a few cells (`inspect.sparse`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,18 +33,19 @@ class Tiling:
     tile_px: int
     overlap_px: int  # The least overlap of neighbours; scores are blended there.
     stride: int  # Offsets are multiples of it.
-    most_px: int = MOST_TILE_PX  # Of a side where scores below a floor do not matter; tile_px = tiles stay as they are.
+    most_px: int = MOST_TILE_PX  # Of a side where scores below some floors do not matter; tile_px = tiles stay as they are.
 
 
 def scan_scores(
-    picture: UInt8, segmenter: Segmenter, tiling: Tiling, watch: Stopwatch | None = None, *, floor: float = 0.0
+    picture: UInt8, segmenter: Segmenter, tiling: Tiling, watch: Stopwatch | None = None, *, floors: Sequence[float] | None = None
 ) -> ScoreMap:
     """Run a network over a scan.
 
     Args:
         picture: uint8 H W C, C as the segmenter's channels.
-        floor: the lowest score that anything will be done with. A network in two halves leaves what cannot reach it at
-            class 1 and score 0, and may look at larger tiles; 0 = every pixel's score, from tiles of the card's size.
+        floors: of each defect class in order, above 0 to 1, the lowest score that anything will be done with. A network
+            in two halves leaves pixels where no class can reach its own at class 1 and score 0, and may look at larger
+            tiles; None = every pixel's score, from tiles of the card's size.
         watch: charged with "tiles", "network" and "blend".
 
     Raises:
@@ -54,9 +55,9 @@ def scan_scores(
     if channels != segmenter.channels:
         raise InputError(f"the inspector takes {segmenter.channels} channels, the picture has {channels}")
     watch = watch or Stopwatch()
-    coarse = segmenter.coarse if floor > 0 and isinstance(segmenter, InHalves) else None
-    if coarse is not None:
-        return sparse_scores(picture, coarse, _large(height, width, tiling, coarse.workers), tiling.stride, floor, watch)
+    coarse = segmenter.coarse if floors is not None and isinstance(segmenter, InHalves) else None
+    if floors is not None and coarse is not None:
+        return sparse_scores(picture, coarse, _large(height, width, tiling, coarse.workers), tiling.stride, floors, watch)
     boxes = plan_tiles(height, width, tile_px=tiling.tile_px, overlap_px=tiling.overlap_px, stride=tiling.stride)
     planes = len(segmenter.taxonomy.defects) + 1
     best, score = np.empty((height, width), np.uint8), np.empty((height, width), np.float32)

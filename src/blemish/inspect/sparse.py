@@ -3,7 +3,7 @@
 A network in two halves answers first on a coarse grid (`core.protocols.CoarseScores`). Enlarging is linear, so a pixel's
 logit of a class stands no further above that of "no defect" than at one of the coarse values round it; and then its
 probability is at most the sigmoid of that lead. Blending is a mean, so the blended probability is no larger either.
-Cells of the scan where no tile's lead reaches the floor are left at 0; all others get exactly what the whole network
+Cells of the scan where no class can reach its floor in any tile are left at 0; all others get exactly what the whole network
 gives there. On a scan with a handful of defects that is nearly all of the enlarging, softmax and blending saved.
 """
 
@@ -24,19 +24,19 @@ from blemish.inspect.stopwatch import Stopwatch
 from blemish.picture.tiling import blend_weights, cut
 
 CELLS_A_CALL = 64  # Of the second half: 10 MB of probabilities at cells of 64 px and six classes.
-SAFETY_FRAC = 1e-3  # The floor is lowered by this share, so that rounding leaves out nothing that reaches it.
+SAFETY_FRAC = 1e-3  # Floors are lowered by this share, so that rounding leaves out nothing that reaches them.
 
 
 def sparse_scores(
-    picture: UInt8, coarse: CoarseScores, boxes: Sequence[Box], cell_px: int, floor: float, watch: Stopwatch
+    picture: UInt8, coarse: CoarseScores, boxes: Sequence[Box], cell_px: int, floors: Sequence[float], watch: Stopwatch
 ) -> ScoreMap:
-    """Likeliest class and score of every pixel that may reach the floor; class 1 with score 0 elsewhere.
+    """Likeliest class and score of every pixel where a class may reach its floor; class 1 with score 0 elsewhere.
 
     Args:
         picture: uint8 H W C.
         boxes: tiles that cover it; offsets and sides multiples of `cell_px`.
         cell_px: a multiple of the coarse grid's factor; what is computed or left out at a time.
-        floor: above 0, up to 1.
+        floors: of each defect class in order, above 0, up to 1.
         watch: charged with "tiles", "network" and "blend".
     """
     with watch.stage("network"):
@@ -44,7 +44,7 @@ def sparse_scores(
     with watch.stage("blend"):
         height, width = picture.shape[:2]
         tiles = [_Tile(box, logits, coarse.factor) for box, logits in zip(boxes, answers, strict=True)]
-        wanted = _wanted(tiles, cell_px, floor)
+        wanted = _wanted(tiles, cell_px, floors)
         best, score = np.ones((height, width), np.uint8), np.zeros((height, width), np.float32)
         for cells, probabilities in _blended(tiles, coarse, wanted, cell_px):
             for (y, x), planes in zip(cells, probabilities, strict=True):
@@ -60,10 +60,12 @@ class _Tile:
     logits: Float32  # K+1 h w on the coarse grid.
     factor: int
 
-    def leads(self) -> Float32:
-        """h w: how far the best defect class stands above "no defect", at most, in the pixels of each coarse value."""
-        lead = self.logits[1:].max(axis=0) - self.logits[0]
-        spread: Float32 = cv2.dilate(lead, np.ones((3, 3), np.uint8))
+    def reaches(self, leads: Sequence[float]) -> UInt8:
+        """uint8 h w, 1 where in the pixels of a coarse value a class may stand this far above "no defect"."""
+        reached = np.zeros(self.logits.shape[1:], np.bool_)
+        for plane, lead in zip(self.logits[1:], leads, strict=True):
+            reached |= plane - self.logits[0] >= np.float32(lead)
+        spread: UInt8 = cv2.dilate(reached.view(np.uint8), np.ones((3, 3), np.uint8))
         return spread
 
     def holds(self, y: int, x: int) -> bool:
@@ -91,18 +93,17 @@ def _cuts(picture: UInt8, boxes: Sequence[Box], watch: Stopwatch) -> Iterator[UI
         yield tile
 
 
-def _wanted(tiles: Sequence[_Tile], cell_px: int, floor: float) -> Bool:
-    """bool rows x columns: the cells in which any tile's lead may reach the floor."""
-    least = _logit(min(floor, 1 - SAFETY_FRAC) * (1 - SAFETY_FRAC))
+def _wanted(tiles: Sequence[_Tile], cell_px: int, floors: Sequence[float]) -> Bool:
+    """bool rows x columns: the cells in which a class may reach its floor in any tile."""
+    leads = [_logit(min(floor, 1 - SAFETY_FRAC) * (1 - SAFETY_FRAC)) for floor in floors]
     down = max(tile.box.y + tile.box.height for tile in tiles) // cell_px
     across = max(tile.box.x + tile.box.width for tile in tiles) // cell_px
     wanted = np.zeros((down, across), np.bool_)
     for tile in tiles:
-        leads, side = tile.leads(), cell_px // tile.factor
-        h, w = leads.shape[0] // side, leads.shape[1] // side
-        reached = leads.reshape(h, side, w, side).max(axis=(1, 3)) >= least
+        reached, side = tile.reaches(leads), cell_px // tile.factor
+        h, w = reached.shape[0] // side, reached.shape[1] // side
         top, left = tile.box.y // cell_px, tile.box.x // cell_px
-        wanted[top : top + h, left : left + w] |= reached
+        wanted[top : top + h, left : left + w] |= reached.reshape(h, side, w, side).any(axis=(1, 3))
     return wanted
 
 
