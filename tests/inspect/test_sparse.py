@@ -1,4 +1,4 @@
-"""Scores computed only where they can matter are those of the whole network there, and never reach the floor elsewhere."""
+"""Scores computed only where they can matter are the whole network's, and elsewhere they never reach the floor."""
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ FACTOR, STRIDE = 4, 16
 
 
 class Blocky:
-    """Logits from the mean gray of 4 x 4 px, which differ at a tile's corner so that blending has something to blend."""
+    """Logits from the mean gray of 4 x 4 px; they differ at a tile's corner, so that blending is seen."""
 
     taxonomy = Taxonomy.of_names("two", ["a", "b"])
     channels, factor, workers = 1, FACTOR, 2
@@ -35,7 +35,9 @@ class Blocky:
 
     def finish(self, logits):
         self.finished += len(logits)
-        larger = [[cv2.resize(plane, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR) for plane in one] for one in logits]
+        larger = [
+            [cv2.resize(plane, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR) for plane in one] for one in logits
+        ]
         powers = np.exp(np.array(larger, np.float32))
         return powers / powers.sum(axis=1, keepdims=True)
 
@@ -49,9 +51,7 @@ def scan(height, width, seed, spread=40):
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    st.integers(1, 200), st.integers(1, 200), st.sampled_from([0, 16, 32]), st.floats(0.02, 1.0), st.integers(0, 9)
-)
+@given(st.integers(1, 200), st.integers(1, 200), st.sampled_from([0, 16, 32]), st.floats(0.02, 1.0), st.integers(0, 9))
 def test_the_same_tiles_give_the_same_scores_wherever_they_reach_the_floor(height, width, overlap, floor, seed):
     picture, tiling = scan(height, width, seed), Tiling(64, overlap, STRIDE, most_px=64)
     whole = scan_scores(picture, Blocky(), tiling)
@@ -83,7 +83,9 @@ def test_only_cells_that_can_reach_the_floor_are_finished():
 
 def test_larger_tiles_name_the_same_classes():
     picture = scan(300, 500, 3)
-    small, large = (scan_scores(picture, Blocky(), Tiling(64, 16, STRIDE, most), floors=[0.5, 0.5]) for most in (64, 256))
+    small, large = (
+        scan_scores(picture, Blocky(), Tiling(64, 16, STRIDE, most), floors=[0.5, 0.5]) for most in (64, 256)
+    )
     named = [np.where(found.score >= 0.5, found.best, 0) for found in (small, large)]
     assert (named[0] > 0).mean() > 0.5
     assert (named[0] != named[1]).mean() < 0.01

@@ -16,14 +16,16 @@ import torch
 from torch import Tensor, nn
 
 from blemish.bundle.bundle import NETWORK, openvino_core, write_bundle
+from blemish.bundle.card import default_thresholds
 from blemish.core.arrays import Float32, UInt8
+from blemish.core.errors import InputError
 from blemish.core.seeds import derive_seed, rng
 from blemish.core.taxonomy import Taxonomy
 from blemish.picture.tiling import cut, plan_tiles
 from blemish.picture.write import write_png
 from blemish.segment.export import export_module
 from blemish.segment.hardnet import FCHarDNet
-from blemish.segment.model import to_input
+from blemish.segment.model import TorchSegmenter, to_input
 from blemish.segment.networks import build
 from blemish.segment.quantise import quantised
 from blemish.simulate.line import LineSettings, SimulatedScan, simulate_cell
@@ -52,6 +54,7 @@ class Scale:
     more_scans: int = 20  # Of the fastest way, for its percentiles.
 
 
+FULL = Scale()
 QUICK = Scale("hardnet-small", 640, 384, 128, 32, fitted_scans=1, fitted_tiles=4, equal_work_tiles=2, more_scans=2)
 
 
@@ -63,6 +66,8 @@ class Scene:
     scan: SimulatedScan
     scan_path: Path
     network: FCHarDNet  # As PyTorch runs it.
+    architecture: str
+    weights: str  # Where they come from, in words.
     taxonomy: Taxonomy
     thresholds: Mapping[str, float]
     bundles: Mapping[str, Path]  # Folders by precision.
@@ -70,24 +75,46 @@ class Scene:
     def tiles(self, count: int) -> UInt8:
         """uint8 N H W 1, spread over the scan."""
         scale, picture = self.scale, self.scan.picture[:, :, None]
-        boxes = plan_tiles(*picture.shape[:2], tile_px=scale.tile_px, overlap_px=scale.overlap_px, stride=scale.tile_px)
+        boxes = plan_tiles(*picture.shape[:2], tile_px=scale.tile_px, stride=scale.tile_px)
         places = np.linspace(0, len(boxes) - 1, count).round().astype(int)
         return np.stack([cut(picture, boxes[place]) for place in places])
 
 
-def make_scene(folder: Path, scale: Scale, precisions: Sequence[str]) -> Scene:
-    """Scan, network and one bundle for each precision ("f32", "bf16", "int8") in a folder."""
+def make_scene(folder: Path, scale: Scale, precisions: Sequence[str], run: Path | None = None) -> Scene:
+    """Scan, network and one bundle for each precision ("f32", "bf16", "int8") in a folder.
+
+    Args:
+        run: of a trained gray inspector; None = fresh weights, fitted in seconds.
+
+    Raises:
+        InputError: the run's inspector takes RGB.
+    """
     settings = LineSettings.small(scale.width_px, scale.height_px)
     scans = [simulate_cell(SEED, index, settings=settings) for index in _defective(settings, scale.fitted_scans + 1)]
     path = folder / f"{scans[0].serial}.png"
     write_png(path, scans[0].picture)
+    pictures, labels = _tiles_with_defects(scans[1:], scale)
+    scene = _of_run(run, scale, scans[0], path) if run else _fitted(pictures, labels, scale, scans[0], path)
+    return replace(scene, bundles=_write_bundles(folder, scene, precisions, pictures))
+
+
+def _fitted(pictures: UInt8, labels: UInt8, scale: Scale, scan: SimulatedScan, path: Path) -> Scene:
     taxonomy = Taxonomy.preset("pouch-cell")
     torch.manual_seed(derive_seed(SEED, "speed"))
     network = build(scale.architecture, 1, len(taxonomy.defects) + 1).eval()
-    pictures, labels = _tiles_with_defects(scans[1:], scale)
     thresholds = fit(network, pictures, labels, taxonomy)
-    scene = Scene(scale, scans[0], path, network, taxonomy, thresholds, {})
-    return replace(scene, bundles=_write_bundles(folder, scene, precisions, pictures))
+    weights = "fresh; batch norm and the last layer fitted to labelled simulated scans, the rest untrained"
+    return Scene(scale, scan, path, network, scale.architecture, weights, taxonomy, thresholds, {})
+
+
+def _of_run(run: Path, scale: Scale, scan: SimulatedScan, path: Path) -> Scene:
+    trained = TorchSegmenter.load(run)
+    if trained.channels != 1:
+        raise InputError(f"{run} inspects RGB pictures, but the scan is gray: give a run of a gray inspector")
+    network = trained.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    card, taxonomy = trained.card, trained.taxonomy
+    weights = f"trained: {card['architecture']} of data set {str(card.get('data_hash', ''))[:12]}"
+    return Scene(scale, scan, path, network, card["architecture"], weights, taxonomy, default_thresholds(taxonomy), {})
 
 
 def fit(network: FCHarDNet, pictures: UInt8, labels: UInt8, taxonomy: Taxonomy) -> dict[str, float]:
@@ -109,7 +136,7 @@ def fit(network: FCHarDNet, pictures: UInt8, labels: UInt8, taxonomy: Taxonomy) 
 
 
 def _features(network: FCHarDNet, picture: UInt8, *, settle: bool = False) -> Tensor:
-    """What the last layer sees of one tile; with `settle`, batch norm learns its statistics from it (the plain mean)."""
+    """What the last layer sees of one tile; with `settle`, batch norm takes its statistics from it."""
     seen: list[Tensor] = []
     hook = network.head.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
@@ -150,7 +177,7 @@ def _fit_last(head: nn.Conv2d, values: Tensor, classes: Tensor) -> None:
         seen += JITTER * torch.randn(seen.shape, generator=noise)
         loss = nn.functional.cross_entropy(layer(seen), classes, weights)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     with torch.no_grad():
         head.weight.copy_((layer.weight / spread)[:, :, None, None])
@@ -171,7 +198,7 @@ def _write_bundles(folder: Path, scene: Scene, precisions: Sequence[str], tiles:
     card = export_module(
         scene.network,
         out=folders["f32"],
-        architecture=scale.architecture,
+        architecture=scene.architecture,
         taxonomy=scene.taxonomy,
         channels=1,
         tile_px=scale.tile_px,

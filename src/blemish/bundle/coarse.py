@@ -1,7 +1,7 @@
-"""A bundle's network in two halves: up to its logits on a coarser grid, and the rest, which is run only where it matters.
+"""A bundle's network in two halves: up to its logits on a coarser grid, and the rest, run only where it matters.
 
-HarDNet's head answers at a quarter of the picture's size. Enlarging its K + 1 planes and the softmax take a tenth of the
-time in bfloat16 and most of the bytes; on a scan that shows little, nearly all of that is spent on pixels that no
+HarDNet's head answers at a quarter of the picture's size. Enlarging its K + 1 planes and the softmax take a tenth of
+the time in bfloat16 and most of the bytes; on a scan that shows little, nearly all of that is spent on pixels that no
 threshold can reach (`inspect.sparse`). The second half computes in float32 whatever the first does.
 """
 
@@ -38,7 +38,7 @@ class Halves:
 
 
 def in_halves(network: ov.Model) -> Halves | None:
-    """Cut a network at its last enlargement; None where it does not end in a bilinear one by a whole factor and softmax.
+    """Cut a network at its last enlargement; None where it does not end in a bilinear one and softmax.
 
     Sizes must be multiples of the network's stride, so that the slices after the enlargement take nothing away.
     """

@@ -10,6 +10,7 @@ from blemish.cli import (
     bench_ablation,
     bench_enough,
     bench_few,
+    bench_speed,
     data_check,
     data_export,
     data_import,
@@ -68,6 +69,7 @@ bench_group.command("ladder")(bench.ladder)
 bench_group.command("enough")(bench_enough.enough)
 bench_group.command("ablation")(bench_ablation.ablation)
 bench_group.command("few-defects")(bench_few.few_defects)
+bench_group.command("speed")(bench_speed.speed)
 
 app.add_typer(data_group, name="data")
 app.add_typer(gan_group, name="gan")

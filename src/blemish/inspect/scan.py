@@ -33,11 +33,18 @@ class Tiling:
     tile_px: int
     overlap_px: int  # The least overlap of neighbours; scores are blended there.
     stride: int  # Offsets are multiples of it.
-    most_px: int = MOST_TILE_PX  # Of a side where scores below some floors do not matter; tile_px = tiles stay as they are.
+    most_px: int = (
+        MOST_TILE_PX  # Of a side where scores below some floors do not matter; tile_px = tiles stay as they are.
+    )
 
 
 def scan_scores(
-    picture: UInt8, segmenter: Segmenter, tiling: Tiling, watch: Stopwatch | None = None, *, floors: Sequence[float] | None = None
+    picture: UInt8,
+    segmenter: Segmenter,
+    tiling: Tiling,
+    watch: Stopwatch | None = None,
+    *,
+    floors: Sequence[float] | None = None,
 ) -> ScoreMap:
     """Run a network over a scan.
 
@@ -57,7 +64,9 @@ def scan_scores(
     watch = watch or Stopwatch()
     coarse = segmenter.coarse if floors is not None and isinstance(segmenter, InHalves) else None
     if floors is not None and coarse is not None:
-        return sparse_scores(picture, coarse, _large(height, width, tiling, coarse.workers), tiling.stride, floors, watch)
+        return sparse_scores(
+            picture, coarse, _large(height, width, tiling, coarse.workers), tiling.stride, floors, watch
+        )
     boxes = plan_tiles(height, width, tile_px=tiling.tile_px, overlap_px=tiling.overlap_px, stride=tiling.stride)
     planes = len(segmenter.taxonomy.defects) + 1
     best, score = np.empty((height, width), np.uint8), np.empty((height, width), np.float32)

@@ -1,10 +1,10 @@
 """A scan's scores where they can matter: a defect class that no threshold can reach is never computed to the pixel.
 
-A network in two halves answers first on a coarse grid (`core.protocols.CoarseScores`). Enlarging is linear, so a pixel's
-logit of a class stands no further above that of "no defect" than at one of the coarse values round it; and then its
-probability is at most the sigmoid of that lead. Blending is a mean, so the blended probability is no larger either.
-Cells of the scan where no class can reach its floor in any tile are left at 0; all others get exactly what the whole network
-gives there. On a scan with a handful of defects that is nearly all of the enlarging, softmax and blending saved.
+A network in two halves answers first on a coarse grid (`core.protocols.CoarseScores`). Enlarging is linear, so the
+logit of a class at a pixel stands no further above that of "no defect" than at one of the coarse values round it; and
+then its probability is at most the sigmoid of that lead. Blending is a mean, so what is blended is no larger either.
+Cells of the scan where no class can reach its floor in any tile are left at 0; all others get exactly what the whole
+network gives there. On a scan with a handful of defects that saves nearly all of the enlarging, softmax and blending.
 """
 
 from __future__ import annotations
@@ -65,8 +65,7 @@ class _Tile:
         reached = np.zeros(self.logits.shape[1:], np.bool_)
         for plane, lead in zip(self.logits[1:], leads, strict=True):
             reached |= plane - self.logits[0] >= np.float32(lead)
-        spread: UInt8 = cv2.dilate(reached.view(np.uint8), np.ones((3, 3), np.uint8))
-        return spread
+        return cv2.dilate(reached.view(np.uint8), np.ones((3, 3), np.uint8)).astype(np.uint8, copy=False)
 
     def holds(self, y: int, x: int) -> bool:
         """Whether the cell that begins there lies in the tile."""
@@ -110,14 +109,16 @@ def _wanted(tiles: Sequence[_Tile], cell_px: int, floors: Sequence[float]) -> Bo
 def _blended(
     tiles: Sequence[_Tile], coarse: CoarseScores, wanted: Bool, cell_px: int
 ) -> Iterator[tuple[list[tuple[int, int]], Float32]]:
-    """Some cells at a time: their corners (y, x) and probabilities N K+1 cell cell, blended over the tiles that hold them."""
+    """Some cells at a time: corners (y, x), and probabilities N K+1 cell cell blended over the tiles that hold them."""
     places = [(int(row) * cell_px, int(column) * cell_px) for row, column in np.argwhere(wanted)]
     for start in range(0, len(places), CELLS_A_CALL):
         cells = places[start : start + CELLS_A_CALL]
         held = [[tile for tile in tiles if tile.holds(*cell)] for cell in cells]
         total = np.zeros((len(cells), len(tiles[0].logits), cell_px, cell_px), np.float32)
         weight = np.zeros((len(cells), 1, cell_px, cell_px), np.float32)
-        for turn in range(max(map(len, held))):  # First every cell's first tile, then the second of those that have one.
+        for turn in range(
+            max(map(len, held))
+        ):  # First every cell's first tile, then the second of those that have one.
             some = [i for i, holders in enumerate(held) if len(holders) > turn]
             crops = np.stack([held[i][turn].crop(*cells[i], cell_px) for i in some])
             inner = slice(coarse.factor, -coarse.factor)
