@@ -70,6 +70,7 @@ def test_eager_answers_as_the_bundle_does(scene):
 def test_all_ways_from_file_to_result_find_the_same_in_float32(scene, tmp_path):
     low = Limits(dict.fromkeys(scene.taxonomy.codes, 0.2), dict.fromkeys(scene.taxonomy.codes, 2))
     chosen = replace(of_bundle(scene.bundles["f32"], threads=1), limits=low)
+    assert chosen.segmenter.coarse.factor == 4
     same_tiles = with_tiles_up_to(chosen, scene.scale.tile_px)
     ways = [with_eager(chosen, scene.network), with_whole(chosen), same_tiles]
     runs = [ToDisk(way, scene.scan_path, tmp_path / str(number)) for number, way in enumerate(ways)]

@@ -11,7 +11,7 @@ from blemish.core.errors import InputError
 
 COMMANDS = ["data simulate", "data import", "data split", "data check", "data stats", "data merge", "data export",
             "gan describe", "gan train", "gan generate", "segment describe", "segment train", "segment evaluate",
-            "segment export", "bench ladder", "inspect", "demo"]  # fmt: skip
+            "segment export", "bench ladder", "bench speed", "inspect", "demo"]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)
