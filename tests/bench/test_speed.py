@@ -34,7 +34,7 @@ def test_contenders_take_turns_and_every_second_round_goes_backwards():
     assert "".join(order) == "ab" + "ab" + "ba" + "ab"
 
 
-def test_rounds_end_early_when_the_time_is_over_but_never_before_the_second():
+def test_rounds_end_early_when_the_time_is_over_but_never_before_the_first():
     seconds = in_turn({"a": lambda: None}, 9, Deadline.of(1e-9), 1.0, "test")
     assert len(seconds["a"]) == speed_timing.LEAST_ROUNDS
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-LEAST_ROUNDS = 2  # Are done however late it is.
+LEAST_ROUNDS = 1  # Are done however late it is.
 
 
 @dataclass(frozen=True)
