@@ -8,19 +8,56 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from importlib import import_module
+from itertools import zip_longest
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import openvino as ov
 
 from blemish.core.arrays import UInt8
 from blemish.core.errors import InputError
+from blemish.core.records import Box, Origin, Split, TileRecord
+from blemish.core.seeds import rng
+from blemish.data.dataset import Dataset
+from blemish.picture.normalise import to_channels
+from blemish.picture.tiling import cut
 
-QUIET = {"NNCF_CI": "1", "CI": "true"}  # With the first NNCF sends nothing, with the second it keeps no count either.
-MOST_PICTURES = 1000  # Pictures that NNCF looks at; more are left out.
+QUIET = "NNCF_CI"  # With it set, NNCF reports nothing.
+MOST_PICTURES = 1000  # That NNCF looks at; more are left out.
+DEFAULT_TILES = 300
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Pictures that the ranges are taken from, each uint8 1 H W C, and what they are, in words for the card."""
+
+    pictures: Sequence[UInt8]
+    what: str
+
+
+def calibration_tiles(dataset: Dataset, channels: int, stride: int, *, count: int = DEFAULT_TILES) -> Calibration:
+    """Real training tiles in a seeded draw that takes from each class in turn, clean tiles as one of them.
+
+    Args:
+        count: fewer where the set has fewer.
+
+    Raises:
+        InputError: no real training tile, or a count below 1.
+    """
+    if count < 1:
+        raise InputError(f"int8 needs at least 1 tile to take its ranges from, got {count}")
+    records = [r for r in dataset.records if r.split == Split.TRAIN and r.origin != Origin.SYNTHETIC]
+    if not records:
+        raise InputError(f"{dataset.folder} has no real training tile to take the ranges of int8 from: split it first")
+    chosen = _in_turn(records)[:count]
+    pictures = [_padded(to_channels(dataset.picture(record), channels), stride) for record in chosen]
+    return Calibration(pictures, f"{len(chosen)} of {len(records)} real training tiles of data set {dataset.hash[:12]}")
 
 
 def quantised(model: ov.Model, pictures: Iterable[UInt8]) -> ov.Model:
@@ -30,21 +67,46 @@ def quantised(model: ov.Model, pictures: Iterable[UInt8]) -> ov.Model:
     biases are corrected for the mean error. Equal models and pictures give equal networks.
 
     Args:
-        model: uint8 N H W C in, sizes open, as `segment.export.to_openvino` makes it.
+        model: uint8 N H W C in, sizes open, as `export_networks.to_openvino` makes it.
         pictures: each uint8 N H W C of any N, H and W that the model takes, at most 1000.
 
     Raises:
         InputError: no picture, or NNCF is not installed.
     """
-    items = list(_refused_unlike(pictures))
+    result: ov.Model = _quantised(model.clone(), list(_refused_unlike(pictures)))
+    return result
+
+
+def quantised_onnx(model: Any, pictures: Iterable[UInt8]) -> Any:
+    """As `quantised`, of an `onnx.ModelProto` with the input `pictures`."""
+    return _quantised(model, [{"pictures": picture} for picture in _refused_unlike(pictures)])
+
+
+def _quantised(model: Any, items: list[Any]) -> Any:
     if not items:
         raise InputError("int8 needs pictures to take its ranges from, got none: give --dataset")
     nncf = _nncf()
     with redirect_stdout(sys.stderr):  # Its progress bar.
-        result: ov.Model = nncf.quantize(
-            model.clone(), nncf.Dataset(items), subset_size=min(len(items), MOST_PICTURES), fast_bias_correction=True
+        return nncf.quantize(
+            model, nncf.Dataset(items), subset_size=min(len(items), MOST_PICTURES), fast_bias_correction=True
         )
-    return result
+
+
+def _in_turn(records: Sequence[TileRecord]) -> list[TileRecord]:
+    """All records, from each class in turn; a tile of several classes counts for its rarest."""
+    many = Counter(index for record in records for index in record.classes)
+    by_class: dict[int, list[TileRecord]] = defaultdict(list)
+    draw = rng(0, "calibration")
+    for place in draw.permutation(len(records)):
+        record = records[place]
+        by_class[min(record.classes, key=lambda index: (many[index], index), default=0)].append(record)
+    rounds = zip_longest(*(by_class[index] for index in sorted(by_class)))
+    return [record for some in rounds for record in some if record is not None]
+
+
+def _padded(picture: UInt8, stride: int) -> UInt8:
+    height, width = picture.shape[:2]
+    return cut(picture, Box(0, 0, width + -width % stride, height + -height % stride))[None]
 
 
 def _refused_unlike(pictures: Iterable[UInt8]) -> Iterator[UInt8]:
@@ -55,14 +117,10 @@ def _refused_unlike(pictures: Iterable[UInt8]) -> Iterator[UInt8]:
 
 
 def _nncf() -> ModuleType:
-    before = {name: os.environ.get(name) for name in QUIET}
-    os.environ.update(QUIET)
+    os.environ.setdefault(QUIET, "1")
     try:
         nncf = import_module("nncf")
     except ImportError as error:
         raise InputError(f"int8 needs NNCF ({error}): install blemish[train]") from error
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
     nncf.set_log_level(logging.WARNING)
     return nncf
