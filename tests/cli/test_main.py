@@ -12,7 +12,7 @@ from blemish.core.errors import InputError
 COMMANDS = ["data simulate", "data import", "data split", "data check", "data stats", "data merge", "data export",
             "data reference", "gan describe", "gan train", "gan generate", "segment describe", "segment train",
             "segment evaluate", "segment export", "recipe new", "recipe check", "recipe dry-run", "bench ladder",
-            "inspect", "accept", "demo"]  # fmt: skip
+            "bench speed", "inspect", "accept", "demo"]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

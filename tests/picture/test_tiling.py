@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from blemish.core.errors import InputError
 from blemish.core.records import Box
-from blemish.picture.tiling import batches, blend, blend_rows, cut, padding_of, plan_tiles
+from blemish.picture.tiling import batches, blend, blend_rows, cut, padding_of, plan_large_tiles, plan_tiles
 
 SIZES = st.integers(1, 150)
 
@@ -37,6 +37,29 @@ def test_tiles_cover_the_scan_and_begin_on_the_stride(height, width, overlap, st
         assert box.x + 32 < max(width, 32) + stride
         covered[box.y : box.y + 32, box.x : box.x + 32] = True
     assert covered.all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(SIZES, SIZES, st.integers(0, 24), st.sampled_from([1, 4, 8]), st.sampled_from([32, 64, 96]), st.integers(1, 3))
+def test_large_tiles_cover_the_scan_and_overlap_as_much_as_asked(height, width, overlap, stride, most, workers):
+    options = {"overlap_px": overlap, "stride": stride, "workers": workers}
+    boxes = plan_large_tiles(height, width, least_px=32, most_px=most, **options)
+    covered = np.zeros((height + most, width + most), int)
+    for box in boxes:
+        assert 32 <= min(box.width, box.height) <= max(box.width, box.height) <= most
+        assert (box.width, box.height) == (boxes[0].width, boxes[0].height)
+        assert (box.x % stride, box.y % stride) == (0, 0)
+        covered[box.y : box.y + box.height, box.x : box.x + box.width] += 1
+    assert covered[:height, :width].all()
+    xs = sorted({box.x for box in boxes})
+    assert all(b - a <= boxes[0].width - overlap for a, b in pairwise(xs))
+
+
+def test_large_tiles_of_a_whole_scan_are_fewer_pixels_and_fill_both_workers():
+    small = plan_tiles(2000, 5400, tile_px=512, overlap_px=64, stride=64)
+    large = plan_large_tiles(2000, 5400, least_px=512, most_px=1152, overlap_px=64, stride=64, workers=2)
+    assert (len(small), len(large), len(large) % 2) == (60, 10, 0)
+    assert sum(b.width * b.height for b in large) < 0.8 * sum(b.width * b.height for b in small)
 
 
 def test_neighbours_overlap_at_least_as_much_as_asked():

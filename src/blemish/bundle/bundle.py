@@ -16,6 +16,7 @@ import numpy as np
 import openvino as ov
 
 from blemish.bundle.card import Backend, Card, Precision, read_card
+from blemish.bundle.coarse import CoarseNetwork
 from blemish.bundle.files import checked_files, plainly_named, write_networks
 from blemish.bundle.onnx_runner import ONNX, OnnxRunner
 from blemish.bundle.openvino_runner import NETWORK, WEIGHTS, OpenVinoRunner, openvino_core, usable_cores
@@ -35,6 +36,9 @@ class Runner(Protocol):
 
     @property
     def precision(self) -> Precision: ...
+
+    @property
+    def coarse(self) -> CoarseNetwork | None: ...
 
     def answers(self, tiles: Sequence[UInt8]) -> Iterator[Float32]: ...
 
@@ -114,6 +118,11 @@ class BundleSegmenter:
     def precision(self) -> Precision:
         """What the CPU really computes in: f32 where a bfloat16 bundle meets a CPU without it."""
         return self._runner.precision
+
+    @property
+    def coarse(self) -> CoarseNetwork | None:
+        """The same network in two halves (`core.protocols.InHalves`); None where it does not end in an enlargement."""
+        return self._runner.coarse
 
     def probabilities(self, pictures: UInt8) -> Float32:
         """As `Segmenter.probabilities`: float32 N (K+1) H W in [0, 1]; any H and W, padded by reflection.

@@ -36,6 +36,10 @@ class OnnxRunner:
         """int8 or f32: its CPU kernels convolve in nothing else."""
         return "int8" if self._card.precision == "int8" else "f32"
 
+    @property
+    def coarse(self) -> None:
+        """It is not cut in halves."""
+
     def answers(self, tiles: Sequence[UInt8]) -> Iterator[Float32]:
         """Probabilities K+1 H W of each tile in turn; tiles uint8 1 H W C of one size, multiples of the stride."""
         name = self._session.get_inputs()[0].name

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import openvino as ov
 
 from blemish.bundle.card import Card, Precision
+from blemish.bundle.coarse import CoarseNetwork, in_halves
 from blemish.bundle.files import first_line, loaded_network
 from blemish.core.arrays import Float32, UInt8
 from blemish.core.errors import BundleError
@@ -43,6 +44,12 @@ class OpenVinoRunner:
         if self._card.precision == "int8" and _convolves_in_eight_bits(compiled):
             return "int8"
         return "bf16" if compiled.get_property("INFERENCE_PRECISION_HINT") == ov.Type.bf16 else "f32"
+
+    @cached_property
+    def coarse(self) -> CoarseNetwork | None:
+        """The network in two halves, or None where it does not end in an enlargement."""
+        halves = in_halves(self._network)
+        return None if halves is None else CoarseNetwork(halves, openvino_core(), self._settings(), self._threads)
 
     def answers(self, tiles: Sequence[UInt8]) -> Iterator[Float32]:
         """Probabilities K+1 H W of each tile in turn; tiles uint8 1 H W C of one size, multiples of the stride."""

@@ -12,6 +12,7 @@ from blemish.cli import (
     bench_enough,
     bench_few,
     bench_leave_one_out,
+    bench_speed,
     bundle,
     data_check,
     data_export,
@@ -88,6 +89,7 @@ bench_group.command("enough")(bench_enough.enough)
 bench_group.command("ablation")(bench_ablation.ablation)
 bench_group.command("few-defects")(bench_few.few_defects)
 bench_group.command("leave-one-out")(bench_leave_one_out.leave_one_out)
+bench_group.command("speed")(bench_speed.speed)
 
 bundle_group = _group("Say what a bundle is, sign it, verify it.")
 bundle_group.command("check")(bundle.check)

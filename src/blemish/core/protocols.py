@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 from blemish.core.arrays import Float32, UInt8
 from blemish.core.labels import LabelMap
@@ -30,6 +30,35 @@ class Segmenter(Protocol):
         Returns:
             float32 N (K+1) H W in [0, 1], plane 0 = no defect, planes sum to 1.
         """
+        ...
+
+
+class CoarseScores(Protocol):
+    """A segmenter's network in two halves, for who needs probabilities in few places only (`inspect.sparse`)."""
+
+    factor: int  # One value of the coarse grid stands for this many pixels a side.
+    workers: int  # Pictures that are computed side by side.
+
+    def logits(self, pictures: Iterable[UInt8]) -> Iterator[Float32]:
+        """float32 K+1 H/factor W/factor of each picture, uint8 H W C, sides multiples of the network's stride."""
+        ...
+
+    def finish(self, logits: Float32) -> Float32:
+        """Probabilities float32 N K+1 H W of logits N K+1 H/factor W/factor: enlarged bilinearly, then softmax.
+
+        Bilinear with pixel areas aligned: a value reaches no further than to its eight neighbours. May be a view that
+        the next call overwrites.
+        """
+        ...
+
+
+@runtime_checkable
+class InHalves(Protocol):
+    """A segmenter that may offer its network in two halves."""
+
+    @property
+    def coarse(self) -> CoarseScores | None:
+        """None where the network cannot be cut in two."""
         ...
 
 

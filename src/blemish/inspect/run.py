@@ -231,7 +231,8 @@ def _look(picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch) 
     if doubts:
         return _Seen(ViewResult(view.name, str(view.path), doubts))
     part, doubts, notes = _registered(picture, view, inspection, watch)
-    scores = scan_scores(picture, inspection.segmenter, inspection.tiling, watch)
+    floors = [inspection.limits.thresholds[code] for code in inspection.segmenter.taxonomy.codes]
+    scores = scan_scores(picture, inspection.segmenter, inspection.tiling, watch, floors=floors)
     with watch.stage("defects"):
         found = find_defects(scores, inspection.segmenter.taxonomy, inspection.limits, view.name, part)
     if found.left_out:

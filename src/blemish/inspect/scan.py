@@ -1,23 +1,28 @@
 """A scan of any size through overlapping tiles: what each pixel shows most likely, and how likely.
 
 Only two planes are kept of a whole scan, whatever the number of classes; the K + 1 planes of probabilities exist for
-one row of tiles at a time.
+one row of tiles at a time, or, where scores below some floors do not matter, for a few cells (`inspect.sparse`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from blemish.core.arrays import Float32, UInt8
 from blemish.core.errors import InputError
-from blemish.core.protocols import Segmenter
+from blemish.core.protocols import InHalves, Segmenter
 from blemish.core.records import Box
+from blemish.inspect.score_map import ScoreMap, likeliest
+from blemish.inspect.sparse import sparse_scores
 from blemish.inspect.stopwatch import Stopwatch
-from blemish.picture.tiling import batches, blend_rows, cut, plan_tiles
+from blemish.picture.tiling import batches, blend_rows, cut, plan_large_tiles, plan_tiles
 
+__all__ = ["BATCH", "MOST_TILE_PX", "ScoreMap", "Tiling", "scan_scores"]
+
+MOST_TILE_PX = 1152  # Larger tiles than the card's overlap less; beyond this little is left to gain, at more memory.
 BATCH = 8  # Tiles a call of the network: 58 MB of probabilities at 512 px and six classes.
 
 
@@ -28,26 +33,26 @@ class Tiling:
     tile_px: int
     overlap_px: int  # The least overlap of neighbours; scores are blended there.
     stride: int  # Offsets are multiples of it.
+    most_px: int = (
+        MOST_TILE_PX  # Of a side where scores below some floors do not matter; tile_px = tiles stay as they are.
+    )
 
 
-@dataclass(frozen=True)
-class ScoreMap:
-    """For each pixel of a scan the likeliest defect class, however unlikely.
-
-    Args:
-        best: uint8 H W, 1..K.
-        score: float32 H W in [0, 1], that class's probability.
-    """
-
-    best: UInt8
-    score: Float32
-
-
-def scan_scores(picture: UInt8, segmenter: Segmenter, tiling: Tiling, watch: Stopwatch | None = None) -> ScoreMap:
+def scan_scores(
+    picture: UInt8,
+    segmenter: Segmenter,
+    tiling: Tiling,
+    watch: Stopwatch | None = None,
+    *,
+    floors: Sequence[float] | None = None,
+) -> ScoreMap:
     """Run a network over a scan.
 
     Args:
         picture: uint8 H W C, C as the segmenter's channels.
+        floors: of each defect class in order, above 0 to 1, the lowest score that anything will be done with. A network
+            in two halves leaves pixels where no class can reach its own at class 1 and score 0, and may look at larger
+            tiles; None = every pixel's score, from tiles of the card's size.
         watch: charged with "tiles", "network" and "blend".
 
     Raises:
@@ -57,14 +62,31 @@ def scan_scores(picture: UInt8, segmenter: Segmenter, tiling: Tiling, watch: Sto
     if channels != segmenter.channels:
         raise InputError(f"the inspector takes {segmenter.channels} channels, the picture has {channels}")
     watch = watch or Stopwatch()
+    coarse = segmenter.coarse if floors is not None and isinstance(segmenter, InHalves) else None
+    if floors is not None and coarse is not None:
+        return sparse_scores(
+            picture, coarse, _large(height, width, tiling, coarse.workers), tiling.stride, floors, watch
+        )
     boxes = plan_tiles(height, width, tile_px=tiling.tile_px, overlap_px=tiling.overlap_px, stride=tiling.stride)
     planes = len(segmenter.taxonomy.defects) + 1
     best, score = np.empty((height, width), np.uint8), np.empty((height, width), np.float32)
     with watch.stage("blend"):
         for top, band in blend_rows(height, width, planes, _tile_scores(picture, boxes, segmenter, watch)):
             rows = slice(top, top + band.shape[1])
-            best[rows], score[rows] = _likeliest(band)
+            best[rows], score[rows] = likeliest(band)
     return ScoreMap(best, score)
+
+
+def _large(height: int, width: int, tiling: Tiling, workers: int) -> list[Box]:
+    return plan_large_tiles(
+        height,
+        width,
+        least_px=tiling.tile_px,
+        most_px=tiling.most_px,
+        overlap_px=tiling.overlap_px,
+        stride=tiling.stride,
+        workers=workers,
+    )
 
 
 def _tile_scores(
@@ -77,13 +99,3 @@ def _tile_scores(
             scores = segmenter.probabilities(tiles)
         yield from zip(some, scores, strict=True)
         del tiles, scores  # Before the next are made.
-
-
-def _likeliest(band: Float32) -> tuple[UInt8, Float32]:
-    """The place and value of the largest of planes 1..K; plane by plane, four times faster than argmax over an axis."""
-    best = np.ones(band.shape[1:], np.uint8)
-    score = band[1].copy()
-    for index in range(2, len(band)):
-        np.copyto(best, np.uint8(index), where=band[index] > score)
-        np.maximum(score, band[index], out=score)
-    return best, score

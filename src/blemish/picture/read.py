@@ -63,11 +63,11 @@ def decode_picture(data: bytes, path: Path, budget_px: int = BUDGET_PX) -> UInt8
             return _gray16(image, path)
         if image.mode in ("RGB", "RGBA") and _bits(data, image.format) == 16:
             return _rgb16(data, path)
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode in ("L", "1", "LA"):
-            return np.asarray(upright.convert("L"))
-        if upright.mode in ("RGB", "RGBA", "P", "CMYK", "YCbCr", "PA", "RGBX"):
-            return np.asarray(upright.convert("RGB"))
+        ImageOps.exif_transpose(image, in_place=True)  # A turned copy only where there is something to turn.
+        if image.mode in ("L", "1", "LA"):
+            return np.asarray(image if image.mode == "L" else image.convert("L"))
+        if image.mode in ("RGB", "RGBA", "P", "CMYK", "YCbCr", "PA", "RGBX"):
+            return np.asarray(image.convert("RGB"))
         raise PictureError(f"{path} has pixels of kind '{image.mode}': expected gray or RGB of 8 or 16 bit")
 
 

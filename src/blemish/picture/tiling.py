@@ -7,6 +7,7 @@ that does not fit, are padded by reflection (repeated where the scan is very sma
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,38 @@ def plan_tiles(height: int, width: int, *, tile_px: int = 512, overlap_px: int =
         raise InputError(f"overlap must be 0 to {tile_px - stride} px for tiles of {tile_px} px, got {overlap_px}")
     rows, columns = _offsets(height, tile_px, step, stride), _offsets(width, tile_px, step, stride)
     return [Box(x, y, tile_px, tile_px) for y in rows for x in columns]
+
+
+def plan_large_tiles(
+    height: int, width: int, *, least_px: int, most_px: int, overlap_px: int, stride: int, workers: int = 1
+) -> list[Box]:
+    """As `plan_tiles`, but tiles of one size that may be larger and oblong: the fewest pixels for the slowest worker.
+
+    Overlaps and what reaches beyond the scan are work done for nothing: of a scan of 5400 x 2000 px, tiles of 512 px
+    that overlap by 64 look at 15.7 Mpx, tiles of 1152 x 1088 px at 12.5.
+
+    Args:
+        least_px: of each side of a tile.
+        most_px: of each side, least_px or more.
+        workers: tiles that are computed side by side.
+
+    Raises:
+        InputError: as `plan_tiles`.
+
+    Example:
+        >>> plan_large_tiles(2000, 5400, least_px=512, most_px=1152, overlap_px=64, stride=64, workers=2)[1]
+        Box(x=1064, y=0, width=1152, height=1088)
+    """
+    plan_tiles(1, 1, tile_px=least_px, overlap_px=overlap_px, stride=stride)  # Refuses what cannot work.
+    sides = range(least_px, max(least_px, most_px) + 1, stride)
+    rows = [(side, _offsets(height, side, (side - overlap_px) // stride * stride, stride)) for side in sides]
+    columns = [(side, _offsets(width, side, (side - overlap_px) // stride * stride, stride)) for side in sides]
+
+    def work(h: int, ys: list[int], w: int, xs: list[int]) -> tuple[int, int]:
+        return -(-len(ys) * len(xs) // workers) * h * w, len(ys) * len(xs)
+
+    h, ys, w, xs = min(((h, ys, w, xs) for h, ys in rows for w, xs in columns), key=lambda plan: work(*plan))
+    return [Box(x, y, w, h) for y in ys for x in xs]
 
 
 def cut(plane: UInt8, box: Box) -> UInt8:
@@ -95,7 +128,7 @@ def blend_rows(
     top = 0
     for box, scores in tiles:
         if window.shape != (box.height, box.width):
-            window, weighted = _window(box.height, box.width), np.empty((box.height, box.width), np.float32)
+            window, weighted = blend_weights(box.height, box.width), np.empty((box.height, box.width), np.float32)
             total, weight = _grown(total, box.height), _grown(weight, box.height)
         if box.y > top:
             yield top, _mean(total, weight, top, box.y - top)
@@ -111,6 +144,20 @@ def blend_rows(
             plane[there] += np.multiply(plane_scores, window, out=weighted)[inner]
         weight[there] += window[inner]
     yield top, _mean(total, weight, top, height - top)
+
+
+@lru_cache(maxsize=4)
+def blend_weights(height: int, width: int) -> Float32:
+    """float32 H W above 0 to 1: how much each pixel of a tile counts where tiles overlap; most in the middle."""
+
+    def ramp(length: int) -> Float32:
+        distance = np.minimum(np.arange(1, length + 1), np.arange(length, 0, -1))
+        ramped: Float32 = (distance / distance.max()).astype(np.float32)
+        return ramped
+
+    weights: Float32 = np.maximum(np.outer(ramp(height), ramp(width)), 1e-3).astype(np.float32)
+    weights.flags.writeable = False
+    return weights
 
 
 def batches(boxes: list[Box], size: int) -> Iterator[list[Box]]:
@@ -159,12 +206,3 @@ def _grown(rows: Float32, height: int) -> Float32:
     """At least this many rows (the second last axis), the new ones 0."""
     missing = max(0, height - rows.shape[-2])
     return np.concatenate([rows, np.zeros((*rows.shape[:-2], missing, rows.shape[-1]), np.float32)], axis=-2)
-
-
-def _window(height: int, width: int) -> Float32:
-    def ramp(length: int) -> Float32:
-        distance = np.minimum(np.arange(1, length + 1), np.arange(length, 0, -1))
-        ramped: Float32 = (distance / distance.max()).astype(np.float32)
-        return ramped
-
-    return np.maximum(np.outer(ramp(height), ramp(width)), 1e-3).astype(np.float32)
