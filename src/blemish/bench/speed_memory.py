@@ -13,14 +13,16 @@ import resource
 import sys
 from pathlib import Path
 from blemish.bundle.bundle import Bundle
+from blemish.core.records import Part, View
 from blemish.inspect.results import ResultFolder
-from blemish.inspect.run import inspect_files
+from blemish.inspect.run import Inspection, inspect_part
 
 bundle, scan, out = map(Path, sys.argv[1:4])
-with ResultFolder(out) as results:
-    for result in inspect_files(Bundle.open(bundle), [scan], overlays=out if "overlay" in sys.argv else None):
-        results.add(result)
-        assert not any("could not be inspected" in reason for reason in result.reasons), result.reasons
+inspection = Inspection.of_bundle(Bundle.open(bundle), overlays=out if "overlay" in sys.argv else None)
+with ResultFolder(out, inspection.inspected) as results:
+    result = inspect_part(Part(scan.stem, (View("", scan),)), inspection)
+    results.add(result)
+    assert not any("could not be inspected" in reason for reason in result.reasons), result.reasons
 assert "torch" not in sys.modules, "torch was imported"
 status = Path("/proc/self/status")
 if status.is_file():  # getrusage's peak is at least that of the process that started this one.
