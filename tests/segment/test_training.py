@@ -11,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from blemish.cli import segment as commands
+from blemish.cli.segment_evaluate import evaluate
 from blemish.core.errors import BundleError, DatasetError, InputError
 from blemish.core.records import Split
 from blemish.data.augment import Augmentation
@@ -26,7 +27,7 @@ from blemish.segment.training import Pace, SegmentTrainer, measure_normalisation
 @pytest.fixture
 def run_command():
     app = typer.Typer()
-    for command in (commands.describe, commands.train, commands.evaluate):
+    for command in (commands.describe, commands.train, evaluate):
         app.command(command.__name__)(command)
     return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])
 

@@ -46,7 +46,7 @@ def evaluate(
     """
     from blemish.bench.provenance import provenance
     from blemish.bundle.painting import Painter
-    from blemish.cli.segment import load_segmenter
+    from blemish.cli.loading import load_segmenter
     from blemish.gan.evaluation import Settings
     from blemish.gan.evaluation import evaluate as measure
     from blemish.gan.evaluation_figures import redraw_with

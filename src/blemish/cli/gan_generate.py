@@ -159,7 +159,7 @@ def _fill_up(
 
 
 def _gate(wiring: _Wiring, source: Dataset, defects: list[int], generator: Generator, device: str) -> Gate:
-    from blemish.cli.segment import read_json
+    from blemish.cli.loading import read_json
     from blemish.gan.gate import Gate
     from blemish.gan.gate_reference import measure_real
     from blemish.gan.recognition import learn_recognition
@@ -185,7 +185,7 @@ def _gate(wiring: _Wiring, source: Dataset, defects: list[int], generator: Gener
 
 def _segmenter(folder: Path, device: str) -> Segmenter:
     """A torch run on the device that paints; a bundle, or a baseline's file, where it always runs."""
-    from blemish.cli.segment import load_segmenter
+    from blemish.cli.loading import load_segmenter
 
     if not (folder / "weights").is_dir():
         return load_segmenter(folder)  # A bundle needs no torch.

@@ -28,6 +28,7 @@ from blemish.cli import (
     recipe,
     segment,
     segment_calibrate,
+    segment_evaluate,
     segment_export,
     segment_label_errors,
     segment_out_of_fold,
@@ -69,7 +70,7 @@ gan_group.command("export")(gan_export.export)
 segment_group = _group("Train, judge and export the inspector.")
 segment_group.command("describe")(segment.describe)
 segment_group.command("train")(segment.train)
-segment_group.command("evaluate")(segment.evaluate)
+segment_group.command("evaluate")(segment_evaluate.evaluate)
 segment_group.command("calibrate")(segment_calibrate.calibrate)
 segment_group.command("export")(segment_export.export)
 segment_group.command("label-errors")(segment_label_errors.label_errors)

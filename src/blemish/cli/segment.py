@@ -1,29 +1,31 @@
-"""`blemish segment describe|train|evaluate`: the inspector's network."""
+"""`blemish segment describe|train`: the inspector's network."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from blemish.cli.console import guarded, say, show
+from blemish.cli.loading import precision_named
 from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
-    from blemish.core.arrays import Float32
-    from blemish.core.protocols import Segmenter
     from blemish.data.augment import Augmentation
-    from blemish.data.dataset import Dataset, Sample
+    from blemish.data.dataset import Dataset
     from blemish.segment.settings import TrainSettings
-    from blemish.train.precision import Precision
 
 _TRAINING, _SAMPLES = "Training", "What is drawn"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Network = Annotated[
-    str, typer.Option("--network", help="fc-hardnet-70, or hardnet-small for CPUs.", rich_help_panel=_TRAINING)
+    str,
+    typer.Option(
+        "--network",
+        help="fc-hardnet-70, hardnet-small, or auto: the small one, with its start weights, where there is no GPU.",
+        rich_help_panel=_TRAINING,
+    ),
 ]
 PrecisionText = Annotated[str | None, typer.Option("--precision", help="fp32 or bf16.", rich_help_panel=_TRAINING)]
 Preset = Annotated[str, typer.Option("--preset", help="paper or default.", rich_help_panel=_TRAINING)]
@@ -76,16 +78,6 @@ AugmentationName = Annotated[
         help="paper, or robust: wider, with blur, shading, stripes, JPEG. (paper)",
         rich_help_panel=_SAMPLES,
     ),
-]
-ReviewAbove = Annotated[
-    float | None,
-    typer.Option("--review-above", metavar="PROB", help="A part with no defect but so likely a one is REVIEW."),
-]
-Baseline = Annotated[
-    bool, typer.Option("--baseline", help="Tune fixed-parameter machine vision on the train split, show it beside.")
-]
-BaselineTrials = Annotated[
-    int, typer.Option("--baseline-trials", metavar="N", min=1, help="Settings tried, each at five quorums.")
 ]
 Crop = Annotated[
     int | None, typer.Option("--crop", metavar="PX", help="Side of crops. (whole tiles)", rich_help_panel=_SAMPLES)
@@ -175,7 +167,7 @@ def train(
     dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="A data set with a train split.")],
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.")],
     preset: Preset = "default",
-    network: Network = "fc-hardnet-70",
+    network: Network = "auto",
     steps: Steps = None,
     epochs: Epochs = None,
     batch: BatchSize = 16,
@@ -206,12 +198,13 @@ def train(
     from blemish.data.dataset import Dataset
     from blemish.segment.draw import train_records
     from blemish.segment.losses import loss_named
+    from blemish.segment.networks import network_named
     from blemish.segment.settings import settings_of
     from blemish.segment.start import start_named
     from blemish.segment.training import Pace
     from blemish.segment.training import train as run_training
 
-    weights = _numbers(class_weights)
+    weights, network = _numbers(class_weights), network_named(network, preset)
     data, made = Dataset(dataset), [Dataset(folder) for folder in synthetic or []]
     count = _steps(preset, steps, epochs, len(train_records(data)), batch)
     changes: dict[str, Any] = {
@@ -247,96 +240,6 @@ def train(
     row = done.outcome.last_row
     text = "  ".join(f"{name} {value:.4g}" for name, value in row.items())
     show({"weights": str(done.weights), "seconds": round(done.outcome.seconds, 1), **row}, text, as_json)
-
-
-@guarded
-def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN_OR_BUNDLE", help="A run, a bundle, or a baseline's JSON file.")],
-    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="What to judge by.")],
-    split: Annotated[str, typer.Option("--split", help="train, val or test.")] = "test",
-    report: Annotated[
-        Path | None,
-        typer.Option("--report", "--out", metavar="DIR", help="Write a page, figures and the worst tiles there."),
-    ] = None,
-    worst: Annotated[int, typer.Option("--worst", metavar="N", min=0, help="Number of worst tiles.")] = 12,
-    review_above: ReviewAbove = None,
-    baseline: Baseline = False,
-    baseline_trials: BaselineTrials = 16,
-    precision: PrecisionText = "fp32",
-    as_json: AsJson = False,
-) -> None:
-    """IoU, regions, AUPRO, sizes, parts, confusion and the worst tiles of an inspector on one split.
-
-    With --report a page to forward: escapes, worst misses and false alarms beside the label, tables and curves.
-    """
-    from blemish.core.records import Split
-    from blemish.data.dataset import Dataset
-    from blemish.data.rejoin import by_scan
-    from blemish.segment.baseline_beside import tuned_beside
-    from blemish.segment.evaluation import evaluate as judge
-    from blemish.segment.evaluation_report import Onlooker, to_text, write_report
-    from blemish.segment.measures import MeasureTally
-    from blemish.segment.measures_text import Column, to_table
-
-    if split not in (Split.TRAIN, Split.VAL, Split.TEST):
-        raise InputError(f"--split must be train, val or test, got '{split}'")
-    if report is not None and report.exists():
-        raise InputError(f"{report} is there already: choose another --report")
-    data = Dataset(dataset)
-    tally = MeasureTally(data.taxonomy, review_above=review_above)
-    records = [record for tiles in by_scan(data.select(Split(split))).values() for record in tiles]
-    onlooker = Onlooker(data, records) if report is not None else None
-    onlookers = [tally.see, *([] if onlooker is None else [onlooker.see])]
-
-    def see(sample: Sample, scores: Float32) -> None:
-        for each in onlookers:
-            each(sample, scores)
-
-    found = judge(load_segmenter(run, precision), data, records, worst=worst, progress=True, see=see)
-    columns = [Column("inspector", found, tally.measures())]
-    told: dict[str, Any] = {"split": split, "measures": columns[0].measures.to_dict()}
-    if baseline:
-        beside = tuned_beside(data, records, trials=baseline_trials, review_above=review_above)
-        columns.append(beside.column)
-        told["baseline"] = beside.to_dict()
-    if report is not None and onlooker is not None:
-        write_report(report, found, data, {"segmenter": str(run), **told}, onlooker, run)
-        say(f"written: {report}")
-    show({**found.to_dict(), **told}, f"{to_text(found)}\n\n{to_table(columns)}", as_json)
-
-
-def load_segmenter(source: Path, precision: str | None = "fp32") -> Segmenter:
-    """A trained run, a bundle, or the JSON file of a fixed-parameter baseline, told apart by what is there.
-
-    Raises:
-        BundleError: none of them, or a damaged one.
-    """
-    if source.is_file():
-        from blemish.segment.baseline import FixedParameters
-
-        return FixedParameters.from_dict(read_json(source))
-    if (source / "card.json").is_file() and read_json(source / "card.json").get("kind") == "inspector":
-        from blemish.bundle.bundle import Bundle
-
-        return Bundle.open(source).segmenter()
-    from blemish.segment.model import TorchSegmenter
-
-    return TorchSegmenter.load(source, precision=precision_named(precision) or "fp32")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """One JSON object.
-
-    Raises:
-        InputError: not readable, or something else.
-    """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is not readable JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{path} must hold one JSON object")
-    return values
 
 
 def _augmentation(wanted: bool, name: str | None) -> Augmentation | None:
@@ -400,16 +303,6 @@ def _numbers(text: str) -> list[float]:
         return [float(part) for part in text.split(",")] if text else []
     except ValueError as error:
         raise InputError(f"--class-weights must look like 1,5,5, got '{text}'") from error
-
-
-def precision_named(text: str | None) -> Precision | None:
-    if text is None:
-        return None
-    if text == "fp32":
-        return "fp32"
-    if text == "bf16":
-        return "bf16"
-    raise InputError(f"--precision must be fp32 or bf16, got '{text}'")
 
 
 def _plan(settings: TrainSettings, tiles: int) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from blemish.cli.console import guarded, show
-from blemish.cli.segment import AsJson, Network, PrecisionText, precision_named
+from blemish.cli.loading import precision_named
+from blemish.cli.segment import AsJson, Network, PrecisionText
 
 
 @guarded

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blemish.cli.console import guarded, say, show
-from blemish.cli.segment import load_segmenter
+from blemish.cli.loading import load_segmenter
 from blemish.core.errors import InputError
 
 if TYPE_CHECKING:

@@ -1,0 +1,57 @@
+"""What several commands read: an inspector of any kind, a JSON object, the name of a precision."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from blemish.core.errors import InputError
+
+if TYPE_CHECKING:
+    from blemish.core.protocols import Segmenter
+    from blemish.train.precision import Precision
+
+
+def load_segmenter(source: Path, precision: str | None = "fp32") -> Segmenter:
+    """A trained run, a bundle, or the JSON file of a fixed-parameter baseline, told apart by what is there.
+
+    Raises:
+        BundleError: none of them, or a damaged one.
+    """
+    if source.is_file():
+        from blemish.segment.baseline import FixedParameters
+
+        return FixedParameters.from_dict(read_json(source))
+    if (source / "card.json").is_file() and read_json(source / "card.json").get("kind") == "inspector":
+        from blemish.bundle.bundle import Bundle
+
+        return Bundle.open(source).segmenter()
+    from blemish.segment.model import TorchSegmenter
+
+    return TorchSegmenter.load(source, precision=precision_named(precision) or "fp32")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """One JSON object.
+
+    Raises:
+        InputError: not readable, or something else.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not readable JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path} must hold one JSON object")
+    return values
+
+
+def precision_named(text: str | None) -> Precision | None:
+    if text is None:
+        return None
+    if text == "fp32":
+        return "fp32"
+    if text == "bf16":
+        return "bf16"
+    raise InputError(f"--precision must be fp32 or bf16, got '{text}'")
