@@ -12,7 +12,7 @@ from blemish.data.dataset import DatasetInfo, DatasetWriter, Sample
 HALF = {
     "gain": {"of": "gan"},
     "scale": {"synthetic_share": 0.5, "shares": [], "synthetic_until": 0.75},
-    "shares": {"gan": {"best": 0.25}},
+    "shares": {"gan": {"best": 0.75}},
     "verdicts": [{"over": "balance", "words": "synthetic tiles help pit"}],
 }
 
@@ -42,14 +42,14 @@ def planned(tiny, tmp_path, *words):
 
 def test_the_ladders_share_is_the_default_and_a_given_one_wins(tiny, ladder, synthetic, tmp_path):
     done, mixing = planned(tiny, tmp_path, "--synthetic", synthetic, "--ladder", ladder)
-    assert mixing == (0.25, 0.75)
+    assert mixing == (0.75, 0.75)
     assert "against balance, synthetic tiles help pit" in done.stderr
     assert planned(tiny, tmp_path, "--synthetic", synthetic, "--ladder", ladder, "--synthetic-share", 0.5)[1] == (
         0.5,
         0.75,
     )
-    assert planned(tiny, tmp_path, "--synthetic", synthetic, "--synthetic-until", 0.5)[1] == (0.5, 0.5)
-    assert planned(tiny, tmp_path, "--synthetic", synthetic)[1] == (0.5, 1)
+    assert planned(tiny, tmp_path, "--synthetic", synthetic, "--synthetic-until", 0.5)[1] == (0.25, 0.5)
+    assert planned(tiny, tmp_path, "--synthetic", synthetic)[1] == (0.25, 1)
     assert planned(tiny, tmp_path)[1] == (0, 1)
 
 
