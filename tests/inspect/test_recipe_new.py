@@ -18,6 +18,9 @@ pixel = 0.2
 review = 0.3
 ng = 0.7
 least_area_px = 12
+[probability]
+temperature = 2.0
+offset = -1.0
 """
 
 
@@ -54,6 +57,8 @@ def test_its_examples_are_valid_once_their_marks_are_taken_away(card):
 def test_chosen_thresholds_take_the_place_of_the_cards(card, tmp_path):
     recipe = parse_recipe(new_recipe(card, chosen(tmp_path)))
     assert recipe.temperature == 1.5
+    assert recipe.probability is not None
+    assert recipe.probability.of(0.9) == pytest.approx(0.525, abs=1e-3)
     assert recipe.scores["A"].model_dump() == {
         "pixel": 0.2, "review": 0.3, "ng": 0.7, "least_area_px": 12, "least_size_px": 5,
     }  # fmt: skip
@@ -68,6 +73,7 @@ def test_chosen_thresholds_take_the_place_of_the_cards(card, tmp_path):
         ("ng = 0.7", "", "scores.A.ng: Field required"),
         ("ng = 0.7", "ng = ", "cannot read thresholds"),
         ("temperature = 1.5", "temperature = -1", "temperature"),
+        ("offset = -1.0", "", "probability.offset: Field required"),
     ],
 )
 def test_thresholds_that_cannot_be_are_refused(card, tmp_path, old, new, says):

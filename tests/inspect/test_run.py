@@ -338,3 +338,14 @@ def test_a_temperature_of_the_recipe_is_applied(bundle, tmp_path):
     (tempered,) = inspect_files(bundle, [tmp_path], recipe=hot.model_copy(update={"version": 2}), threads=1)
     assert len(plain.defects) == 1
     assert tempered.defects == ()  # Three classes share what was halves: all under the threshold of 0.5.
+
+
+def test_a_recipe_tells_the_probability_beside_the_score(bundle, pictures):
+    text = new_recipe(read_card(TINY)) + "\n[probability]\ntemperature = 2.0\noffset = -1.0\n"
+    (plain,) = inspect_files(bundle, [pictures / "bad.png"], threads=1)
+    (told,) = inspect_files(bundle, [pictures / "bad.png"], recipe=parse_recipe(text), threads=1)
+    assert [defect.probability for defect in plain.defects] == [None] * len(plain.defects)
+    assert len(told.defects) > 0
+    for defect in told.defects:
+        assert defect.probability is not None
+        assert 0 < defect.probability < defect.score

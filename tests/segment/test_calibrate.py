@@ -90,6 +90,8 @@ def test_thresholds_are_tables_of_a_recipe(drawn):
     values = tomllib.loads(thresholds_toml(found))
     assert (values["format"], values["temperature"], values["made_from"]) == (1, 1.0, {"data_hash": "0"})
     assert values["scores"] == {one.code: one.to_dict() for one in found.chosen}
+    mapped = found.values["regions"]
+    assert values["probability"] == {"temperature": mapped["temperature"], "offset": mapped["offset"]}
     assert all(0 < t["review"] <= t["ng"] <= 1 for t in values["scores"].values())
     assert "cross-fitted: escape" in to_text(found)
 

@@ -112,7 +112,7 @@ class Defect:
 
     code: str
     name: str
-    score: float  # Mean probability of its class over its pixels, 0 to 1.
+    score: float  # Mean probability of its class over its pixels, 0 to 1, as the network says it.
     box: Box
     outline_xy: tuple[tuple[int, int], ...]
     area_px: int
@@ -124,6 +124,7 @@ class Defect:
     width_mm: float | None = None
     place_mm_xy: tuple[float, float] | None = None  # Of its centre, from the datum along the datum's axes.
     view: str = ""
+    probability: float | None = None  # That the call is right, as calibration maps the score; None = not known.
     orientation_deg: float | None = (
         None  # From the datum's x axis towards its y axis, 0 to 180; None where it is round.
     )

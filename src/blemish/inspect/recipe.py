@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -59,6 +60,23 @@ class Scores(Strict):
         if self.review > self.ng:
             raise ValueError(f"review must be at most ng, got review {self.review} and ng {self.ng}")
         return self
+
+
+class AsProbability(Strict):
+    """From a region's score to the probability that the call is right; what `segment calibrate` fits."""
+
+    temperature: Positive  # logit(probability) = logit(score) / temperature + offset.
+    offset: Finite
+
+    def of(self, score: float) -> float:
+        """0 to 1, in the order of the scores.
+
+        Example:
+            >>> round(AsProbability(temperature=2.0, offset=-1.0).of(0.9), 3)
+            0.525
+        """
+        kept = min(max(score, 1e-6), 1 - 1e-6)
+        return 1 / (1 + math.exp(-(math.log(kept / (1 - kept)) / self.temperature + self.offset)))
 
 
 class Zone(Strict):
@@ -144,6 +162,7 @@ class Recipe(Strict):
     datum: Datum = "scan"  # What zones are measured from.
     required_views: list[str] = Field(default_factory=list)
     scores: dict[Code, Scores]
+    probability: AsProbability | None = None  # Told beside each score; no rule asks it.
     zones: dict[Name, Zone] = Field(default_factory=dict)
     limits: list[Limit] = Field(default_factory=list)
     counts: list[Count] = Field(default_factory=list)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from blemish.bundle.card import Card
 from blemish.core.errors import InputError
 from blemish.core.taxonomy import DefectClass
-from blemish.inspect.recipe import Scores, key_path, parse_recipe
+from blemish.inspect.recipe import AsProbability, Scores, key_path, parse_recipe
 
 _HEAD = """\
 # What counts as NG for {product}. Every key is told in docs/how-to/write-a-recipe.md.
@@ -37,6 +37,13 @@ review = {review}
 ng = {ng}
 least_area_px = {least_area_px}
 least_size_px = {least_size_px}  # Longest side.
+
+"""
+_PROBABILITY = """\
+# What a region's score is worth as a probability that the call is right: told beside it, asked by no rule.
+[probability]
+temperature = {temperature}
+offset = {offset}
 
 """
 _TAIL = """\
@@ -88,6 +95,8 @@ def new_recipe(card: Card, thresholds: Path | None = None) -> str:
         temperature=temperature,
     )
     text += "".join(_table(defect, chosen[defect.code]) for defect in card.taxonomy.defects)
+    if "probability" in given:
+        text += _PROBABILITY.format(**_probability(given["probability"], str(thresholds)).model_dump())
     text += _TAIL.format(example=json.dumps(card.taxonomy.codes[0], ensure_ascii=False), unit=unit)
     parse_recipe(text, where=str(thresholds or "the new recipe"))
     return text
@@ -114,6 +123,14 @@ def _scores(card: Card, given: Mapping[str, Any], where: str) -> dict[str, Score
             place = key_path(("scores", code, *first["loc"]))
             raise InputError(f"{where}: {place}: {first['msg'].removeprefix('Value error, ')}") from error
     return chosen
+
+
+def _probability(given: Any, where: str) -> AsProbability:
+    try:
+        return AsProbability.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{where}: {key_path(('probability', *first['loc']))}: {first['msg']}") from error
 
 
 def _table(defect: DefectClass, scores: Scores) -> str:

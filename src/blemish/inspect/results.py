@@ -18,7 +18,7 @@ from blemish.picture.write import write_bytes
 TABLE = "results.csv"
 _SAFE_NAME = re.compile(r"[^/\\:*?\"<>|\x00-\x1f]{1,120}")
 COLUMNS = (
-    "serial", "verdict", "reasons", "judged_by", "view", "code", "name", "score",
+    "serial", "verdict", "reasons", "judged_by", "view", "code", "name", "score", "probability",
     "x_px", "y_px", "box_width_px", "box_height_px", "area_px", "length_px", "width_px",
     "area_mm2", "length_mm", "width_mm", "place_x_mm", "place_y_mm", "datum", "orientation_deg", "outline_xy", "state",
 )  # fmt: skip
@@ -105,6 +105,7 @@ def _fields(defect: Defect) -> list[str | int]:
         defect.code,
         defect.name,
         f"{defect.score:.4f}",
+        "" if defect.probability is None else f"{defect.probability:.4f}",
         defect.box.x,
         defect.box.y,
         defect.box.width,

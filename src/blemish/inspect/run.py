@@ -241,8 +241,15 @@ def _look(picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch) 
         notes += (f"regions off the part, not counted: {found.kept_out}",)
     strangeness = _strangeness(picture, inspection, watch)
     recipe = inspection.recipe
-    kept = tuple(region for region in found.defects if recipe is None or is_seen(region, recipe))
+    kept = tuple(_told(region, recipe) for region in found.defects if recipe is None or is_seen(region, recipe))
     return _Seen(ViewResult(view.name, str(view.path), doubts, strangeness, notes), kept)
+
+
+def _told(region: Defect, recipe: Recipe | None) -> Defect:
+    """The region with the probability that it is one, where the recipe knows the map."""
+    if recipe is None or recipe.probability is None:
+        return region
+    return replace(region, probability=round(recipe.probability.of(region.score), 4))
 
 
 def _registered(

@@ -55,10 +55,12 @@ def write_calibration(out: Path, name: str, calibration: Calibration) -> list[Pa
 
 def thresholds_toml(calibration: Calibration) -> str:
     """The `[scores.<CODE>]` tables of a recipe, with what they were made from."""
+    mapped = calibration.values["regions"]
     values = {
         "format": FORMAT,
         "temperature": 1.0,
         "made_from": calibration.values["made_from"],
+        **({} if not mapped else {"probability": {name: mapped[name] for name in ("temperature", "offset")}}),
         "scores": {one.code: one.to_dict() for one in calibration.chosen},
     }
     return _HEAD + tomli_w.dumps(values)
