@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from blemish.bundle.bundle import openvino_core
+from blemish.bundle.files import plainly_named
 from blemish.core.errors import InputError
 from blemish.data.dataset import Dataset
 from blemish.segment.export_networks import Frozen, to_openvino
@@ -28,6 +29,18 @@ def kinds(model):
     return [layer.get_type_name() for layer in model.get_ordered_ops()]
 
 
+def kept_float(model):
+    """Convolutions whose weights are not in eight bits."""
+    count = 0
+    for layer in model.get_ordered_ops():
+        if layer.get_type_name() == "Convolution":
+            node = layer.input_value(1).get_node()
+            while node.get_type_name() != "Constant":
+                node = node.input_value(0).get_node()
+            count += node.get_element_type() not in (ov.Type.i8, ov.Type.u8)
+    return count
+
+
 def answer(model, picture):
     return openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(picture)[0]
 
@@ -36,6 +49,7 @@ def test_convolutions_are_in_eight_bits_and_answers_stay_near(network, pictures)
     small = quantised(network, pictures)
     assert kinds(small).count("FakeQuantize") >= kinds(network).count("Convolution")
     assert "FakeQuantize" not in kinds(network)
+    assert kept_float(small) == 1  # The first.
     other = np.random.default_rng(9).integers(0, 256, (2, 32, 160, 1), dtype=np.uint8)
     difference = np.abs(answer(small, other) - answer(network, other))
     assert 0 < difference.mean() < 0.02
@@ -43,8 +57,10 @@ def test_convolutions_are_in_eight_bits_and_answers_stay_near(network, pictures)
 
 def test_equal_pictures_give_equal_networks_and_nothing_on_standard_output(network, pictures, tmp_path, capsys):
     for name in "ab":
-        ov.serialize(quantised(network, pictures), str(tmp_path / f"{name}.xml"), str(tmp_path / f"{name}.bin"))
-    assert (tmp_path / "a.bin").read_bytes() == (tmp_path / "b.bin").read_bytes()
+        named = plainly_named(quantised(network, pictures), inputs=["pictures"], output="probabilities", name="n")
+        ov.serialize(named, str(tmp_path / f"{name}.xml"), str(tmp_path / f"{name}.bin"))
+    for kind in ("xml", "bin"):
+        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
     assert capsys.readouterr().out == ""
 
 
@@ -74,3 +90,15 @@ def test_calibration_is_the_same_each_time_and_at_most_all_tiles(shapes):
 def test_synthetic_tiles_are_no_ranges_for_int8(synthetic_folder):
     with pytest.raises(InputError, match="has no real training tile"):
         calibration_tiles(Dataset(synthetic_folder), 1, 32)
+
+
+def test_what_follows_the_last_convolution_stays_in_float32(network, pictures):
+    small = quantised(network, pictures)
+    layers = small.get_ordered_ops()
+    (softmax,) = [layer for layer in layers if layer.get_type_name() == "Softmax"]
+    node, path = softmax, []
+    while node.get_type_name() != "Convolution":
+        node = node.input_value(0).get_node()
+        path.append(node.get_type_name())
+    assert "FakeQuantize" not in path
+    assert "Interpolate" in path

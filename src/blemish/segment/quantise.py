@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import openvino as ov
+from openvino._offline_transformations import apply_moc_transformations
 
 from blemish.core.arrays import UInt8
 from blemish.core.errors import InputError
@@ -64,7 +65,9 @@ def quantised(model: ov.Model, pictures: Iterable[UInt8]) -> ov.Model:
     """The same network with its convolutions in int8; the model given stays as it is.
 
     Weights are symmetric by output channel, activations symmetric by tensor with ranges seen on the pictures, and
-    biases are corrected for the mean error. Equal models and pictures give equal networks.
+    biases are corrected for the mean error. The first convolution and what follows the last stay in float32: the
+    picture's few grey levels and the logits' small differences matter most. Equal models and pictures give equal
+    networks.
 
     Args:
         model: uint8 N H W C in, sizes open, as `export_networks.to_openvino` makes it.
@@ -73,22 +76,39 @@ def quantised(model: ov.Model, pictures: Iterable[UInt8]) -> ov.Model:
     Raises:
         InputError: no picture, or NNCF is not installed.
     """
-    result: ov.Model = _quantised(model.clone(), list(_refused_unlike(pictures)))
+    folded = model.clone()
+    apply_moc_transformations(folded, False)  # Batch norm into the convolutions: else both sides of it are rounded.
+    layers = [(layer.get_friendly_name(), layer.get_type_name()) for layer in folded.get_ordered_ops()]
+    result: ov.Model = _quantised(folded, list(_refused_unlike(pictures)), _kept_float(layers, "Convolution"))
+    if "nncf" in result.rt_info:
+        del result.rt_info["nncf"]  # Its notes hold names that differ from run to run.
     return result
 
 
 def quantised_onnx(model: Any, pictures: Iterable[UInt8]) -> Any:
     """As `quantised`, of an `onnx.ModelProto` with the input `pictures`."""
-    return _quantised(model, [{"pictures": picture} for picture in _refused_unlike(pictures)])
+    kept = _kept_float([(node.name, node.op_type) for node in model.graph.node], "Conv")
+    return _quantised(model, [{"pictures": picture} for picture in _refused_unlike(pictures)], kept)
 
 
-def _quantised(model: Any, items: list[Any]) -> Any:
+def _kept_float(layers: Sequence[tuple[str, str]], convolution: str) -> list[str]:
+    """Names of the layers up to the first convolution and after the last; layers are (name, kind) in order of work."""
+    places = [place for place, (_, kind) in enumerate(layers) if kind == convolution]
+    if len(places) < 2:
+        return []
+    return [name for name, _ in (*layers[: places[0] + 1], *layers[places[-1] + 1 :])]
+
+
+def _quantised(model: Any, items: list[Any], kept_float: list[str]) -> Any:
     if not items:
         raise InputError("int8 needs pictures to take its ranges from, got none: give --dataset")
     nncf = _nncf()
     with redirect_stdout(sys.stderr):  # Its progress bar.
         return nncf.quantize(
-            model, nncf.Dataset(items), subset_size=min(len(items), MOST_PICTURES), fast_bias_correction=True
+            model,
+            nncf.Dataset(items),
+            subset_size=min(len(items), MOST_PICTURES),
+            ignored_scope=nncf.IgnoredScope(names=kept_float, validate=False),
         )
 
 
