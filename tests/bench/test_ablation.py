@@ -48,7 +48,7 @@ def test_rows_are_measured_and_a_second_run_makes_nothing(tiny, gan_flags, quick
 
 
 def test_without_iou_only_tiles_are_measured(tiny, gan_flags, quick_features, work, tmp_path):
-    words = [*gan_flags, "--only", "gate,found,composition", "--no-iou"]
+    words = [*gan_flags, "--gan-steps", "3", "--only", "gate,found,composition", "--no-iou"]
     result = ablation(*words, dataset=tiny, out=tmp_path / "a.json", work=work)
     assert result["cells"] == []
     assert result["rows"][0]["mean_iou"] == []

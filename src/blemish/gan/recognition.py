@@ -26,7 +26,7 @@ from blemish.picture.normalise import to_channels
 from blemish.train.lite0 import Lite0, load_lite0
 
 TILES_PER_CLASS = 200  # At most so many training tiles of a class are looked at, groups in turn,
-BARE = 200  # and so many of its masks laid on bare surface.
+BARE = 120  # and so many of its masks laid on bare surface.
 LEAST_TILES, LEAST_BARE = 5, 20  # Fewer set no limit.
 FAINTEST, BAREST = 0.05, 0.95  # A synthetic defect must reach 95 % of the real ones, and pass 95 % of bare surface.
 MARGIN_PX, NEAR_PX, RING_PX = 48, 3, 16  # Of the window round a mask; of the ring round it, from and to.
