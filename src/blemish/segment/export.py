@@ -94,7 +94,7 @@ def export_module(
     _refuse_impossible(precision, backends, calibration)
     if out.exists():
         raise BundleError(f"{out} is there already and a bundle is never changed: choose another --out")
-    overlap = _default_overlap(tile_px, stride) if overlap_px is None else overlap_px
+    overlap = default_overlap(tile_px, stride) if overlap_px is None else overlap_px
     plan_tiles(1, 1, tile_px=tile_px, overlap_px=overlap, stride=stride)  # Refuses sizes that do not work out.
     draft = Card.model_validate(
         {
@@ -162,7 +162,7 @@ def export_run(
         architecture=str(card["architecture"]),
         taxonomy=trained.taxonomy,
         channels=trained.channels,
-        tile_px=_whole_strides(tile_px or int(card["tile_px"]), trained.network.stride),
+        tile_px=whole_strides(tile_px or int(card["tile_px"]), trained.network.stride),
         stride=trained.network.stride,
         overlap_px=overlap_px,
         precision=precision,
@@ -243,11 +243,17 @@ def _opened(networks: _Networks, draft: Card) -> dict[Backend, BundleSegmenter]:
     return {backend: bundle.segmenter(backend=backend) for backend in bundle.backends}
 
 
-def _default_overlap(tile_px: int, stride: int) -> int:
+def default_overlap(tile_px: int, stride: int) -> int:
+    """The least overlap of tiles where none is asked for: an eighth of a tile, up to whole strides."""
     return min(-(-tile_px // (8 * stride)) * stride, tile_px - stride)
 
 
-def _whole_strides(tile_px: int, stride: int) -> int:
+def whole_strides(tile_px: int, stride: int) -> int:
+    """The next tile size that is a multiple of the stride.
+
+    Raises:
+        InputError: no tile at all.
+    """
     if tile_px < 1:
         raise InputError(f"a tile must have at least 1 px, got {tile_px}")
     return -(-tile_px // stride) * stride

@@ -19,6 +19,7 @@ from blemish.inspect.defects import Limits, find_defects
 from blemish.inspect.scan import ScoreMap, Tiling, scan_scores
 from blemish.picture.normalise import to_channels
 from blemish.segment.candidates import LEVELS, Candidates, Defects, Parts, Pixels, Regions
+from blemish.segment.export import default_overlap, whole_strides
 from blemish.segment.fold_runs import FoldRuns
 from blemish.segment.scans import LabelledScan, labelled_scans
 
@@ -48,8 +49,8 @@ def gather(runs: FoldRuns, *, progress: bool = False) -> Candidates:
 
 def tiling_of(stride: int, tile_px: int) -> Tiling:
     """The tiles of a bundle that `segment export` makes without being told otherwise."""
-    whole = -(-tile_px // stride) * stride
-    return Tiling(whole, min(-(-whole // (8 * stride)) * stride, whole - stride), stride)
+    whole = whole_strides(tile_px, stride)
+    return Tiling(whole, default_overlap(whole, stride), stride)
 
 
 def score_map(scan: LabelledScan, segmenter: Segmenter, tiling: Tiling) -> ScoreMap:
