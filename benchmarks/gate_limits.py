@@ -28,6 +28,7 @@ from blemish.gan.bank import source_tiles
 from blemish.gan.gate_reference import DEFECTS_PER_CLASS, measured, nearest_of_other_groups, ring_of
 from blemish.gan.gate_rules import Patches, content_patch, contrast, picture_copy
 from blemish.gan.recognition import learn_recognition
+from blemish.gan.recognition_features import packaged_features
 
 CLEAN_TILES = 200
 PLACES = 3  # Of each mask, on clean tiles.
@@ -46,7 +47,9 @@ def main() -> None:
         for index, cut_outs in train.cut_outs.items()
         if cut_outs
     }
-    recognition = learn_recognition(dataset, [index for index, cut_outs in train.cut_outs.items() if cut_outs])
+    recognition = learn_recognition(
+        dataset, [index for index, cut_outs in train.cut_outs.items() if cut_outs], packaged_features()
+    )
     for index, probe in recognition.probes.items():
         unseen_scores = [recognition.score(dataset.sample(r), index) for r in dataset.select(Split.VAL)]
         said = [score for score in unseen_scores if score is not None]

@@ -15,7 +15,7 @@ def test_each_rung_adds_one_thing_at_equal_steps(tiny_scale):
 def test_a_synthetic_rung_is_base_with_a_share(tiny_scale):
     base = training_of("balance", "", tiny_scale, 3)
     scale = replace(tiny_scale, synthetic_until=0.75)
-    mixed = replace(base, synthetic_share=0.5, synthetic_until=0.75)
+    mixed = replace(base, synthetic_share=0.25, synthetic_until=0.75)
     assert training_of("copy_paste", "balance", scale, 3) == mixed
     assert training_of("more_real", "balance", tiny_scale, 3) == base
 

@@ -13,7 +13,7 @@ def cell(scale, rung: str, seed: int = 0) -> Cell:
 
 
 def test_one_gan_serves_rungs_seeds_and_shares(tiny, tiny_scale, tmp_path):
-    other = replace(tiny_scale, synthetic_share=0.25)
+    other = replace(tiny_scale, synthetic_share=0.75)
     cells = [
         cell(tiny_scale, "gan"),
         cell(tiny_scale, "gan", 1),

@@ -23,6 +23,7 @@ from blemish.data.dataset import Dataset
 from blemish.gan.gate import Gate
 from blemish.gan.gate_reference import measure_real
 from blemish.gan.recognition import learn_recognition
+from blemish.gan.recognition_features import packaged_features
 from blemish.segment.model import WEIGHTS_FOLDER, TorchSegmenter
 from blemish.segment.out_of_fold import OutOfFold, out_of_fold
 from blemish.train.checkpoint import WEIGHTS, load_weights
@@ -68,7 +69,7 @@ def gate_for(
 ) -> Gate:
     """The gate with the first fold's network as its segmenter; `found` None = the rule `found` is off."""
     ring_px = getattr(generator, "ring_px", None)
-    recognition = learn_recognition(learned, defects) if recognised else None
+    recognition = learn_recognition(learned, defects, packaged_features()) if recognised else None
     if found is None:
         return Gate(learned.taxonomy, measure_real(learned, defects), ring_px=ring_px, recognition=recognition)
     run = found.runs[0]

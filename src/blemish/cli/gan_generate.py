@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from blemish.gan.gate import Gate
     from blemish.gan.model import TorchGenerator
     from blemish.gan.plan import Plan
+    from blemish.gan.recognition import Recognition
 
 _FILL = "Fill a set up"
 _PAINT = "Paint a defect"
@@ -162,7 +163,6 @@ def _gate(wiring: _Wiring, source: Dataset, defects: list[int], generator: Gener
     from blemish.cli.loading import read_json
     from blemish.gan.gate import Gate
     from blemish.gan.gate_reference import measure_real
-    from blemish.gan.recognition import learn_recognition
     from blemish.metrics.tile_iou import GateThresholds
 
     limits, network = None, None
@@ -176,11 +176,22 @@ def _gate(wiring: _Wiring, source: Dataset, defects: list[int], generator: Gener
         source.taxonomy,
         measure_real(source, defects),
         ring_px=getattr(generator, "ring_px", None),
-        recognition=learn_recognition(source, defects),
+        recognition=_recognition(source, defects),
         segmenter=network,
         thresholds=limits,
         segmenter_hash="" if wiring.segmenter is None else _hash_of(wiring.segmenter),
     )
+
+
+def _recognition(source: Dataset, defects: list[int]) -> Recognition | None:
+    """The probes of the rule `recognised`; None on a PC without torch, where the gate says that the rule is off."""
+    from blemish.gan.recognition import learn_recognition
+
+    try:
+        from blemish.gan.recognition_features import packaged_features
+    except ImportError:
+        return None
+    return learn_recognition(source, defects, packaged_features())
 
 
 def _segmenter(folder: Path, device: str) -> Segmenter:

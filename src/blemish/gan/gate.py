@@ -132,7 +132,7 @@ class Gate:
                     f"only {len(real.contrasts)} real defects to learn by"
                 )
         if self.recognition is None:
-            why["recognised"] = "it was not asked for"
+            why["recognised"] = "there is no torch here, or it was not asked for"
         else:
             probes = self.recognition.probes
             why |= {f"recognised: {self._name(i)}": probe.why_off for i, probe in probes.items() if probe.why_off}

@@ -14,7 +14,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 
 from blemish.core.arrays import Bool, Float32, Float64, Picture, UInt8
 from blemish.core.records import TileRecord
@@ -22,17 +21,12 @@ from blemish.core.seeds import rng
 from blemish.data.dataset import Dataset, Sample
 from blemish.gan.bank import source_tiles
 from blemish.gan.gate_rules import dilated
-from blemish.picture.normalise import to_channels
-from blemish.train.lite0 import Lite0, load_lite0
 
 TILES_PER_CLASS = 200  # At most so many training tiles of a class are looked at, groups in turn,
 BARE = 120  # and so many of its masks laid on bare surface.
 LEAST_TILES, LEAST_BARE = 5, 20  # Fewer set no limit.
 FAINTEST, BAREST = 0.05, 0.95  # A synthetic defect must reach 95 % of the real ones, and pass 95 % of bare surface.
-MARGIN_PX, NEAR_PX, RING_PX = 48, 3, 16  # Of the window round a mask; of the ring round it, from and to.
-MOST_PX = 384  # Longest side of a window; a larger one is made smaller.
-LEAST_MASK_PX, LEAST_RING_PX = 4, 48
-_STAGES = 3  # At 1/4, 1/8 and 1/16 of the window.
+NEAR_PX = 3  # A mask is laid no nearer to a label than this.
 _FOLDS, _TRIES, _SHRINK = 5, 12, 1.0
 
 Describe = Callable[[Picture, Bool, Bool], "Float32 | None"]
@@ -83,36 +77,15 @@ class Recognition:
         return None if features is None else self.probes[index].score(features)
 
 
-def learn_recognition(dataset: Dataset, defects: Sequence[int], describe: Describe | None = None) -> Recognition:
+def learn_recognition(dataset: Dataset, defects: Sequence[int], describe: Describe) -> Recognition:
     """Learn the probes of some classes from the real training tiles.
 
     Args:
         defects: class indices, 1..K.
-        describe: features of a defect; None = EfficientNet-Lite0's.
-
-    Raises:
-        BundleError: EfficientNet-Lite0 is not installed.
+        describe: features of a defect (`gan.recognition_features`).
     """
-    describe = describe or lite0_features(load_lite0())
     records = source_tiles(dataset.records)
     return Recognition({index: _learn(dataset, records, index, describe) for index in defects}, describe)
-
-
-def lite0_features(network: Lite0) -> Describe:
-    """Mean features inside a mask less those of the ring round it, float32 176; None where either is too small."""
-
-    def describe(picture: Picture, mask: Bool, foreign: Bool) -> Float32 | None:
-        if np.count_nonzero(mask) < LEAST_MASK_PX:
-            return None
-        shown, inside, ring = _window(picture, mask, foreign)
-        if np.count_nonzero(ring) < LEAST_RING_PX:
-            return None
-        levels = torch.from_numpy(to_channels(shown, 3).astype(np.float32)).permute(2, 0, 1)[None]
-        with torch.inference_mode():
-            stages = network.stages(levels, most=_STAGES)
-        return np.concatenate([_pooled(stage[0].numpy(), inside) - _pooled(stage[0].numpy(), ring) for stage in stages])
-
-    return describe
 
 
 def probe_of(real: Float64, groups: Sequence[str], bare: Float64) -> Probe:
@@ -196,30 +169,6 @@ def _groups_in_turn(records: Sequence[TileRecord], index: int) -> Iterator[TileR
             of_group.setdefault(record.group, []).append(record)
     for place in range(max((len(held) for held in of_group.values()), default=0)):
         yield from (held[place] for held in of_group.values() if place < len(held))
-
-
-def _window(picture: Picture, mask: Bool, foreign: Bool) -> tuple[UInt8, Bool, Bool]:
-    """What is looked at: the surroundings of a mask, the mask and the ring round it."""
-    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    rows = slice(max(0, y - MARGIN_PX), y + height + MARGIN_PX)
-    columns = slice(max(0, x - MARGIN_PX), x + width + MARGIN_PX)
-    shown, inside, other = np.ascontiguousarray(picture[rows, columns]), mask[rows, columns], foreign[rows, columns]
-    ring = dilated(inside, RING_PX) & ~dilated(inside, NEAR_PX) & ~other
-    longest = max(shown.shape[:2])
-    if longest > MOST_PX:
-        size = tuple(max(1, round(side * MOST_PX / longest)) for side in shown.shape[1::-1])
-        shown = cv2.resize(shown, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-        inside, ring = (
-            cv2.resize(p.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0 for p in (inside, ring)
-        )
-    return shown, inside, ring
-
-
-def _pooled(features: Float32, where: Bool) -> Float32:
-    """Mean over a mask of features D h w; a cell counts by the share of it that the mask covers."""
-    share = cv2.resize(where.astype(np.float32), features.shape[:0:-1], interpolation=cv2.INTER_AREA)
-    mean: Float32 = (features * share).sum((1, 2)) / max(float(share.sum()), 1e-6)
-    return mean
 
 
 def _fitted(real: Float64, bare: Float64) -> tuple[Float64, float]:
