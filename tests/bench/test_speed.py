@@ -24,8 +24,11 @@ from blemish.inspect.defects import Limits
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
+    before = torch.get_num_threads()  # Made before a test's own fixture could put it back.
     torch.set_num_threads(1)
-    return make_scene(tmp_path_factory.mktemp("scene"), QUICK, ("f32",))
+    made = make_scene(tmp_path_factory.mktemp("scene"), QUICK, ("f32",))
+    torch.set_num_threads(before)
+    return made
 
 
 def test_contenders_take_turns_and_every_second_round_goes_backwards():

@@ -61,7 +61,7 @@ def plan_large_tiles(
 
     Example:
         >>> plan_large_tiles(2000, 5400, least_px=512, most_px=1152, overlap_px=64, stride=64, workers=2)[1]
-        Box(x=1064, y=0, width=1152, height=1088)
+        Box(x=1088, y=0, width=1152, height=1088)
     """
     plan_tiles(1, 1, tile_px=least_px, overlap_px=overlap_px, stride=stride)  # Refuses what cannot work.
     sides = range(least_px, max(least_px, most_px) + 1, stride)
