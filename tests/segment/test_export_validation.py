@@ -83,8 +83,9 @@ def run(shapes, tmp_path_factory):
     network = build("hardnet-small", 1, 3)
     torch.nn.init.normal_(network.head.weight, std=1.0)
     card = {"architecture": "hardnet-small", "taxonomy": shapes.taxonomy.to_dict(), "tile_px": 64}
-    save_segmenter(tmp_path_factory.mktemp("run") / "run", network, card)
-    return tmp_path_factory.getbasetemp() / "run0" / "run"
+    folder = tmp_path_factory.mktemp("run") / "run"
+    save_segmenter(folder, network, card)
+    return folder
 
 
 def exported(run, shapes, out, *more):
