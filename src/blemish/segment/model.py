@@ -98,7 +98,7 @@ class TorchSegmenter:
                 f"convert them with picture.normalise"
             )
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            logits = self.network(to_input(torch.from_numpy(np.ascontiguousarray(pictures)).to(self.device)))
+            logits = self.network(to_input(torch.from_numpy(np.require(pictures, None, ["C", "W"])).to(self.device)))
         probabilities: Float32 = logits.float().softmax(dim=1).contiguous().cpu().numpy()
         return probabilities
 
