@@ -33,7 +33,7 @@ MANY = 50_000
 def stages(generators: Mapping[str, Any], dataset: Dataset, tiles: int, rounds: int) -> dict[str, Any]:
     """Seconds a tile of every stage, on real backgrounds, each tile drawn once, in one process.
 
-    The gate works without a segmenter: how long one looks at a tile is measured by benchmarks/inspect_scan.py.
+    The gate works without a segmenter: how long one looks at a tile is measured by `blemish bench speed`.
     """
     classes = sorted({index for record in source_tiles(dataset.records) for index in record.classes})
     started = perf_counter()
