@@ -49,12 +49,15 @@ def test_a_signed_bundle_loads_and_passes_by_its_key(signed, keys):
 
 def test_it_passes_under_another_name_too(signed, keys, tmp_path):
     copy = Path(copytree(signed, tmp_path / "on-the-line"))
+    assert is_signed(copy)
     refuse_unsigned(copy, Bundle.open(copy).card, keys / "public.pem")
 
 
 def test_a_generator_is_signed_alike(tmp_path, keys):
     folder = Path(copytree(FIXTURES / "tiny-generator", tmp_path / "g"))
+    assert not is_signed(folder)
     sign_bundle(folder, GeneratorBundle.open(folder).card, keys / "private.pem")
+    assert is_signed(folder)
     refuse_unsigned(folder, GeneratorBundle.open(folder).card, keys / "public.pem")
 
 

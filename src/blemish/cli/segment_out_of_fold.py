@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from blemish.cli.console import guarded, say, show
-from blemish.core.errors import InputError
-
-if TYPE_CHECKING:
-    from blemish.train.precision import Precision
+from blemish.cli.loading import precision_named
 
 _TRAINING = "Training of each fold"
 
@@ -78,7 +75,7 @@ def out_of_fold(
         out,
         settings,
         folds=folds,
-        precision=_precision(precision),
+        precision=precision_named(precision),
         start=start_named(start_from, network),
         threads=threads,
     )
@@ -88,13 +85,3 @@ def out_of_fold(
             say(f"{name}: {why}")
     values = {"file": str(found.file), "runs": [str(run) for run in found.runs], **found.thresholds.to_dict()}
     show(values, f"{found.table()}\nwritten: {found.file}", as_json)
-
-
-def _precision(text: str | None) -> Precision | None:
-    if text is None:
-        return None
-    if text == "fp32":
-        return "fp32"
-    if text == "bf16":
-        return "bf16"
-    raise InputError(f"--precision must be fp32 or bf16, got '{text}'")

@@ -27,7 +27,6 @@ SEGMENTED_MOST = 400
 PAINTED_MOST = 48
 LABELS_A_CLASS = 2
 DRAWN = 8
-_BATCH = 4
 
 
 def defects_of(label_map: LabelMap) -> Bool:

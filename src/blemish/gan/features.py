@@ -29,7 +29,6 @@ from blemish.picture.read import read_bytes
 from blemish.picture.write import write_bytes
 from blemish.train import lite0
 
-INCEPTION_STANDARD = "6726825d"  # How the published file's name says that its SHA-256 begins.
 BATCH = 16
 
 Answers = tuple[Float32, Float32]  # Features N D, class probabilities N C.

@@ -19,7 +19,6 @@ from blemish.segment.candidates import LEVELS, Candidates
 
 NEVER = 1.0  # A threshold that no region reaches, but for one of which every pixel is surely it.
 UNKNOWN = 0.5  # Both thresholds of a class that there is nothing to choose from.
-DEFAULT_PIXEL = 0.3
 _AREAS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 
 
