@@ -26,6 +26,9 @@ def pretrain(
     ] = 2.0,
     precision: PrecisionText = None,
     threads: Annotated[int, typer.Option("--threads", metavar="N", min=1, help="That draw tiles.")] = 1,
+    processes: Annotated[
+        int, typer.Option("--processes", metavar="N", min=0, help="That draw tiles instead, beside a GPU. (threads)")
+    ] = 0,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same machine: same weights.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run was stopped.")] = False,
     as_json: AsJson = False,
@@ -46,7 +49,12 @@ def pretrain(
         seed=seed,
     )
     done = run_pretraining(
-        out, settings, pace=Pace.of(steps, threads), precision=precision_named(precision), resume=resume
+        out,
+        settings,
+        pace=Pace.of(steps, threads),
+        precision=precision_named(precision),
+        resume=resume,
+        processes=processes,
     )
     judged = done.card["judged"]
     text = "  ".join(f"{name} {value:.3f}" for name, value in judged.items())

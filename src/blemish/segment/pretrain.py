@@ -7,7 +7,7 @@ none is written: every tile is drawn when its step comes, and no tile comes twic
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,15 +36,17 @@ from blemish.simulate.procedural import TAXONOMY, VERSION, procedural_tile
 from blemish.train.ema import MovingAverage
 from blemish.train.lite0 import SHA256
 from blemish.train.loader import BatchLoader
-from blemish.train.loop import LoopSettings, run_loop
+from blemish.train.loop import Loader, LoopSettings, run_loop
 from blemish.train.machine import commit, versions
 from blemish.train.precision import Precision, accelerator, channels_last, default_precision
+from blemish.train.process_loader import ProcessLoader
 from blemish.train.run_folder import RunFolder
 from blemish.train.schedule import cosine, set_rate
 
 DATA = f"procedural surfaces, version {VERSION}"
 _CLASSES = len(TAXONOMY.defects)
 _SAMPLE_TILES = 6
+_JUDGED_TOGETHER = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,11 +91,13 @@ def pretrain(
     pace: Pace | None = None,
     precision: Precision | None = None,
     resume: bool = False,
+    processes: int = 0,
 ) -> Trained:
     """Train on procedural tiles and write the run's weights and card.
 
     Args:
         out: the run's folder.
+        processes: that draw tiles in the place of the pace's threads, for a PC with many cores and a GPU; 0 = threads.
         precision: None = bfloat16 where the hardware has it.
         resume: go on where the run was stopped; gives what an uninterrupted run would have given.
 
@@ -114,7 +118,12 @@ def pretrain(
         checkpoint_steps=pace.checkpoint_steps,
         sample_steps=pace.sample_steps,
     )
-    loader = BatchLoader(ProceduralDraw(settings), batch=settings.batch, threads=pace.threads)
+    draw = ProceduralDraw(settings)
+    loader: Loader = (
+        ProcessLoader(draw, batch=settings.batch, processes=processes)
+        if processes
+        else BatchLoader(draw, batch=settings.batch, threads=pace.threads)
+    )
     outcome = run_loop(run, trainer, loader, loop, resume=resume, title="pretrain")
     card = _card(settings, facts) | {"judged": trainer.judge()}
     return Trained(save_segmenter(out, trainer.average.module, card), outcome, card)
@@ -195,9 +204,12 @@ class PretrainTrainer:
     def judge(self) -> dict[str, float]:
         """IoU of the moving average on tiles of another stream: the mean, and by class those that they show."""
         table = Confusion(_CLASSES)
-        for index in range(self.settings.judged_tiles):
-            picture, plane = self._judged_tile(index)
-            table.add(plane, self._answer(picture))
+        for begin in range(0, self.settings.judged_tiles, _JUDGED_TOGETHER):
+            indices = range(begin, min(begin + _JUDGED_TOGETHER, self.settings.judged_tiles))
+            tiles = [self._judged_tile(index) for index in indices]
+            answers = self._answers([picture for picture, _ in tiles])
+            for (_, plane), answer in zip(tiles, answers, strict=True):
+                table.add(plane, answer)
         named = {"iou": table.mean_iou(), **dict(zip(TAXONOMY.defect_names, table.iou().tolist(), strict=True))}
         return {name: round(value, 6) for name, value in named.items() if not np.isnan(value)}
 
@@ -205,7 +217,7 @@ class PretrainTrainer:
         rows = []
         for index in range(_SAMPLE_TILES):
             picture, plane = self._judged_tile(index)
-            shown = [paint(picture, each, TAXONOMY) for each in (plane, self._answer(picture))]
+            shown = [paint(picture, each, TAXONOMY) for each in (plane, self._answers([picture])[0])]
             rows.append(beside([to_channels(picture, 3), *shown]))
         write_png(folder / f"step-{step:09d}.png", below(rows))
 
@@ -214,10 +226,11 @@ class PretrainTrainer:
         picture, plane = procedural_tile(seed, index, self.settings.size_px)
         return exposed(picture, rng(seed, "exposure", index)), plane
 
-    def _answer(self, picture: UInt8) -> UInt8:
-        scores = self.segmenter.probabilities(to_channels(picture, self.settings.channels)[None])
-        answer: UInt8 = scores[0].argmax(axis=0).astype(np.uint8)
-        return answer
+    def _answers(self, pictures: Sequence[UInt8]) -> UInt8:
+        """The classes of pixels, N H W, of pictures of one size."""
+        batch = np.stack([to_channels(picture, self.settings.channels) for picture in pictures])
+        answers: UInt8 = self.segmenter.probabilities(batch).argmax(axis=1).astype(np.uint8)
+        return answers
 
 
 def _card(settings: PretrainSettings, facts: dict[str, Any]) -> dict[str, Any]:

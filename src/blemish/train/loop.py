@@ -12,7 +12,7 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ from tqdm import tqdm
 from blemish.core.errors import InputError, TrainingError
 from blemish.core.seeds import derive_seed
 from blemish.train.checkpoint import last_state, load_state, save_state
-from blemish.train.loader import BatchLoader
+from blemish.train.loader import Batch
 from blemish.train.run_folder import RunFolder
 from blemish.train.stopping import Interrupted, StopSignals
 
@@ -51,6 +51,16 @@ class Trainer(Protocol):
 
     def sample(self, step: int, folder: Path) -> None:
         """Write a picture of the state after `step` steps into the folder, under a name that holds the step."""
+        ...
+
+
+class Loader(Protocol):
+    """Where batches come from: `BatchLoader`, or `ProcessLoader`."""
+
+    batch: int  # Samples a step.
+
+    def batches(self, first_step: int, last_step: int) -> Generator[Batch, None, None]:
+        """The batches of steps first_step .. last_step - 1, in order."""
         ...
 
 
@@ -81,7 +91,7 @@ class Outcome:
 
 
 def run_loop(
-    run: RunFolder, trainer: Trainer, loader: BatchLoader, settings: LoopSettings, *, resume: bool, title: str
+    run: RunFolder, trainer: Trainer, loader: Loader, settings: LoopSettings, *, resume: bool, title: str
 ) -> Outcome:
     """Train to the last step, or go on from the last checkpoint.
 
