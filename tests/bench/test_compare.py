@@ -34,6 +34,15 @@ def test_an_effect_is_shown_only_by_a_whole_interval():
     assert effect(difference(float("nan"), float("nan"))) == UNKNOWN
 
 
+def test_a_pair_of_two_precisions_is_cautioned_against():
+    first, second = cell("gan", (60, 60)), cell("balance", (50, 50))
+    alike = [{**one, "inputs": {"precision": "bf16"}} for one in (first, second)]
+    apart = [alike[0], {**second, "inputs": {"precision": "fp32"}}]
+    assert "trained in" not in verdict(alike, CLASSES, "gan", "balance")["caution"]
+    assert "gan was trained in bf16, balance in fp32" in verdict(apart, CLASSES, "gan", "balance")["caution"]
+    assert gain(apart, CLASSES, "gan", "balance")["precision"] == {"gan": ["bf16"], "balance": ["fp32"]}
+
+
 def test_verdict_words_name_every_class():
     effects = {"crack": HELPS, "fray": HELPS, "break": NOTHING, "blowhole": HURTS, "uneven": UNKNOWN}
     said = "synthetic tiles help crack and fray, show no effect on break, hurt blowhole, could not be judged on uneven"

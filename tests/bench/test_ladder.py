@@ -1,14 +1,17 @@
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 from blemish.bench.cells import Cell
+from blemish.bench.figures import of_rung
 from blemish.bench.ladder import LadderPlan, climb, table
 from blemish.bench.views import View
 from blemish.cli.main import app
 from blemish.core.errors import InputError
+from blemish.train.precision import PRECISIONS, default_precision
 
 TINY_FLAGS = [
     *("--crop", "32", "--batch", "2", "--steps", "2", "--per-class", "6", "--no-gate"),
@@ -62,6 +65,26 @@ def test_simple_cells_do_not_change_with_how_synthetic_tiles_are_made(tiny, tiny
     assert key("real") != key("real", steps=9)
 
 
+def test_cells_of_another_precision_count_only_where_asked_and_are_told_apart(
+    tiny, tiny_scale, work, tmp_path, monkeypatch
+):
+    plan = plan_of(tiny_scale, "real", "balance")
+    climb(tiny, plan, work)
+    shutil.copytree(work / "cells", tmp_path / "cells")
+    own = default_precision()
+    other = next(each for each in PRECISIONS if each != own)
+    monkeypatch.setattr("blemish.bench.cells.default_precision", lambda: other)
+    cell = plan.cells(["real"], "")[0]
+    assert not cell.is_there(tiny, tmp_path)
+    there = replace(cell, any_precision=True)
+    assert there.is_there(tiny, tmp_path)
+    assert Cell.from_dict(there.to_dict()) == there
+    taken = climb(tiny, replace(plan, any_precision=True), tmp_path)
+    assert taken.made == 0
+    mixed = [*taken.cells, {**taken.cells[0], "seed": 1, "inputs": {**taken.cells[0]["inputs"], "precision": other}}]
+    assert of_rung("real", mixed, ["pit", "scratch"])["precision"] == sorted([own, other])
+
+
 def test_a_stopped_ladder_goes_on_and_computes_no_cell_twice(tiny, tiny_scale, tmp_path, monkeypatch):
     plan, made = plan_of(tiny_scale, "real", "augment"), []
     compute = Cell._compute
@@ -95,7 +118,7 @@ def test_the_command_line_selects_and_publishes_into_two_halves(tiny, work, tmp_
     rungs = {rung["name"]: rung for rung in told["published"]["rungs"]}
     assert set(rungs) == {"real", "balance", "copy_paste"}
     assert rungs["real"]["seeds"] == [0, 1]
-    assert set(rungs["real"]) == {"name", "seeds", "mean_iou", "iou", "accuracy", "escape", "overkill"}
+    assert set(rungs["real"]) == {"name", "seeds", "mean_iou", "iou", "accuracy", "escape", "overkill", "precision"}
     assert told["published"]["classes"] == ["pit", "scratch"]
 
 

@@ -22,7 +22,7 @@ from blemish.data.dataset import Dataset
 from blemish.segment.model import TorchSegmenter
 from blemish.segment.training import Pace, train
 from blemish.train.machine import commit
-from blemish.train.precision import default_precision
+from blemish.train.precision import PRECISIONS, Precision, default_precision
 
 _VERSION = 2  # Raised when equal inputs would give another cell than before.
 
@@ -33,6 +33,7 @@ class Cell:
 
     Args:
         base: the rung of the first four that the others stand on; without effect for those four.
+        any_precision: what another machine kept in another precision counts as made; its figures say which it was.
     """
 
     rung: str
@@ -40,6 +41,7 @@ class Cell:
     view: View
     seed: int
     scale: Scale
+    any_precision: bool = False
 
     @property
     def sets(self) -> tuple[SyntheticSet, ...]:
@@ -50,8 +52,12 @@ class Cell:
     def label(self) -> str:
         return f"{self.rung}, {self.view.name}, seed {self.seed}{self.scale.told_apart if self.sets else ''}"
 
-    def inputs(self, dataset: Dataset) -> dict[str, Any]:
-        """All that decides its figures, by contents."""
+    def inputs(self, dataset: Dataset, precision: Precision | None = None) -> dict[str, Any]:
+        """All that decides its figures, by contents.
+
+        Args:
+            precision: None = the one that this machine trains in.
+        """
         return {
             "version": _VERSION,
             "rung": self.rung,
@@ -61,14 +67,18 @@ class Cell:
             "seed": self.seed,
             "scale": self.scale.of_training(),
             "start": start_hash(self.scale),
-            "precision": default_precision(),
+            "precision": precision or default_precision(),
             "share": self.scale.share_of(self.rung) if self.sets else None,
             "until": self.scale.synthetic_until if self.sets else None,
             "sets": {made.name: key_of(made.inputs(dataset)) for made in self.sets},
         }
 
     def file(self, dataset: Dataset, work: Path) -> Path:
-        return work / "cells" / f"{self._name(dataset)}.json"
+        """Where it is kept, or will be: in this machine's precision first."""
+        own = default_precision()
+        order = [own, *(each for each in PRECISIONS if each != own and self.any_precision)]
+        files = [work / "cells" / f"{self._name(dataset, precision)}.json" for precision in order]
+        return next((file for file in files if file.is_file()), files[0])
 
     def is_there(self, dataset: Dataset, work: Path) -> bool:
         return self.file(dataset, work).is_file()
@@ -83,16 +93,16 @@ class Cell:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for another process."""
-        own = {"rung": self.rung, "base": self.base, "seed": self.seed}
+        own = {"rung": self.rung, "base": self.base, "seed": self.seed, "any_precision": self.any_precision}
         return {**own, "view": self.view.to_dict(), "scale": self.scale.to_dict()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        own = {name: values[name] for name in ("rung", "base", "seed")}
+        own = {name: values[name] for name in ("rung", "base", "seed", "any_precision")}
         return cls(**own, view=View.from_dict(values["view"]), scale=Scale.from_dict(values["scale"]))
 
-    def _name(self, dataset: Dataset) -> str:
-        return f"{self.rung}-{self.view.name}-seed-{self.seed}-{key_of(self.inputs(dataset))}"
+    def _name(self, dataset: Dataset, precision: Precision | None = None) -> str:
+        return f"{self.rung}-{self.view.name}-seed-{self.seed}-{key_of(self.inputs(dataset, precision))}"
 
     def _compute(self, dataset: Dataset, work: Path) -> dict[str, Any]:
         told = {made.name: made.make(dataset, work) for made in self.sets}

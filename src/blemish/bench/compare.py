@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from blemish.bench.figures import Cells, best_of, best_simple
+from blemish.bench.figures import Cells, best_of, best_simple, precisions
 from blemish.bench.judging import unpacked
 from blemish.bench.rungs import OURS
 from blemish.core.arrays import Int64
@@ -25,6 +25,7 @@ def gain(cells: Cells, classes: Sequence[str], of: str, over: str) -> dict[str, 
         "over": over,
         **found.mean_iou.to_dict(),
         "classes": {name: d.to_dict() for name, d in zip(classes, found.classes, strict=True)},
+        "precision": {rung: precisions([cell for cell in cells if cell["rung"] == rung]) for rung in (of, over)},
     }
 
 
@@ -79,7 +80,14 @@ def verdict(cells: Cells, classes: Sequence[str], of: str, over: str) -> dict[st
         "over": over,
         "classes": effects,
         "words": words(effects),
-        "caution": caution(found.mean_iou, dict(zip(classes, found.classes, strict=True))),
+        "caution": "; ".join(
+            text
+            for text in (
+                caution(found.mean_iou, dict(zip(classes, found.classes, strict=True))),
+                _made_otherwise(cells, of, over),
+            )
+            if text
+        ),
     }
 
 
@@ -124,6 +132,11 @@ def caution(mean: Difference, by_class: Mapping[str, Difference]) -> str:
     if few:
         reasons.append(f"fewer than 5 physical defects judged of {listed(few)}")
     return "; ".join(reasons)
+
+
+def _made_otherwise(cells: Cells, of: str, over: str) -> str:
+    ours, theirs = (precisions([cell for cell in cells if cell["rung"] == rung]) for rung in (of, over))
+    return "" if ours == theirs else f"{of} was trained in {listed(ours)}, {over} in {listed(theirs)}"
 
 
 def _by_place(cells: Cells) -> dict[tuple[Any, int], Mapping[str, Any]]:

@@ -18,6 +18,7 @@ Cells = Sequence[Mapping[str, Any]]
 def of_rung(name: str, cells: Cells, classes: Sequence[str]) -> dict[str, Any]:
     """`name`, `seeds`, and a list with one figure a seed: `mean_iou`, `iou` by class, `accuracy`, `escape`, `overkill`.
 
+    `precision` lists what its cells were trained in.
     A seed counts only where it has every fold that any seed of the rung has. Undefined figures are None.
     """
     own = of_whole_seeds([cell for cell in cells if cell["rung"] == name])
@@ -34,7 +35,13 @@ def of_rung(name: str, cells: Cells, classes: Sequence[str]) -> dict[str, Any]:
         "accuracy": [_accuracy(some) for some in by_seed],
         "escape": [none_if_nan(escape.value) for escape, _ in rates],
         "overkill": [none_if_nan(overkill.value) for _, overkill in rates],
+        "precision": precisions(own),
     }
+
+
+def precisions(cells: Cells) -> list[str]:
+    """What some cells were trained in; more than one where a ladder was climbed on several machines."""
+    return sorted({str(cell["inputs"]["precision"]) for cell in cells if "inputs" in cell})
 
 
 def of_whole_seeds(cells: Cells) -> list[Mapping[str, Any]]:

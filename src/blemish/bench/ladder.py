@@ -32,6 +32,7 @@ class LadderPlan:
     Args:
         views: folds of the selection ladder, or the one view of the published ladder.
         base: the rung that those above the first four stand on; None = the best of the first four on these views.
+        any_precision: cells that another machine kept in another precision are taken as they are.
 
     Raises:
         InputError: an unknown rung, no view or seed, or rungs that stand on nothing.
@@ -43,6 +44,7 @@ class LadderPlan:
     scale: Scale = Scale()  # noqa: RUF009 - frozen
     base: str | None = None
     more_real: str = ""
+    any_precision: bool = False
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.rungs if name not in RUNGS]
@@ -59,7 +61,14 @@ class LadderPlan:
     def cells(self, rungs: Sequence[str], base: str) -> list[Cell]:
         """The cells of some rungs, all rungs of a view and seed before the next, so that an early stop compares."""
         return [
-            Cell(rung=rung, base=base, view=self._view(view, rung), seed=seed, scale=self.scale)
+            Cell(
+                rung=rung,
+                base=base,
+                view=self._view(view, rung),
+                seed=seed,
+                scale=self.scale,
+                any_precision=self.any_precision,
+            )
             for seed in self.seeds
             for view in self.views
             for rung in RUNGS

@@ -193,7 +193,8 @@ def _still_true(
             scale=plan.scale,
         )
         view = {name: value for name, value in cell["inputs"]["view"].items() if name != "more_real"}
-        if _place(cell) not in asked and again.inputs(dataset) == {**cell["inputs"], "view": view}:
+        precision = cell["inputs"]["precision"] if plan.any_precision else None
+        if _place(cell) not in asked and again.inputs(dataset, precision) == {**cell["inputs"], "view": view}:
             kept.append(cell)
     return kept
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
@@ -55,6 +55,14 @@ def ladder(
         typer.Option(metavar="DATASET", help="Its train tiles are rung more_real's.", rich_help_panel=_WHICH),
     ] = None,
     jobs: Jobs = 1,
+    any_precision: Annotated[
+        bool,
+        typer.Option(
+            "--any-precision",
+            help="Take cells that another machine left in --work in another precision; the result says so.",
+            rich_help_panel=_WHICH,
+        ),
+    ] = False,
     shares: Annotated[
         str, typer.Option(help="Also the curve over these shares: 0.25,0.5,0.75.", rich_help_panel=_WHICH)
     ] = "",
@@ -116,7 +124,7 @@ def ladder(
     if published:
         if fold or shares:
             raise InputError("--published judges by the test split: leave --fold and --shares out")
-        _publish(data, out, work, names, tuple(seed or (0, 1, 2)), ceiling, jobs, as_json)
+        _publish(data, out, work, names, tuple(seed or (0, 1, 2)), ceiling, jobs, any_precision, as_json)
         return
     everywhere, own_shares = _shares(share)
     scale = Scale(
@@ -143,7 +151,9 @@ def ladder(
         paper_steps=paper_steps,
     )
     chosen = tuple(fold) if fold else tuple(range(folds))
-    plan = _selection_plan(names, folds, chosen, tuple(seed or (0,)), scale, ceiling)
+    plan = replace(
+        _selection_plan(names, folds, chosen, tuple(seed or (0,)), scale, ceiling), any_precision=any_precision
+    )
     _select(data, out, work, plan, curve, jobs, as_json)
 
 
@@ -181,6 +191,7 @@ def _publish(
     seeds: tuple[int, ...],
     ceiling: str,
     jobs: int,
+    any_precision: bool,
     as_json: bool,
 ) -> None:
     from blemish.bench.ladder import LadderPlan, climb
@@ -196,6 +207,7 @@ def _publish(
         scale=scale_of(selection),
         base=selection["base"],
         more_real=ceiling,
+        any_precision=any_precision,
     )
     climbed = climb(data, plan, work, jobs=jobs)
     half = published_half(data, plan, climbed, selection, halves.get("published"))

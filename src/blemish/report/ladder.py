@@ -96,7 +96,10 @@ def tables(name: str, halves: Mapping[str, Half]) -> str:
 
 
 def rows_of(half: Half) -> list[Row]:
-    """The table of one half; the best of each column is marked, the ceiling (`more_real`) aside."""
+    """The table of one half; the best of each column is marked, the ceiling (`more_real`) aside.
+
+    Where rungs were trained in different precisions, on different machines, each says in which.
+    """
     columns = [
         [_mean(rung["iou"][name]) for rung in half["rungs"]] for name in half["classes"]
     ] + [[_mean(rung[name]) for rung in half["rungs"]] for name in _MEANS]  # fmt: skip
@@ -105,9 +108,10 @@ def rows_of(half: Half) -> list[Row]:
         _best([v for v, rung in zip(column, half["rungs"], strict=True) if rung["name"] != "more_real"], name)
         for name, column in zip(names, columns, strict=True)
     ]
+    mixed = len({name for rung in half["rungs"] for name in rung.get("precision", ())}) > 1
     return [
         Row(
-            rung["name"],
+            f"{rung['name']} ({' + '.join(rung['precision'])})" if mixed else rung["name"],
             len(rung["seeds"]),
             tuple(
                 Figure(column[place], column[place] is not None and column[place] == top)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import torch
 from accelerate import Accelerator
@@ -13,6 +13,7 @@ from blemish.core.errors import InputError
 from blemish.train.machine import cpu_flags
 
 Precision = Literal["fp32", "bf16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 M = TypeVar("M", bound=nn.Module)
 
 _BF16_CPU = frozenset({"avx512_bf16", "amx_bf16"})
@@ -36,7 +37,7 @@ def accelerator(precision: Precision | None = None, *, cpu: bool = False) -> Acc
         cpu: leave a GPU alone.
     """
     precision = default_precision() if precision is None else precision
-    if precision not in ("fp32", "bf16"):
+    if precision not in PRECISIONS:
         raise InputError(f"precision must be fp32 or bf16, got '{precision}'")
     AcceleratorState._reset_state(reset_partial_state=True)  # Else it keeps the first precision of the process.
     if not cpu and torch.cuda.is_available():
