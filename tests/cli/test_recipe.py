@@ -205,7 +205,7 @@ def test_strangeness_and_temperature_that_were_not_there_are_refused(stored, tmp
     ended = run("recipe", "dry-run", new, "--results", stored / "results", code=2)
     assert "holds no strangeness" in ended.stderr
     ended = run("inspect", TINY, stored / "scans", "--recipe", new, code=2)
-    assert "does not measure strangeness" in ended.stderr
+    assert "strangeness is not measured: give --familiar FILE" in ended.stderr
     new.write_text(text.replace("version = 2", "version = 2\ntemperature = 2.0"))
     ended = run("recipe", "dry-run", new, "--results", stored / "results", code=2)
     assert "inspected at temperature 1, the recipe asks for 2" in ended.stderr
@@ -287,3 +287,41 @@ def test_check_tells_what_is_wrong_or_not_meant(stored, tmp_path):
 
 def test_new_never_overwrites(stored):
     assert "is there already" in run("recipe", "new", "--bundle", TINY, "--out", stored / "one.toml", code=2).stderr
+
+
+def own_surface(seed):
+    return np.random.default_rng(seed).integers(110, 141, (200, 200), dtype=np.uint8)
+
+
+def test_a_scan_unlike_the_lines_own_goes_to_review(tmp_path):
+    for seed in range(40):
+        write_png(tmp_path / "own" / f"{seed}.png", own_surface(seed))
+    write_png(tmp_path / "new" / "own.png", own_surface(100))
+    write_png(tmp_path / "new" / "brighter.png", own_surface(101) + np.uint8(60))
+    write_png(tmp_path / "new" / "larger.png", np.tile(own_surface(102), (2, 2)))
+    learned = tmp_path / "familiar.json"
+    told = run("segment", "strangeness", tmp_path / "own", "--out", learned, "--quantile", 0.9, "--json")
+    assert json.loads(told.stdout)["pictures"] == 40
+    recipe = write_recipe(tmp_path / "one.toml")
+    recipe.write_text(recipe.read_text().replace('unsure = "REVIEW"', "most_strange = 2.0"))
+    by = ("--recipe", recipe, "--familiar", learned, "--out", tmp_path / "results")
+    run("inspect", TINY, tmp_path / "new", *by, "--no-overlay", code=3)
+    found = lines(tmp_path / "results")
+    assert {serial: part["verdict"] for serial, part in found.items()} == {
+        "own": "OK",
+        "brighter": "REVIEW",
+        "larger": "REVIEW",
+    }
+    assert "strange: " in found["brighter"]["reasons"][0]
+    assert "learned were pictures of 200 x 200 px" in found["larger"]["reasons"][0]
+    assert "no verdict of 3 parts" in run("recipe", "dry-run", recipe, "--results", tmp_path / "results").stdout
+
+
+def test_what_is_not_the_lines_own_is_refused_as_such(tmp_path):
+    write_png(tmp_path / "one.png", own_surface(0))
+    out = tmp_path / "familiar.json"
+    assert "2 groups or more" in run("segment", "strangeness", tmp_path / "one.png", "--out", out, code=2).stderr
+    assert not out.exists()
+    out.write_text("{}")
+    ended = run("inspect", TINY, tmp_path / "one.png", "--familiar", out, code=2)
+    assert "make it with segment strangeness" in ended.stderr

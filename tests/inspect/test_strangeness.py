@@ -1,10 +1,11 @@
 import json
 
+import cv2
 import numpy as np
 import pytest
 
-from blemish.core.errors import BundleError, InputError
-from blemish.inspect.strangeness import Familiar, cell_figures
+from blemish.core.errors import BundleError, InputError, PictureError
+from blemish.inspect.strangeness import Familiar, cell_figures, picture_figures, read_familiar
 from blemish.metrics.auroc import auroc
 
 
@@ -43,6 +44,33 @@ def test_it_is_the_same_after_a_file(familiar):
         Familiar.from_dict({**familiar.to_dict(), "cell_px": 8})
     with pytest.raises(BundleError, match="lacks or garbles 'whiten'"):
         Familiar.from_dict({"kind": "strangeness", "mean": []})
+
+
+def test_a_picture_of_another_size_cannot_be_told(familiar):
+    assert familiar.size_hw == (96, 128)
+    assert familiar.strangeness(surface(3)[:60]) > 0  # Cut to less than half: its extremes are not these.
+    for other in (surface(3)[:40], np.tile(surface(3), (2, 2))):
+        with pytest.raises(PictureError, match="learned were pictures of 128 x 96 px"):
+            familiar.strangeness(other)
+
+
+def test_a_large_picture_is_looked_at_reduced():
+    large = np.tile(surface(0), (30, 30))  # 11 million pixels.
+    assert cell_figures(large).shape[0] == 90 * 120
+    assert picture_figures(large)[0] == pytest.approx(cell_figures(large)[:, 0].mean(), abs=0.05)
+    assert picture_figures(large)[0] == picture_figures(cv2.resize(large, (1280, 960), interpolation=cv2.INTER_AREA))[0]
+
+
+def test_a_file_is_read_or_refused_in_one_line(familiar, tmp_path):
+    file = tmp_path / "familiar.json"
+    file.write_text(json.dumps(familiar.to_dict()))
+    assert read_familiar(file).limit == familiar.limit
+    file.write_text("[1, 2]")
+    with pytest.raises(BundleError, match="make it with segment strangeness"):
+        read_familiar(file)
+    file.write_text("{")
+    with pytest.raises(InputError, match="cannot read"):
+        read_familiar(file)
 
 
 def test_any_size_and_colour_can_be_asked(familiar):

@@ -27,6 +27,34 @@ def test_it_is_the_softmax_of_logits_divided_by_the_temperature():
         assert np.abs(found - softmax(Fixed.logits / temperature)).max() < 1e-5
 
 
+class Halves:
+    """Enlarging by repeating: linear, and easy to follow."""
+
+    factor, workers = 2, 1
+
+    def logits(self, pictures):
+        yield from (Fixed.logits[0].astype(np.float32) for _ in pictures)
+
+    def finish(self, logits):
+        return softmax(logits.repeat(2, axis=2).repeat(2, axis=3))
+
+
+class InTwo(Fixed):
+    coarse = Halves()
+
+
+def test_both_halves_of_a_network_are_tempered_too():
+    halves = Tempered(InTwo(), 2.5).coarse
+    assert (halves.factor, halves.workers) == (2, 1)
+    (logits,) = halves.logits([np.zeros((8, 10, 1), np.uint8)])
+    found = halves.finish(logits[None])
+    assert np.abs(found[:, :, ::2, ::2] - softmax(Fixed.logits / 2.5)).max() < 1e-5
+
+
+def test_a_network_that_is_not_in_two_stays_whole():
+    assert Tempered(Fixed(), 2.0).coarse is None
+
+
 def test_a_certain_answer_stays_finite():
     certain = Fixed()
     certain.logits = np.array([1000.0, 0.0, 0.0]).reshape(1, 3, 1, 1)

@@ -43,6 +43,15 @@ Datum = Annotated[
     ),
 ]
 
+FamiliarFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--familiar",
+        metavar="FILE",
+        help="Of segment strangeness: how unlike the line's own pictures each view is, for the recipe's most_strange.",
+    ),
+]
+
 
 @guarded
 def inspect(
@@ -54,6 +63,7 @@ def inspect(
     threads: Threads = None,
     overlap: Overlap = None,
     datum: Datum = None,
+    familiar: FamiliarFile = None,
     verify: Verify = None,
     overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Draw the defects; needs --out.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -70,6 +80,7 @@ def inspect(
     from blemish.inspect.run import Inspection, inspect_part
     from blemish.inspect.sources import find_files, gather_parts, read_serials
     from blemish.inspect.stored import inspected_beside, refuse_reused_version
+    from blemish.inspect.strangeness import read_familiar
     from blemish.inspect.verdict import exit_code
 
     if datum not in (None, SCAN, PART):
@@ -90,6 +101,7 @@ def inspect(
         overlap_px=overlap,
         overlays=overlays,
         part=PartSearch() if by_part else None,
+        familiar=read_familiar(familiar) if familiar is not None else None,
     )
     started, results = perf_counter(), []
     with ExitStack() as stack:

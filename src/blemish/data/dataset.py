@@ -36,6 +36,9 @@ FORMAT = 1
 FOLDERS = ("images", "labels", "backgrounds")  # In the order of a row's hash.
 
 
+_INFO_FILE = "dataset.toml"
+
+
 @dataclass(frozen=True)
 class Sample:
     """One tile in memory: picture uint8 H W or H W 3, its label map, its row."""
@@ -271,6 +274,11 @@ def unfinished_work(folder: Path) -> list[Path]:
     return sorted(path for path in folder.parent.iterdir() if path.name.startswith(start))
 
 
+def is_dataset(folder: Path) -> bool:
+    """Whether a folder is one that a `Dataset` may be opened on, sound or not."""
+    return (folder / _INFO_FILE).is_file()
+
+
 def write_info(folder: Path, info: DatasetInfo) -> None:
     """Write `dataset.toml`, with the hash of taxonomy and manifest as they stand in the folder."""
     taxonomy = info.taxonomy.to_dict()
@@ -279,7 +287,7 @@ def write_info(folder: Path, info: DatasetInfo) -> None:
         values["value_range"] = list(info.value_range)
     values["hash"] = manifest_hash(taxonomy, read_manifest(folder / "manifest.parquet"))
     values["taxonomy"] = taxonomy
-    write_bytes(folder / "dataset.toml", tomli_w.dumps(values).encode())
+    write_bytes(folder / _INFO_FILE, tomli_w.dumps(values).encode())
 
 
 def tile_files(sample: Sample, taxonomy: Taxonomy) -> dict[str, bytes]:
@@ -327,7 +335,7 @@ def refuse_bad_id(tile_id: str) -> None:
 
 
 def _read_info(folder: Path) -> DatasetInfo:
-    path = folder / "dataset.toml"
+    path = folder / _INFO_FILE
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

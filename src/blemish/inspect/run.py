@@ -22,6 +22,7 @@ from blemish.inspect.scan import Tiling, scan_scores
 from blemish.inspect.sources import Naming, find_files, gather_parts
 from blemish.inspect.stopwatch import Stopwatch
 from blemish.inspect.stored import Inspected
+from blemish.inspect.strangeness import Familiar
 from blemish.inspect.tempered import Tempered
 from blemish.inspect.verdict import judge_by_card
 from blemish.picture.normalise import to_8_bit, to_channels
@@ -58,6 +59,7 @@ class Inspection:
         overlap_px: int | None = None,
         overlays: Path | None = None,
         part: PartSearch | None = None,
+        familiar: Familiar | None = None,
     ) -> Inspection:
         """Tiles of the card; thresholds and least sizes of the recipe, or of the card where there is none.
 
@@ -67,6 +69,7 @@ class Inspection:
             overlap_px: least overlap of tiles instead of the card's.
             overlays: folder for one JPEG a view; None = none.
             part: how the part is registered; None = it is not.
+            familiar: what the line's own pictures look like; None = no view's strangeness is measured.
 
         Raises:
             InputError: an overlap that leaves no step, no thread, or a recipe for another bundle or other classes.
@@ -84,6 +87,7 @@ class Inspection:
             overlays=overlays,
             bundle=bundle.hash,
             part=part,
+            strangeness=None if familiar is None else familiar.strangeness,
         )
         return inspection if recipe is None else inspection.by_recipe(recipe)
 
@@ -98,8 +102,8 @@ class Inspection:
         refuse_other_datum(recipe, self.datum)
         if recipe.unknown.most_strange is not None and self.strangeness is None:
             raise InputError(
-                f"recipe {recipe.title} has unknown.most_strange, but this inspector does not measure strangeness: "
-                f"remove it"
+                f"recipe {recipe.title} has unknown.most_strange, but strangeness is not measured: give --familiar "
+                f"FILE, which segment strangeness makes, or remove it"
             )
         tempered = self.segmenter if recipe.temperature == 1 else Tempered(self.segmenter, recipe.temperature)
         return replace(
@@ -239,7 +243,9 @@ def _look(picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch) 
         doubts += (f"{view.path}: {found.left_out} more defects beyond the {MOST_DEFECTS} largest are not listed",)
     if found.kept_out:
         notes += (f"regions off the part, not counted: {found.kept_out}",)
-    strangeness = _strangeness(picture, inspection, watch)
+    strangeness, why_not = _strangeness(picture, inspection, watch)
+    if why_not and inspection.recipe is not None and inspection.recipe.unknown.most_strange is not None:
+        doubts += (f"{view.path}: {why_not}",)
     recipe = inspection.recipe
     kept = tuple(_told(region, recipe) for region in found.defects if recipe is None or is_seen(region, recipe))
     return _Seen(ViewResult(view.name, str(view.path), doubts, strangeness, notes), kept)
@@ -266,13 +272,16 @@ def _registered(
         return (None, (said,), ()) if inspection.part.required else (None, (), (f"{said}; places are the scan's",))
 
 
-def _strangeness(picture: UInt8, inspection: Inspection, watch: Stopwatch) -> float | None:
-    """None where it is not measured, or is no number: a recipe that asks for it then says REVIEW."""
+def _strangeness(picture: UInt8, inspection: Inspection, watch: Stopwatch) -> tuple[float | None, str]:
+    """None where it is not measured, is no number, or cannot be told, and then why: a recipe that asks says REVIEW."""
     if inspection.strangeness is None:
-        return None
-    with watch.stage("strangeness"):
-        value = float(inspection.strangeness(picture))
-    return value if math.isfinite(value) else None
+        return None, ""
+    try:
+        with watch.stage("strangeness"):
+            value = float(inspection.strangeness(picture))
+    except PictureError as error:
+        return None, str(error)
+    return (value, "") if math.isfinite(value) else (None, "")
 
 
 def _write_overlay(picture: UInt8, serial: str, seen: _Seen, inspection: Inspection) -> None:
