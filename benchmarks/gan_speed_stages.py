@@ -15,7 +15,7 @@ import numpy as np
 
 from blemish.bundle.painting import Painter
 from blemish.core.taxonomy import IGNORE
-from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter
+from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, tile_files
 from blemish.gan.bank import Bank, build_bank, source_tiles
 from blemish.gan.gate import Candidate, Gate
 from blemish.gan.gate_reference import RealDefects, measure_real
@@ -98,7 +98,8 @@ def _batch(
     clock["paint"] += networks["run"]
     clock["compose"] += networks["whole"] - networks["run"]
     with timed(clock, "png_for_the_gate"):
-        read = [decode_picture(png_bytes(sample.picture), Path("tile.png")) for sample in samples]
+        pngs = [png_bytes(sample.picture) for sample in samples]
+        read = [decode_picture(png, Path("tile.png")) for png in pngs]
         samples = [
             replace(sample, picture=pixels.astype(np.uint8)) for sample, pixels in zip(samples, read, strict=True)
         ]
@@ -106,8 +107,8 @@ def _batch(
         asking = zip(samples, beneath, tasks, strict=True)
         verdicts = gate.judge([Candidate(sample, under, task.shape_iou) for sample, under, task in asking])
     with timed(clock, "write"):
-        for sample, task in zip(samples, tasks, strict=True):
-            writer.add(sample, padding=task.label_map.defect == IGNORE)
+        for sample, task, png in zip(samples, tasks, pngs, strict=True):
+            writer.add(sample, task.label_map.defect == IGNORE, tile_files(sample, job.bank.taxonomy, png))
     counts["drawn"] += len(tasks)
     counts["admitted"] += sum(verdict is None for verdict in verdicts)
 

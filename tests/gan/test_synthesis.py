@@ -1,6 +1,8 @@
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -225,6 +227,27 @@ def test_killed_at_random_moments_and_resumed_gives_the_same_files(run, small_se
     assert gate == "--no-gate" or told[0].read_bytes() == told[1].read_bytes()
 
 
+def test_several_processes_give_the_same_files_and_a_stopped_one_goes_on(run, small_set, tmp_path):
+    more = ["--per-class", "24", "--batch", "1", "--device", "cpu"]
+    assert CliRunner().invoke(app, command(run, small_set, tmp_path / "whole", *more)).exit_code == 0
+    words = ["gan", "generate", *command(run, small_set, tmp_path / "set", *more, "--processes", "2")]
+    stopped = subprocess.Popen([sys.executable, "-m", "blemish", *words], stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 100
+    while not any(tmp_path.glob(".set.resumable-*/images/*/*/*.png")) and time.monotonic() < until:
+        time.sleep(0.01)
+    stopped.send_signal(signal.SIGINT)
+    assert (stopped.wait(60), "the finished tiles are kept in" in stopped.stderr.read()) == (130, True)
+    done = subprocess.run(
+        [sys.executable, "-m", "blemish", *words, "--resume", "--json"], capture_output=True, check=False, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    values = json.loads(done.stdout)
+    assert 0 < values["kept"] < values["written"]
+    assert files(tmp_path / "set") == files(tmp_path / "whole")
+    told = [tmp_path / f"{name}.rejects" / "rejects.json" for name in ("set", "whole")]
+    assert told[0].read_bytes() == told[1].read_bytes()
+
+
 def test_ctrl_c_says_where_the_finished_tiles_are(run, small_set, tmp_path, monkeypatch):
     paint, calls = TorchGenerator.paint, iter(range(9))
 
@@ -311,6 +334,7 @@ def test_a_network_without_thresholds_is_refused(run, inspector, small_set, tmp_
         (["--per-class", "9", "--batch", "0"], "--batch must be 1 or more"),
         (["--per-class", "9", "--attempts", "0"], "--attempts must be 1 or more"),
         (["--per-class", "9", "--no-gate", "--segmenter", "x"], "--no-gate goes without --segmenter"),
+        (["--per-class", "9", "--no-gate", "--processes", "2"], "--no-gate goes without --segmenter"),
         (["--per-class", "9", "--thresholds", "none.json"], "none.json is not readable JSON"),
     ],
 )

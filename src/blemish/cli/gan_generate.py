@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from blemish.data.dataset import Dataset
     from blemish.gan.composed.model import ComposedTorchGenerator
     from blemish.gan.gate import Gate
+    from blemish.gan.job import Job
     from blemish.gan.model import TorchGenerator
     from blemish.gan.plan import Plan
     from blemish.gan.recognition import Recognition
@@ -48,6 +50,9 @@ def generate(
         False, help="Classes together on a tile as often as on real ones; else one a tile.", rich_help_panel=_FILL
     ),
     batch: int = typer.Option(8, metavar="TILES", help="Painted together.", rich_help_panel=_FILL),
+    processes: int = typer.Option(
+        0, metavar="N", min=0, help="That draw and judge side by side, with the gate. (this one)", rich_help_panel=_FILL
+    ),
     resume: bool = typer.Option(False, help="Go on with what a stopped run left.", rich_help_panel=_FILL),
     dry_run: bool = typer.Option(False, help="Print the plan, and end.", rich_help_panel=_FILL),
     gate: bool = typer.Option(
@@ -93,8 +98,8 @@ def generate(
         )
     from blemish.data.dataset import Dataset
 
-    if not gate and (segmenter is not None or thresholds is not None):
-        raise InputError("--no-gate goes without --segmenter and --thresholds")
+    if not gate and (segmenter is not None or thresholds is not None or processes):
+        raise InputError("--no-gate goes without --segmenter, --thresholds and --processes")
     source = Dataset(_required(dataset, "--dataset DATASET"))
     plan = _plan(source, per_class, tiles, class_name, pairs, seed)
     if dry_run:
@@ -102,9 +107,8 @@ def generate(
         return
     folder = _required(out, "--out DIR")
     wiring = _Wiring(segmenter, thresholds) if gate else None
-    _fill_up(
-        run, source, plan, folder, background, seed, batch, resume, device, as_json, wiring, attempts, weak
-    )  # fmt: skip
+    order = _Order(run, source.folder, background, seed, device, wiring)
+    _fill_up(order, source, plan, folder, batch, resume, attempts, weak, processes, as_json)
 
 
 @dataclass(frozen=True)
@@ -115,32 +119,73 @@ class _Wiring:
     thresholds: Path | None
 
 
+@dataclass(frozen=True)
+class _Order:
+    """From what every process makes the same job and the same gate."""
+
+    run: Path
+    dataset: Path
+    background: str
+    seed: int
+    device: str
+    wiring: _Wiring | None  # None = no gate.
+
+    def job(self, generator: Generator, source: Dataset, defects: list[int]) -> Job:
+        """On real backgrounds where these are asked for, or there are any."""
+        from blemish.gan.bank import build_bank
+        from blemish.gan.job import Job, Provenance, RealPictures
+
+        composes = self.background == "auto" and _composes_on_real(generator, source)
+        real = self.background == "real" or composes
+        bank = build_bank(source, defects, real_backgrounds=real)
+        made_by = Provenance(generator.hash, generator.preset, self.seed)  # type: ignore[attr-defined]
+        return Job(generator, bank, made_by, RealPictures.of(source) if real else None)
+
+    def gate(self, generator: Generator, source: Dataset, defects: list[int]) -> Gate | None:
+        return None if self.wiring is None else _gate(self.wiring, source, defects, generator, self.device)
+
+
+def _in_another_process(order: _Order, defects: list[int]) -> tuple[Job, Gate]:
+    from blemish.data.dataset import Dataset
+
+    try:
+        import torch
+
+        torch.set_num_threads(1)
+    except ModuleNotFoundError:
+        pass  # A bundle draws without it.
+    generator, source = _generator(order.run, order.device), Dataset(order.dataset)
+    gate = order.gate(generator, source, defects)
+    if gate is None:
+        raise AssertionError("unreachable: without a gate there are no other processes")
+    return order.job(generator, source, defects), gate
+
+
 def _fill_up(
-    run: Path, source: Dataset, plan: Plan, out: Path, background: str, seed: int, batch: int, resume: bool,
-    device: str,
-    as_json: bool, wiring: _Wiring | None, attempts: int, weak: bool,
+    order: _Order, source: Dataset, plan: Plan, out: Path, batch: int, resume: bool, attempts: int, weak: bool,
+    processes: int,
+    as_json: bool,
 ) -> None:  # fmt: skip
     from blemish.data.dataset import unfinished_work
-    from blemish.gan.bank import build_bank
     from blemish.gan.outcomes import outcomes_of, without_weak
-    from blemish.gan.synthesis import Job, Provenance, RealPictures, check_agreement, knows_beneath, synthesise
+    from blemish.gan.side_by_side import SideBySide
+    from blemish.gan.synthesis import check_agreement, knows_beneath, synthesise
 
-    generator = _generator(run, device)
+    generator = _generator(order.run, order.device)
     check_agreement(generator, source)
-    real = background == "real" or (background == "auto" and _composes_on_real(generator, source))
     plan, left_out = (plan, {}) if weak else without_weak(plan, outcomes_of(generator.card))
     say(plan.table())
     defects = sorted({index for item in plan.items for index in item.classes})
-    bank = build_bank(source, defects, real_backgrounds=real)
-    if real:
-        say(_where_backgrounds_come_from(bank.from_clean, len(bank.backgrounds)))
-    made_by = Provenance(generator.hash, generator.preset, seed)
-    job = Job(generator, bank, made_by, RealPictures.of(source) if real else None)
-    gate = None if wiring is None else _gate(wiring, source, defects, generator, device)
+    job, gate = order.job(generator, source, defects), order.gate(generator, source, defects)
+    if job.real is not None:
+        say(_where_backgrounds_come_from(job.bank.from_clean, len(job.bank.backgrounds)))
     for rule, why in ({} if gate is None else gate.off(beneath=knows_beneath(job))).items():
         say(f"gate: {rule} is off: {why}")
+    beside = SideBySide(partial(_in_another_process, order, defects), processes) if processes else None
     try:
-        made = synthesise(job, plan, source, out, batch=batch, resume=resume, gate=gate, attempts=attempts)
+        made = synthesise(
+            job, plan, source, out, batch=batch, resume=resume, gate=gate, attempts=attempts, side_by_side=beside
+        )
     except KeyboardInterrupt:
         say(f"the finished tiles are kept in {', '.join(str(folder) for folder in unfinished_work(out))}")
         raise
@@ -149,8 +194,8 @@ def _fill_up(
         say(f"{count} tiles not made: {reason}")
     values = {
         "out": str(out),
-        "background": "real" if real else "generated",
-        **({"clean_tiles": bank.from_clean} if real else {}),
+        "background": "generated" if job.real is None else "real",
+        **({} if job.real is None else {"clean_tiles": job.bank.from_clean}),
         "plan": plan.to_dict(),
         **made.to_dict(),
     }

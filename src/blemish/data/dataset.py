@@ -14,7 +14,7 @@ import os
 import shutil
 import tomllib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -158,11 +158,12 @@ class DatasetWriter:
         self._manifest = ManifestWriter(self._work / "manifest.parquet")
         return self
 
-    def add(self, sample: Sample, padding: Bool | None = None) -> TileRecord:
+    def add(self, sample: Sample, padding: Bool | None = None, files: Mapping[str, bytes] | None = None) -> TileRecord:
         """Write one tile; its pixel counts and hash are filled in, and the finished row is returned.
 
         Args:
             padding: True where the tile reaches beyond its scan (those pixels must be 255); None = nowhere.
+            files: `tile_files(sample, taxonomy)`, where they were made already.
         """
         if self._manifest is None:
             raise DatasetError("a DatasetWriter is used in a with block")
@@ -173,7 +174,7 @@ class DatasetWriter:
             raise DatasetError(
                 f"{record.id}: picture {sample.picture.shape[:2]} and label {sample.label_map.size_hw} differ in size"
             )
-        files = tile_files(sample, self.info.taxonomy)
+        files = tile_files(sample, self.info.taxonomy) if files is None else files
         digest = hashlib.sha256()
         for name, data in files.items():
             write_bytes(self._work / name / f"{record.id}.png", data)
@@ -290,10 +291,14 @@ def write_info(folder: Path, info: DatasetInfo) -> None:
     write_bytes(folder / _INFO_FILE, tomli_w.dumps(values).encode())
 
 
-def tile_files(sample: Sample, taxonomy: Taxonomy) -> dict[str, bytes]:
-    """The three PNG files of a tile by folder name."""
+def tile_files(sample: Sample, taxonomy: Taxonomy, picture_png: bytes | None = None) -> dict[str, bytes]:
+    """The three PNG files of a tile by folder name.
+
+    Args:
+        picture_png: `png_bytes` of its picture, where they were made already.
+    """
     return {
-        "images": png_bytes(sample.picture),
+        "images": png_bytes(sample.picture) if picture_png is None else picture_png,
         "labels": png_bytes(sample.label_map.defect, [(0, 0, 0), *(rgb(d.colour) for d in taxonomy.defects)]),
         "backgrounds": png_bytes(sample.label_map.background, [rgb(b.colour) for b in taxonomy.backgrounds]),
     }

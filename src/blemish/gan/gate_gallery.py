@@ -110,8 +110,8 @@ class Gallery:
                 room[place] += 1
                 kept.append(self._keep(reject, *place))
         batch = {
-            "admitted": [[task.item.index, task.attempt] for task, _ in outcome.admitted],
-            "later": {task.record.id: task.attempt for task, _ in outcome.admitted if task.attempt},
+            "admitted": [[each.task.item.index, each.task.attempt] for each in outcome.admitted],
+            "later": {each.task.record.id: each.task.attempt for each in outcome.admitted if each.task.attempt},
             "counts": outcome.counts.to_dict(),
             "kept": kept,
         }

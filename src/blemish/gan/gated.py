@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from blemish.core.taxonomy import Taxonomy
-from blemish.data.dataset import Sample
+from blemish.data.dataset import Sample, tile_files
 from blemish.gan.gate import Candidate, Gate, Rejection
 from blemish.gan.gate_counts import GateCounts
 from blemish.gan.job import Job, Task, beneath_batch, draw_batch, paint_batch
@@ -22,6 +22,15 @@ from blemish.picture.read import decode_picture
 from blemish.picture.write import png_bytes
 
 ATTEMPTS = 8  # Of one planned tile, at most.
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """One tile that passed, and its files as the data set will hold them."""
+
+    task: Task
+    sample: Sample
+    files: Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,7 @@ class Reject:
 class BatchOutcome:
     """What came of a batch."""
 
-    admitted: list[tuple[Task, Sample]] = field(default_factory=list)  # In the order of the plan.
+    admitted: list[Admitted] = field(default_factory=list)  # In the order of the plan.
     rejects: list[Reject] = field(default_factory=list)  # By attempt, then by the plan.
     counts: GateCounts = field(default_factory=GateCounts)
 
@@ -56,11 +65,11 @@ def admit_batch(job: Job, gate: Gate, items: Sequence[PlanItem], attempts: int =
             outcome.counts.not_drawn[names_of(item, job.bank.taxonomy)] += 1
             reasons[item.index][failed.reason] += 1
         _judge(job, gate, tasks, outcome, reasons)
-        done = {task.item.index for task, _ in outcome.admitted}
+        done = {each.task.item.index for each in outcome.admitted}
         waiting = [item for item in waiting if item.index not in done]
     for item in waiting:
         outcome.counts.miss(names_of(item, job.bank.taxonomy), reasons[item.index].most_common(1)[0][0])
-    outcome.admitted.sort(key=lambda pair: pair[0].item.index)
+    outcome.admitted.sort(key=lambda each: each.task.item.index)
     return outcome
 
 
@@ -82,13 +91,14 @@ def _judge(
     if not tasks:
         return
     beneath = beneath_batch(job, tasks)
-    samples = [_as_written(sample) for sample in paint_batch(job, tasks, beneath)]
+    pngs = [png_bytes(sample.picture) for sample in paint_batch(job, tasks, beneath)]
+    samples = [_as_written(task, png) for task, png in zip(tasks, pngs, strict=True)]
     under = [None] * len(tasks) if beneath is None else list(beneath)
     asking = zip(samples, under, tasks, strict=True)
     verdicts = gate.judge([Candidate(sample, below, task.shape_iou) for sample, below, task in asking])
-    for task, sample, why in zip(tasks, samples, verdicts, strict=True):
+    for task, sample, png, why in zip(tasks, samples, pngs, verdicts, strict=True):
         if why is None:
-            outcome.admitted.append((task, sample))
+            outcome.admitted.append(Admitted(task, sample, tile_files(sample, job.bank.taxonomy, png)))
             outcome.counts.admitted[names_of(task.item, job.bank.taxonomy)] += 1
         else:
             reject = Reject(task, sample, why)
@@ -97,7 +107,7 @@ def _judge(
             reasons[task.item.index][f"every attempt rejected, most often by '{why.rule}'"] += 1
 
 
-def _as_written(sample: Sample) -> Sample:
+def _as_written(task: Task, png: bytes) -> Sample:
     """The tile as its PNG reads: the gate judges what is written, not what is in memory."""
-    pixels = decode_picture(png_bytes(sample.picture), Path(f"{sample.record.id}.png"))
-    return replace(sample, picture=pixels.astype(np.uint8, copy=False))
+    pixels = decode_picture(png, Path(f"{task.record.id}.png"))
+    return Sample(pixels.astype(np.uint8, copy=False), task.label_map, task.record)

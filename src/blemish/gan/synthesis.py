@@ -9,8 +9,9 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator as Stream
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ from blemish.gan.gate import Gate
 from blemish.gan.gate_counts import GateCounts
 from blemish.gan.gate_gallery import FILE, Gallery, rejects_folder
 from blemish.gan.gate_page import finish_gallery
-from blemish.gan.gated import ATTEMPTS, admit_batch
+from blemish.gan.gated import ATTEMPTS, BatchOutcome, admit_batch
 from blemish.gan.job import Job, Provenance, RealPictures, Task, draw_batch, paint_batch
 from blemish.gan.plan import Plan, PlanItem
+from blemish.gan.side_by_side import SideBySide
 
 __all__ = ["Job", "Provenance", "RealPictures", "Synthesis", "draw_batch", "paint_batch", "synthesise"]
 DRAWING = 2  # Version of how labels are drawn; unfinished work of another version is not gone on with.
@@ -78,6 +80,7 @@ def synthesise(
     resume: bool = False,
     gate: Gate | None = None,
     attempts: int = ATTEMPTS,
+    side_by_side: SideBySide | None = None,
 ) -> Synthesis:
     """Write the data set of a plan, and with a gate the folder of its rejects beside it.
 
@@ -89,6 +92,7 @@ def synthesise(
         batch: tiles painted together.
         gate: None = every tile that is drawn is admitted.
         attempts: with a gate, how often a planned tile is drawn at most.
+        side_by_side: with a gate, the processes that draw, paint and judge; None = this one.
 
     Raises:
         InputError: generator and data set do not go together, or nothing is planned.
@@ -111,13 +115,13 @@ def synthesise(
         if gallery is not None:
             stack.enter_context(gallery.begin(resume=resume))
         with writer, tqdm(total=len(plan.items), desc="gan generate", unit="tile") as bar:
-            for start in range(0, len(plan.items), batch):
-                items = plan.items[start : start + batch]
-                if gate is None or gallery is None:
+            batches = [(start, plan.items[start : start + batch]) for start in range(0, len(plan.items), batch)]
+            if gate is None or gallery is None:
+                for _, items in batches:
                     _write_batch(job, items, writer, tally)
-                else:
-                    _write_admitted(_GatedBatch(job, gate, items, start, attempts), writer, gallery, tally)
-                bar.update(len(items))
+                    bar.update(len(items))
+            else:
+                _write_admitted(job, batches, _Admitting(gate, attempts, side_by_side), writer, gallery, tally, bar)
             if not writer.counted:
                 raise NothingMadeError(_why_none(job, plan, gate, gallery, tally))
         made = Dataset(out)
@@ -174,42 +178,78 @@ def _write_batch(job: Job, items: Sequence[PlanItem], writer: DatasetWriter, tal
 
 
 @dataclass(frozen=True)
-class _GatedBatch:
-    job: Job
+class _Admitting:
     gate: Gate
-    items: Sequence[PlanItem]
-    start: int
     attempts: int
+    side_by_side: SideBySide | None
+
+    def outcomes(self, job: Job, batches: Iterable[Sequence[PlanItem]]) -> Stream[BatchOutcome, None, None]:
+        """What comes of each batch, in order, made when it is due; by other processes a little before."""
+        if self.side_by_side is not None:
+            yield from self.side_by_side.outcomes(batches, self.attempts)
+        else:
+            yield from (admit_batch(job, self.gate, items, self.attempts) for items in batches)
 
 
-def _write_admitted(some: _GatedBatch, writer: DatasetWriter, gallery: Gallery, tally: _Tally) -> None:
+def _write_admitted(
+    job: Job,
+    batches: Sequence[tuple[int, Sequence[PlanItem]]],
+    admitting: _Admitting,
+    writer: DatasetWriter,
+    gallery: Gallery,
+    tally: _Tally,
+    bar: tqdm[None],
+) -> None:
     """A batch whose end is in the gallery's journal, and whose tiles are all there, is not painted again."""
-    recalled = gallery.recalled(some.start)
-    tasks = [] if recalled is None else list(_drawn_again(some, recalled))
-    if recalled is not None and all(writer.has(task.record.id) for task in tasks):
-        for task in tasks:
-            _write(task, None, writer, tally)
-    else:
-        outcome = admit_batch(some.job, some.gate, some.items, some.attempts)
-        for task, sample in outcome.admitted:
-            _write(task, sample, writer, tally)
-        gallery.record(some.start, outcome)
-    gallery.take(some.start)
+    left: dict[int, bool] = {}  # By a batch's start; found out as late as it is needed.
+
+    def is_left(start: int, items: Sequence[PlanItem]) -> bool:
+        if start not in left:
+            left[start] = _is_left(job, items, gallery.recalled(start), writer)
+        return left[start]
+
+    anew = (items for start, items in batches if not is_left(start, items))
+    with closing(admitting.outcomes(job, anew)) as outcomes:
+        for start, items in batches:
+            if is_left(start, items):
+                for task in _drawn_again(job, items, gallery.recalled(start) or {}):
+                    _write(task, None, writer, tally)
+            else:
+                outcome = next(outcomes)
+                for admitted in outcome.admitted:
+                    _write(admitted.task, admitted.sample, writer, tally, admitted.files)
+                gallery.record(start, outcome)
+            gallery.take(start)
+            bar.update(len(items))
 
 
-def _drawn_again(some: _GatedBatch, admitted: dict[int, int]) -> Iterator[Task]:
-    for item in some.items:
+def _is_left(job: Job, items: Sequence[PlanItem], admitted: dict[int, int] | None, writer: DatasetWriter) -> bool:
+    """Whether a stopped run ended a batch, and all its tiles are there, whole."""
+    if admitted is None:
+        return False
+    ids = [job.provenance.tile_id(item, job.bank.taxonomy) for item in items if item.index in admitted]
+    return all(writer.has(tile_id) for tile_id in ids)
+
+
+def _drawn_again(job: Job, items: Sequence[PlanItem], admitted: dict[int, int]) -> Iterator[Task]:
+    for item in items:
         if item.index in admitted:
-            yield draw_batch(some.job, [item], admitted[item.index])[0][0]
+            yield draw_batch(job, [item], admitted[item.index])[0][0]
 
 
-def _write(task: Task, sample: Sample | None, writer: DatasetWriter, tally: _Tally) -> None:
+def _write(
+    task: Task,
+    sample: Sample | None,
+    writer: DatasetWriter,
+    tally: _Tally,
+    files: Mapping[str, bytes] | None = None,
+) -> None:
     """A tile that is there already is kept; then no sample is needed."""
     if sample is None or writer.has(task.record.id):
         record = writer.keep(task.record, ignored_is_padding=True)
         tally.kept += 1
     else:
-        record = writer.add(sample, padding=task.label_map.defect == IGNORE)
+        record = writer.add(sample, task.label_map.defect == IGNORE, files)
     tally.written.update(record.classes)
 
 

@@ -7,14 +7,8 @@ batches are the same, whoever draws them.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections import deque
 from collections.abc import Generator
-from concurrent.futures import ProcessPoolExecutor
-from itertools import islice
+from contextlib import closing
 from typing import Any
 
 import cv2
@@ -23,9 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from blemish.core.errors import InputError
+from blemish.core.processes import in_order
 from blemish.train.loader import Batch, Draw
-
-_AHEAD = 2  # Batches a process: one that it draws, one that waits.
 
 
 class ProcessLoader:
@@ -51,46 +44,26 @@ class ProcessLoader:
     def batches(self, first_step: int, last_step: int) -> Generator[Batch, None, None]:
         """The batches of steps first_step .. last_step - 1, in order, as contiguous CPU tensors `N ...`.
 
-        Closing the iterator (or leaving it by an error) ends the processes; so does the end of this process, whatever
-        ended it.
+        Closing the iterator (or leaving it by an error) ends the processes; so does the end of this process.
         """
-        steps = iter(range(first_step, last_step))
-        pool = ProcessPoolExecutor(
-            self.processes, mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(self.draw,)
-        )
-        try:
-            waiting = deque(
-                pool.submit(_draw_batch, step, self.batch) for step in islice(steps, self.processes * _AHEAD)
-            )
-            while waiting:
-                arrays = waiting.popleft().result()
-                waiting.extend(pool.submit(_draw_batch, step, self.batch) for step in islice(steps, 1))
+        steps = range(first_step, last_step)
+        with closing(in_order(_draw_batch, steps, self.processes, _begin, self.draw, self.batch)) as drawn:
+            for arrays in drawn:
                 yield {name: torch.from_numpy(array) for name, array in arrays.items()}
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
-_drawn_by: Draw | None = None  # In a drawing process: set once, when it begins.
+_drawn_by: tuple[Draw, int] | None = None  # In a drawing process: set once, when it begins.
 
 
-def _begin(draw: Draw) -> None:
-    """In a new process: Ctrl-C is for the training, which ends this process; and it does not outlive its parent."""
+def _begin(draw: Draw, batch: int) -> None:
     global _drawn_by
-    _drawn_by = draw
+    _drawn_by = draw, batch
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _draw_batch(step: int, batch: int) -> dict[str, NDArray[Any]]:
+def _draw_batch(step: int) -> dict[str, NDArray[Any]]:
     if _drawn_by is None:
-        raise AssertionError("unreachable: the pool begins every process with its draw")
-    samples = [_drawn_by(step, index) for index in range(batch)]
+        raise AssertionError("unreachable: every process is begun with its draw")
+    draw, batch = _drawn_by
+    samples = [draw(step, index) for index in range(batch)]
     return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
