@@ -74,19 +74,21 @@ def test_the_last_layer_of_procedural_weights_is_not_taken_even_where_it_fits(tm
 def test_a_name_means_scratch_the_packaged_weights_or_a_folder(tmp_path):
     assert start_named("scratch", "hardnet-small") is None
     assert start_named("auto", "hardnet-small") == packaged_start("hardnet-small")
-    assert start_named("auto", "fc-hardnet-70") is None
+    assert start_named("auto", "fc-hardnet-70") == packaged_start("fc-hardnet-70")
+    assert start_named("auto", "hardnet-tiny") is None
     assert start_named("procedural", "hardnet-small") == packaged_start("hardnet-small")
     assert start_named(str(tmp_path), "hardnet-small") == tmp_path
-    with pytest.raises(InputError, match="no procedural start weights are packaged for fc-hardnet-70: make them"):
-        start_named("procedural", "fc-hardnet-70")
+    with pytest.raises(InputError, match="no procedural start weights are packaged for hardnet-tiny: make them"):
+        start_named("procedural", "hardnet-tiny")
 
 
-def test_the_packaged_weights_are_small_whole_and_fit():
-    folder = packaged_start("hardnet-small")
-    started = start_from(build("hardnet-small", 3, 4), folder)
+@pytest.mark.parametrize(("network", "most_bytes"), [("hardnet-small", 3e6), ("fc-hardnet-70", 10e6)])
+def test_the_packaged_weights_are_small_whole_and_fit(network, most_bytes):
+    folder = packaged_start(network)
+    started = start_from(build(network, 3, 4), folder)
     card = json.loads((folder / "card.json").read_text())
     assert started.fresh == 2
-    assert sum(file.stat().st_size for file in folder.iterdir()) < 3e6
+    assert sum(file.stat().st_size for file in folder.iterdir()) < most_bytes
     assert card["data"].startswith("procedural surfaces")
     assert {"command", "commit", "sha256"} <= card.keys()
 

@@ -55,7 +55,7 @@ class PretrainSettings:
 
     network: str = "hardnet-small"
     channels: int = 1  # Gray weights start an RGB network too.
-    steps: int = 8000  # Those of the packaged weights.
+    steps: int = 8000  # Those of the packaged weights were set by the time on a GPU (docs/adr/0006).
     batch: int = 16
     size_px: int = 96  # Many small tiles teach more than few large ones of as many pixels (docs/adr/0006).
     teacher_weight: float = 2.0  # Of the teacher's term beside the labels'; 0 = no teacher.
