@@ -109,7 +109,7 @@ SyntheticUntil = Annotated[
     typer.Option(
         "--synthetic-until",
         metavar="FRAC",
-        help="Share of the steps with synthetic tiles; the last see real ones only. (1)",
+        help="Share of the steps with synthetic tiles; the last see real ones only. (as --ladder chose; 0.6)",
         rich_help_panel=_SAMPLES,
     ),
 ]
@@ -127,7 +127,7 @@ BalancedUntil = Annotated[
     typer.Option(
         "--balanced-until",
         metavar="FRAC",
-        help="Share of the steps in which classes of few pixels weigh more; 0 = never. By default 0.9, paper 0.",
+        help="Share of the steps in which classes of few pixels weigh more; 0 = never. By default 0.5, paper 0.",
         rich_help_panel=_SAMPLES,
     ),
 ]
@@ -269,11 +269,11 @@ def _mixing(
     share: float | None, until: float | None, ladder: Path | None, data: Dataset, any_made: bool
 ) -> dict[str, float]:
     """What was asked; else what this set's ladder chose; else the default. Nothing without synthetic tiles."""
-    from blemish.segment.settings import SYNTHETIC_SHARE
+    from blemish.segment.settings import SYNTHETIC_SHARE, SYNTHETIC_UNTIL
 
     if ladder is not None and not any_made:
         raise InputError("--ladder chooses the share of synthetic tiles: give --synthetic DIR too, or leave it out")
-    chosen = {"synthetic_share": SYNTHETIC_SHARE, "synthetic_until": 1.0}
+    chosen = {"synthetic_share": SYNTHETIC_SHARE, "synthetic_until": SYNTHETIC_UNTIL}
     if ladder is not None:
         from blemish.bench.ladder_file import chosen_share, read_halves, scale_of, selection_of
 

@@ -29,7 +29,6 @@ from blemish.segment.losses import LossSettings, loss_terms
 from blemish.segment.model import TorchSegmenter, save_segmenter, to_input
 from blemish.segment.networks import build
 from blemish.segment.panels import below, beside, paint
-from blemish.segment.settings import BALANCED_UNTIL
 from blemish.segment.teacher import Teacher
 from blemish.segment.training import Pace, Trained
 from blemish.simulate.procedural import TAXONOMY, VERSION, procedural_tile
@@ -45,6 +44,7 @@ from blemish.train.schedule import cosine, set_rate
 
 DATA = f"procedural surfaces, version {VERSION}"
 _CLASSES = len(TAXONOMY.defects)
+_BALANCED_UNTIL = 0.9
 _SAMPLE_TILES = 6
 _JUDGED_TOGETHER = 16
 
@@ -63,7 +63,7 @@ class PretrainSettings:
     learning_rate: float = 0.003
     weight_decay: float = 1e-4
     warmup_frac: float = 0.02
-    loss: LossSettings = field(default_factory=lambda: LossSettings(balanced_until=BALANCED_UNTIL))
+    loss: LossSettings = field(default_factory=lambda: LossSettings(balanced_until=_BALANCED_UNTIL))
     ema_half_life_steps: int = 200
     judged_tiles: int = 128  # Of another stream, never learned from; judged at every checkpoint's step.
     seed: int = 0

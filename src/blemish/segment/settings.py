@@ -22,7 +22,8 @@ PAPER_EPOCHS = 1000
 # Of the samples of a class, where there are synthetic tiles and neither a person nor a ladder says otherwise: the best
 # of 0.25, 0.5 and 0.75 on magnetic-tile (docs/results.md).
 SYNTHETIC_SHARE = 0.25
-BALANCED_UNTIL = 0.9  # Of the default preset; without it small defects are not found in few steps (docs/adr/0005).
+SYNTHETIC_UNTIL = 0.6  # As on the ladder: the last steps see real tiles only (docs/adr/0010).
+BALANCED_UNTIL = 0.5  # As on the ladder; without it small defects are not found in few steps (docs/adr/0005).
 _PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "default": {},
