@@ -49,7 +49,7 @@ def test_the_ladders_share_is_the_default_and_a_given_one_wins(tiny, ladder, syn
         0.75,
     )
     assert planned(tiny, tmp_path, "--synthetic", synthetic, "--synthetic-until", 0.5)[1] == (0.25, 0.5)
-    assert planned(tiny, tmp_path, "--synthetic", synthetic)[1] == (0.25, 1)
+    assert planned(tiny, tmp_path, "--synthetic", synthetic)[1] == (0.25, 0.6)
     assert planned(tiny, tmp_path)[1] == (0, 1)
 
 
