@@ -20,7 +20,7 @@ Keep = Literal["last", "best"]
 DEFAULT_STEPS = 2000
 PAPER_EPOCHS = 1000
 # Of the samples of a class, where there are synthetic tiles and neither a person nor a ladder says otherwise: the best
-# of 0.25, 0.5 and 0.75 on magnetic-tile (docs/results.md).
+# of 0.25, 0.5 and 0.75 on magnetic-tile (docs/results-earlier.md).
 SYNTHETIC_SHARE = 0.25
 SYNTHETIC_UNTIL = 0.6  # As on the ladder: the last steps see real tiles only (docs/adr/0010).
 BALANCED_UNTIL = 0.5  # As on the ladder; without it small defects are not found in few steps (docs/adr/0005).
