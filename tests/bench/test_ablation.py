@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
+from blemish.bench import synthetic_sets
 from blemish.bench.ablation import ROWS, AblationPlan
 from blemish.bench.cells import Cell
 from blemish.bench.gan_parts import TRAINED, settings_without
@@ -14,6 +15,7 @@ from blemish.bench.views import View
 from blemish.cli.main import app
 from blemish.core.errors import InputError
 from blemish.gan.composed.settings import ComposedSettings
+from blemish.gan.gate import Gate, Rejection
 from blemish.report.ablation import table
 
 
@@ -47,6 +49,24 @@ def test_rows_are_measured_and_a_second_run_makes_nothing(tiny, gan_flags, quick
     assert "http" not in out.with_suffix(".html").read_text()
 
 
+def test_a_row_of_which_nothing_is_admitted_says_why(tiny, gan_flags, quick_features, tmp_path, monkeypatch):
+    our_gate, judge, rejecting = synthetic_sets.our_gate, Gate.judge, []
+    rejected = Rejection("visible", 1, 0.0, 1.0, "too faint")
+
+    def gate_of_row(learned, work, scale):
+        rejecting[:] = scale.gan_off
+        return our_gate(learned, work, scale)
+
+    monkeypatch.setattr(synthetic_sets, "our_gate", gate_of_row)
+    monkeypatch.setattr(
+        Gate, "judge", lambda gate, asked: [rejected for _ in asked] if rejecting else judge(gate, asked)
+    )
+    words = [*gan_flags, "--only", "noise", "--no-iou"]
+    whole, noise = ablation(*words, dataset=tiny, out=tmp_path / "a.json", work=tmp_path)["rows"]
+    assert (whole["why_none"], noise["tiles"], noise["kid"]["mean"]) == ("", 0, None)
+    assert noise["why_none"].startswith("none of 6 tiles was admitted")
+
+
 def test_without_iou_only_tiles_are_measured(tiny, gan_flags, quick_features, work, tmp_path):
     words = [*gan_flags, "--gan-steps", "3", "--only", "gate,found,composition", "--no-iou"]
     result = ablation(*words, dataset=tiny, out=tmp_path / "a.json", work=work)
@@ -54,8 +74,9 @@ def test_without_iou_only_tiles_are_measured(tiny, gan_flags, quick_features, wo
     assert result["rows"][0]["mean_iou"] == []
     by_name = {row["name"]: row for row in result["rows"]}
     assert by_name["gate"]["gate"] is None
-    assert by_name["composition"]["why_none"].startswith("none of 6 tiles was admitted")
-    assert by_name["composition"]["kid"]["mean"] is None
+    composition = by_name["composition"]
+    assert composition["tiles"] + composition["not_made"] == 6
+    assert (composition["tiles"] == 0) == composition["why_none"].startswith("none of 6 tiles was admitted")
     assert by_name["whole"]["gate"]["admitted"] == by_name["whole"]["tiles"]
     assert "mean IoU" not in table("a", result).splitlines()[4]
 
