@@ -17,7 +17,8 @@ from blemish.core.errors import InputError
 from blemish.gan.plan import Plan
 
 WEAK = "weak"
-# At 0.12 a class (uneven light of magnetic-tile) taught an inspector its label on clean surface: docs/results-earlier.md.
+# At 0.12 a class (uneven light of magnetic-tile) taught an inspector its label on clean surface
+# (docs/results-earlier.md).
 WEAK_EXPLAINED = 0.2  # A class of whose real defects the branch cannot rebuild even this share from their codes,
 WEAK_DIVERSITY = 0.02  # or whose draws differ from each other less than this share of a defect, did not come out.
 _ADVICE = "leave it to copy-paste, or train longer"
