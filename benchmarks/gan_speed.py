@@ -250,6 +250,8 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if (options.run is None) != (options.data is None):
         parser.error("--run and --data go together")
+    if options.gpu_only and not torch.cuda.is_available():
+        parser.error("--gpu-only: this machine has no CUDA device that torch can use")
     return options
 
 

@@ -325,3 +325,5 @@ def test_what_is_not_the_lines_own_is_refused_as_such(tmp_path):
     out.write_text("{}")
     ended = run("inspect", TINY, tmp_path / "one.png", "--familiar", out, code=2)
     assert "make it with segment strangeness" in ended.stderr
+    out.write_text("[1, 2]")
+    assert "must hold one JSON object" in run("inspect", TINY, tmp_path / "one.png", "--familiar", out, code=2).stderr

@@ -107,6 +107,20 @@ def test_a_set_is_filled_up_with_a_bundle_where_torch_cannot_be_imported(bundle,
     assert (len(made), {record.preset for record in made.records}) == (3, {"default"})
 
 
+def test_processes_draw_with_a_bundle_what_one_draws(bundle, small_set, tmp_path):
+    untold = Path(copytree(bundle, tmp_path / "bundle"))
+    write_card(untold, read_generator_card(bundle).model_copy(update={"classes": {}}))
+    words = ["gan", "generate", str(untold), "--dataset", str(small_set.folder), "--attempts", "2"]
+    words += ["--tiles", "4", "--class", "dot", "--background", "real", "--batch", "2"]
+    for name, more in (("one", ()), ("two", ("--processes", "2"))):
+        arguments = [sys.executable, "-m", "blemish", *words, "--out", str(tmp_path / name), *more]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=240, check=False)
+        assert done.returncode == 0, done.stderr
+    assert Dataset(tmp_path / "one").hash == Dataset(tmp_path / "two").hash
+    told = [tmp_path / f"{name}.rejects" / "rejects.json" for name in ("one", "two")]
+    assert told[0].read_bytes() == told[1].read_bytes()
+
+
 def test_the_same_run_gives_the_same_bundle(run, bundle, tmp_path):
     export_run(run, out=tmp_path / "again")
     assert GeneratorBundle.open(tmp_path / "again").hash == GeneratorBundle.open(bundle).hash

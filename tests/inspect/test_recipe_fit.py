@@ -24,7 +24,9 @@ ZONE = "[zones.seal]\nboxes = [[0, 0, 9, 9]]"
 
 
 def test_a_recipe_for_the_classes_of_the_inspector_fits(recipe_of):
-    refuse_unfit(recipe_of(ZONE), CELL, "f" * 64)
+    recipe = recipe_of(ZONE)
+    assert recipe.needs_mm  # Else a recipe that asks for nothing would fit anything.
+    refuse_unfit(recipe, CELL, "f" * 64)
 
 
 def test_another_bundle_is_refused(recipe_of):

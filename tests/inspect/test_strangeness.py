@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from blemish.core.errors import BundleError, InputError, PictureError
-from blemish.inspect.strangeness import Familiar, cell_figures, picture_figures, read_familiar
+from blemish.inspect.strangeness import Familiar, cell_figures, picture_figures
 from blemish.metrics.auroc import auroc
 
 
@@ -59,18 +59,6 @@ def test_a_large_picture_is_looked_at_reduced():
     assert cell_figures(large).shape[0] == 90 * 120
     assert picture_figures(large)[0] == pytest.approx(cell_figures(large)[:, 0].mean(), abs=0.05)
     assert picture_figures(large)[0] == picture_figures(cv2.resize(large, (1280, 960), interpolation=cv2.INTER_AREA))[0]
-
-
-def test_a_file_is_read_or_refused_in_one_line(familiar, tmp_path):
-    file = tmp_path / "familiar.json"
-    file.write_text(json.dumps(familiar.to_dict()))
-    assert read_familiar(file).limit == familiar.limit
-    file.write_text("[1, 2]")
-    with pytest.raises(BundleError, match="make it with segment strangeness"):
-        read_familiar(file)
-    file.write_text("{")
-    with pytest.raises(InputError, match="cannot read"):
-        read_familiar(file)
 
 
 def test_any_size_and_colour_can_be_asked(familiar):

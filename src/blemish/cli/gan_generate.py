@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -146,15 +147,14 @@ class _Order:
 
 
 def _in_another_process(order: _Order, defects: list[int]) -> tuple[Job, Gate]:
+    """The same once more, on one thread: there are as many processes as the user wants cores at work."""
     from blemish.data.dataset import Dataset
 
-    try:
+    with suppress(ModuleNotFoundError):  # A bundle draws without it.
         import torch
 
         torch.set_num_threads(1)
-    except ModuleNotFoundError:
-        pass  # A bundle draws without it.
-    generator, source = _generator(order.run, order.device), Dataset(order.dataset)
+    generator, source = _generator(order.run, order.device, threads=1), Dataset(order.dataset)
     gate = order.gate(generator, source, defects)
     if gate is None:
         raise AssertionError("unreachable: without a gate there are no other processes")
@@ -162,10 +162,17 @@ def _in_another_process(order: _Order, defects: list[int]) -> tuple[Job, Gate]:
 
 
 def _fill_up(
-    order: _Order, source: Dataset, plan: Plan, out: Path, batch: int, resume: bool, attempts: int, weak: bool,
+    order: _Order,
+    source: Dataset,
+    plan: Plan,
+    out: Path,
+    batch: int,
+    resume: bool,
+    attempts: int,
+    weak: bool,
     processes: int,
     as_json: bool,
-) -> None:  # fmt: skip
+) -> None:
     from blemish.data.dataset import unfinished_work
     from blemish.gan.outcomes import outcomes_of, without_weak
     from blemish.gan.side_by_side import SideBySide
@@ -312,14 +319,20 @@ def _plan(
     raise InputError("give --per-class N, or --tiles N with --class NAME")
 
 
-def _generator(run: Path, device: str) -> TorchGenerator | ComposedTorchGenerator | BundlePainter:
-    """Of a run, or of a generator's bundle, which needs no torch."""
+def _generator(
+    run: Path, device: str, *, threads: int | None = None
+) -> TorchGenerator | ComposedTorchGenerator | BundlePainter:
+    """Of a run, or of a generator's bundle, which needs no torch.
+
+    Args:
+        threads: of a bundle; None = all that this process may use.
+    """
     from blemish.bundle.generator import GeneratorBundle, is_generator_bundle
 
     if is_generator_bundle(run):
         if device not in ("auto", "cpu"):
             raise InputError(f"{run} is a bundle and draws on the CPU: leave --device {device} out")
-        return GeneratorBundle.open(run).painter()
+        return GeneratorBundle.open(run).painter(threads=threads)
     from blemish.gan.model import load_generator
 
     return load_generator(run, _chosen(device))

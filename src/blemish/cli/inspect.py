@@ -13,6 +13,7 @@ import typer
 from tqdm import tqdm
 
 from blemish.cli.console import guarded, say, show
+from blemish.cli.loading import read_json
 from blemish.core.errors import InputError
 from blemish.core.records import PART, SCAN, PartResult
 
@@ -80,7 +81,7 @@ def inspect(
     from blemish.inspect.run import Inspection, inspect_part
     from blemish.inspect.sources import find_files, gather_parts, read_serials
     from blemish.inspect.stored import inspected_beside, refuse_reused_version
-    from blemish.inspect.strangeness import read_familiar
+    from blemish.inspect.strangeness import Familiar
     from blemish.inspect.verdict import exit_code
 
     if datum not in (None, SCAN, PART):
@@ -101,7 +102,7 @@ def inspect(
         overlap_px=overlap,
         overlays=overlays,
         part=PartSearch() if by_part else None,
-        familiar=read_familiar(familiar) if familiar is not None else None,
+        familiar=Familiar.from_dict(read_json(familiar), str(familiar)) if familiar is not None else None,
     )
     started, results = perf_counter(), []
     with ExitStack() as stack:

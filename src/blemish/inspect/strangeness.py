@@ -11,11 +11,9 @@ looked at reduced to two million pixels, in a tenth of a second.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -132,22 +130,6 @@ class Familiar:
         ):
             raise BundleError(f"{where} is not of this version: make it with segment strangeness")
         return cls(mean, whiten, limit, pictures, (height, width))
-
-
-def read_familiar(path: Path) -> Familiar:
-    """What `segment strangeness` wrote.
-
-    Raises:
-        InputError: not readable.
-        BundleError: not such a file, or one of another version.
-    """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}: make it with segment strangeness") from error
-    if not isinstance(values, dict):
-        raise BundleError(f"{path} is not of this version: make it with segment strangeness")
-    return Familiar.from_dict(values, str(path))
 
 
 def picture_figures(picture: Picture) -> Float64:
