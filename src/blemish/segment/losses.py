@@ -77,13 +77,7 @@ def focal(logits: Tensor, truth: Tensor, *, gamma: float = 2.0, class_weights: T
 
     Arguments and result as `cross_entropy`; the weighted mean is over the class weights alone, as there.
     """
-    valid = truth != IGNORE
-    classes = torch.where(valid, truth, 0)
-    log_p = F.log_softmax(logits, dim=1).gather(1, classes[:, None])[:, 0]
-    weight = valid.to(log_p.dtype) if class_weights is None else class_weights[classes] * valid
-    if gamma > 0:
-        log_p = (1 - log_p.exp()).clamp(min=0) ** gamma * log_p
-    return -(weight * log_p).sum() / weight.sum().clamp(min=1e-6)
+    return _focal(_Scores.of(logits, truth), gamma, class_weights)
 
 
 def dice(logits: Tensor, truth: Tensor, *, smooth: float = 1.0) -> Tensor:
@@ -100,14 +94,7 @@ def dice(logits: Tensor, truth: Tensor, *, smooth: float = 1.0) -> Tensor:
     Returns:
         A scalar in [0, 1], 0 is best; 0 (with zero gradient) where no defect is shown.
     """
-    valid = truth != IGNORE
-    p = logits.softmax(dim=1) * valid[:, None]
-    target = F.one_hot(torch.where(valid, truth, 0), logits.shape[1]).permute(0, 3, 1, 2) * valid[:, None]
-    over = (0, 2, 3)
-    both, total = (p * target).sum(over)[1:], (p + target).sum(over)[1:]
-    shown = target.sum(over)[1:] > 0
-    overlap = (2 * both + smooth) / (total + smooth)
-    return ((1 - overlap) * shown).sum() / shown.sum().clamp(min=1)
+    return _dice(_Scores.of(logits, truth), smooth)
 
 
 def pixel_balance(truth: Tensor, classes: int, strength: float) -> Tensor:
@@ -126,7 +113,7 @@ def pixel_balance(truth: Tensor, classes: int, strength: float) -> Tensor:
         >>> pixel_balance(torch.tensor([[[0, 0, 0, 1]]]), 3, 1.0).round(decimals=2).tolist()
         [1.3300000429153442, 4.0, 0.0]
     """
-    counts = torch.bincount(truth[truth != IGNORE].flatten(), minlength=classes).float()
+    counts = _pixels(truth, classes).float()
     shares = counts / counts.sum().clamp(min=1)
     return torch.where(counts > 0, shares.clamp(min=1e-9) ** -strength, 0.0)
 
@@ -143,16 +130,58 @@ def loss_terms(logits: Tensor, truth: Tensor, settings: LossSettings, *, progres
     weights = _class_weights(logits, settings)
     if progress < settings.balanced_until:
         weights = pixel_balance(truth, logits.shape[1], 1 - progress / settings.balanced_until)
-    logits = logits.float()
+    scores = _Scores.of(logits.float(), truth)
     terms: dict[str, Tensor] = {}
     if settings.cross_entropy > 0:
-        terms["cross_entropy"] = cross_entropy(logits, truth, weights)
+        terms["cross_entropy"] = _focal(scores, 0.0, weights)
     if settings.focal > 0:
-        terms["focal"] = focal(logits, truth, gamma=settings.focal_gamma, class_weights=weights)
+        terms["focal"] = _focal(scores, settings.focal_gamma, weights)
     if settings.dice > 0:
-        terms["dice"] = dice(logits, truth)
+        terms["dice"] = _dice(scores, smooth=1.0)
     weighted = [getattr(settings, name) * term for name, term in terms.items()]
     return {"loss": torch.stack(weighted).sum(), **terms}
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """What the terms share, computed once: a plane of classes is large beside the network's own work."""
+
+    log_p: Tensor  # N C H W.
+    log_p_true: Tensor  # N H W: of the true class; of none where the pixel is 255.
+    classes: Tensor  # int64 N H W: 0..C-1, 0 where the pixel is 255.
+    valid: Tensor  # N H W of 0 and 1: not 255.
+    pixels: Tensor  # int64 C.
+
+    @classmethod
+    def of(cls, logits: Tensor, truth: Tensor) -> _Scores:
+        valid = truth != IGNORE
+        classes = torch.where(valid, truth, 0)
+        log_p = F.log_softmax(logits.contiguous(), dim=1)
+        log_p_true = log_p.gather(1, classes[:, None])[:, 0]
+        return cls(log_p, log_p_true, classes, valid.to(log_p.dtype), _pixels(truth, logits.shape[1]))
+
+
+def _focal(scores: _Scores, gamma: float, class_weights: Tensor | None) -> Tensor:
+    log_p = scores.log_p_true
+    weight = scores.valid if class_weights is None else class_weights[scores.classes] * scores.valid
+    if gamma > 0:
+        log_p = (1 - log_p.exp()).clamp(min=0) ** gamma * log_p
+    return -(weight * log_p).sum() / weight.sum().clamp(min=1e-6)
+
+
+def _dice(scores: _Scores, smooth: float) -> Tensor:
+    p_true = scores.log_p_true.exp() * scores.valid
+    both = torch.stack([(p_true * (scores.classes == index)).sum() for index in range(1, len(scores.pixels))])
+    p = (scores.log_p.exp() * scores.valid[:, None]).sum((0, 2, 3))[1:]
+    pixels = scores.pixels[1:]
+    overlap = (2 * both + smooth) / (p + pixels + smooth)
+    shown = pixels > 0
+    return ((1 - overlap) * shown).sum() / shown.sum().clamp(min=1)
+
+
+def _pixels(truth: Tensor, classes: int) -> Tensor:
+    """Pixels of each class: int64 C."""
+    return torch.bincount(truth.flatten(), minlength=IGNORE + 1)[:classes]
 
 
 def _class_weights(logits: Tensor, settings: LossSettings) -> Tensor | None:
