@@ -1,6 +1,9 @@
 from dataclasses import replace
 
-from blemish.bench.rungs import training_of
+import pytest
+
+from blemish.bench.ladder import default_rungs
+from blemish.bench.rungs import TRIALS, training_of
 from blemish.bench.scale import Scale
 from blemish.data.augment import Augmentation
 
@@ -18,6 +21,19 @@ def test_a_synthetic_rung_is_base_with_a_share(tiny_scale):
     mixed = replace(base, synthetic_share=0.25, synthetic_until=0.75)
     assert training_of("copy_paste", "balance", scale, 3) == mixed
     assert training_of("more_real", "balance", tiny_scale, 3) == base
+
+
+@pytest.mark.parametrize("trial", TRIALS)
+def test_a_trial_is_base_with_one_thing_changed(trial):
+    base, tried = training_of("balance", "", Scale(), 3), training_of(trial, "balance", Scale(), 3)
+    before, after = base.to_dict(), tried.to_dict()
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    assert changed == ({"loss"} if TRIALS[trial].loss else set(TRIALS[trial].changes))
+    assert tried.steps == base.steps
+
+
+def test_a_trial_is_run_only_where_it_is_asked_for():
+    assert not set(TRIALS) & set(default_rungs("more"))
 
 
 def test_a_scale_is_read_back():

@@ -10,7 +10,16 @@ import torch.nn.functional as F
 from monai.losses import DiceLoss, FocalLoss
 
 from blemish.core.errors import InputError
-from blemish.segment.losses import LossSettings, cross_entropy, dice, focal, loss_named, loss_terms, pixel_balance
+from blemish.segment.losses import (
+    LossSettings,
+    cross_entropy,
+    dice,
+    focal,
+    loss_named,
+    loss_terms,
+    lovasz,
+    pixel_balance,
+)
 
 
 @pytest.fixture
@@ -66,7 +75,44 @@ def test_dice_is_monais_where_every_class_is_shown(logits, truth):
     torch.testing.assert_close(dice(logits, truth), other(logits, truth[:, None]))
 
 
-@pytest.mark.parametrize("loss", [cross_entropy, focal, dice])
+def certain(labels: list[int]) -> torch.Tensor:
+    """Logits 1 4 1 N of a network that is sure of these labels."""
+    return 100 * F.one_hot(torch.tensor([[labels]]), 4).permute(0, 3, 1, 2).float() - 50
+
+
+def test_lovasz_is_one_less_the_iou_where_the_network_is_sure():
+    truth = torch.tensor([[[1, 1, 1, 0, 2, 2, 0, 0]]])
+    said = certain([1, 1, 0, 1, 2, 0, 0, 3])  # Class 1: two of four; class 2: one of two; class 3 is not shown.
+    assert float(lovasz(said, truth)) == pytest.approx(1 - (2 / 4 + 1 / 2) / 2)
+    assert float(lovasz(certain(truth.flatten().tolist()), truth)) == pytest.approx(0)
+
+
+def test_lovasz_between_two_answers_by_hand():
+    # Two pixels of the class, one other; errors 0.5 (of the class), 0.25 (the other), 0 (of the class).
+    p = torch.tensor([0.5, 0.25, 1 - 1e-7])
+    logits = torch.stack([(1 - p).log(), p.log()])[None, :, None]
+    # Jaccard lost by the first 1/2, by the first two 2/3, by all 1: 0.5 * 1/2 + 0.25 * (2/3 - 1/2).
+    assert float(lovasz(logits, torch.tensor([[[1, 0, 1]]]))) == pytest.approx(0.25 + 0.25 / 6)
+
+
+def test_lovasz_without_a_defect_is_nothing_and_teaches_nothing(logits):
+    logits.requires_grad_()
+    loss = lovasz(logits, torch.zeros(3, 8, 9, dtype=torch.int64))
+    loss.backward()
+    assert float(loss.detach()) == 0
+    assert not logits.grad.any()
+
+
+def test_descending_lovasz_raises_the_iou():
+    truth = torch.tensor([[[0, 0, 1, 1, 0, 2, 2, 2]]])
+    logits = torch.randn(1, 3, 1, 8, generator=torch.Generator().manual_seed(4)).requires_grad_()
+    for _ in range(200):
+        (gradient,) = torch.autograd.grad(lovasz(logits, truth), logits)
+        logits = (logits - 20 * gradient).detach().requires_grad_()
+    assert torch.equal(logits.argmax(1), truth)
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, focal, dice, lovasz])
 def test_what_is_predicted_on_ignored_pixels_changes_nothing(loss, logits, truth):
     changed = logits.clone()
     changed[:, :, :3] += torch.arange(4.0)[None, :, None, None]

@@ -22,6 +22,7 @@ from blemish.segment.model import TorchSegmenter, save_segmenter
 from blemish.segment.networks import build
 from blemish.segment.settings import TrainSettings, settings_of
 from blemish.segment.training import Pace, SegmentTrainer, measure_normalisation, train
+from blemish.train.sampling import UniformSampler
 
 
 @pytest.fixture
@@ -204,6 +205,15 @@ class TestDraw:
         draw = mixed_draw(shapes, Dataset(synthetic_folder), settings)
         assert any(origins(draw, range(6)))
         assert not any(origins(draw, range(6, 10)))
+
+    def test_the_end_draws_every_real_tile_equally_often(self, shapes, synthetic_folder):
+        settings = TrainSettings(synthetic_share=1.0, steps=10, uniform_from=0.6)
+        draw = mixed_draw(shapes, Dataset(synthetic_folder), settings)
+        assert any(origins(draw, range(6)))
+        assert not any(origins(draw, range(6, 10)))
+        records = train_records(shapes)
+        even = UniformSampler(len(records), settings.seed)
+        assert draw._pick(7, 3) == (0, even.pick(7, 3))
 
     def test_real_tiles_may_not_enter_as_synthetic(self, shapes):
         with pytest.raises(DatasetError, match="is real, not synthetic"):

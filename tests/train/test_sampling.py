@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from blemish.core.errors import DatasetError, InputError
@@ -112,6 +113,15 @@ def test_a_class_that_only_synthetic_tiles_show_is_drawn_from_them():
     assert drawn[1] / DRAWS == pytest.approx(1 / 2, abs=0.03)
 
 
+def test_clean_tiles_take_the_share_that_was_asked_for_beside_synthetic_ones():
+    made = LOPSIDED[:8]
+    mixed = BalancedMixedSampler(LOPSIDED, made, share=0.5, seed=1, clean_share=0.7)
+    drawn = [mixed.pick(draw, 0) for draw in range(DRAWS)]
+    clean = np.mean([which == 0 and LOPSIDED[place].is_clean for which, place in drawn])
+    assert clean == pytest.approx(0.7, abs=0.03)
+    assert np.mean([which for which, _ in drawn]) == pytest.approx(0.3 / 2 / 2, abs=0.02)
+
+
 def test_nothing_to_draw_from_is_refused():
     with pytest.raises(DatasetError, match="train split is empty"):
         UniformSampler(0, seed=1)
@@ -125,5 +135,7 @@ def test_shares_outside_0_to_1_are_refused(share):
         MixedSampler(UniformSampler(1, 1), UniformSampler(1, 1), share, 1)
     with pytest.raises(InputError, match="0 to 1"):
         BalancedMixedSampler(LOPSIDED, LOPSIDED, share, 1)
+    with pytest.raises(InputError, match="0 to 1"):
+        BalancedMixedSampler(LOPSIDED, LOPSIDED, 0.5, 1, clean_share=share)
     with pytest.raises(InputError, match="0 to 1"):
         ClassBalancedSampler(LOPSIDED, 1, clean_share=share)

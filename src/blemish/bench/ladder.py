@@ -119,8 +119,8 @@ def climb(
 
 
 def default_rungs(more_real: str) -> tuple[str, ...]:
-    """All rungs; the ceiling only where its tiles are given."""
-    return RUNGS if more_real else tuple(name for name in RUNGS if name != MORE_REAL)
+    """All rungs but the trials; the ceiling only where its tiles are given."""
+    return (*TRAINING, *SETS, *([MORE_REAL] if more_real else []))
 
 
 def table(cells: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> str:

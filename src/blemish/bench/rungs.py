@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 from blemish.bench.scale import Scale
 from blemish.data.augment import Augmentation
@@ -23,11 +24,32 @@ SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # The synthetic sets th
         "gan_copy_paste": ("gan", "copy_paste"),
     }
 )
-RUNGS = (*TRAINING, *SETS, MORE_REAL)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A change of how an inspector learns, on BASE; what gains on the selection ladder may become a default."""
+
+    words: str
+    changes: Mapping[str, Any]  # Of `TrainSettings`.
+    loss: str = ""  # A name of `LOSSES` in the place of BASE's loss.
+
+
+TRIALS: Mapping[str, Trial] = MappingProxyType(
+    {
+        "dice": Trial("cross-entropy and Dice", {}, loss="ce+dice"),
+        "lovasz": Trial("cross-entropy and Lovasz-Softmax", {}, loss="ce+lovasz"),
+        "clean_half": Trial("half of the samples are clean tiles", {"clean_share": 0.5}),
+        "even_end": Trial("the last 30 % of the steps draw every tile equally often", {"uniform_from": 0.7}),
+        "no_average": Trial("the last weights, not their moving average", {"ema_half_life_steps": 1}),
+        "constant_rate": Trial("the learning rate does not fall", {"schedule": "constant"}),
+    }
+)
+RUNGS = (*TRAINING, *SETS, MORE_REAL, *TRIALS)
 
 
 def training_of(rung: str, base: str, scale: Scale, seed: int) -> TrainSettings:
-    """The settings of a cell: one of the first four rungs, or BASE with a share of synthetic tiles.
+    """The settings of a cell: one of the first four rungs, BASE with a share of synthetic tiles, or BASE changed.
 
     Args:
         base: what the rungs above the first four stand on; those do not look at it.
@@ -35,9 +57,16 @@ def training_of(rung: str, base: str, scale: Scale, seed: int) -> TrainSettings:
     if rung in TRAINING:
         return _without_synthetic(rung, scale, seed)
     on_base = _without_synthetic(base, scale, seed)
+    if rung in TRIALS:
+        return _tried(on_base, TRIALS[rung], scale)
     if rung not in SETS:
         return on_base
     return replace(on_base, synthetic_share=scale.share_of(rung), synthetic_until=scale.synthetic_until)
+
+
+def _tried(on_base: TrainSettings, trial: Trial, scale: Scale) -> TrainSettings:
+    loss = replace(LOSSES[trial.loss], balanced_until=scale.balanced_until) if trial.loss else on_base.loss
+    return replace(on_base, loss=loss, **trial.changes)
 
 
 def _without_synthetic(name: str, scale: Scale, seed: int) -> TrainSettings:

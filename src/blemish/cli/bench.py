@@ -45,7 +45,8 @@ def ladder(
         ),
     ] = False,
     rungs: Annotated[
-        str, typer.Option(help="Comma-separated; default: all but more_real.", rich_help_panel=_WHICH)
+        str,
+        typer.Option(help="Comma-separated; default: all but more_real and trials.", rich_help_panel=_WHICH),
     ] = "",
     folds: Annotated[int, typer.Option(help="Of the cross-validation inside train + val.", rich_help_panel=_WHICH)] = 3,
     fold: Folds = None,

@@ -70,6 +70,7 @@ class SampleDraw:
         made_records = [self.pools[pool].records[place] for pool, place in made]
         self._mixed = _mixed(real.records, made_records, settings) if made else None
         self._real = _of_one_kind(real.records, settings)
+        self._last = UniformSampler(len(real.records), settings.seed)
 
     def __call__(self, step: int, index: int) -> dict[str, NDArray[Any]]:
         which, place = self._pick(step, index)
@@ -88,6 +89,8 @@ class SampleDraw:
         return {"picture": to_channels(picture, self.channels), "label": label_map.defect}
 
     def _pick(self, step: int, index: int) -> tuple[int, int]:
+        if step >= self.settings.uniform_from * self.settings.steps:
+            return 0, self._last.pick(step, index)
         if self._mixed is not None and step < self.settings.synthetic_until * self.settings.steps:
             return self._mixed.pick(step, index)
         return 0, self._real.pick(step, index)
@@ -145,7 +148,9 @@ def _mixed(
     real: Sequence[TileRecord], made: Sequence[TileRecord], settings: TrainSettings
 ) -> MixedSampler | BalancedMixedSampler:
     if settings.sampling == "balanced":
-        return BalancedMixedSampler(real, made, settings.synthetic_share, settings.seed)
+        return BalancedMixedSampler(
+            real, made, settings.synthetic_share, settings.seed, clean_share=settings.clean_share
+        )
     each = (_of_one_kind(real, settings), _of_one_kind(made, settings))
     return MixedSampler(*each, settings.synthetic_share, settings.seed)
 
@@ -153,4 +158,4 @@ def _mixed(
 def _of_one_kind(records: Sequence[TileRecord], settings: TrainSettings) -> UniformSampler | ClassBalancedSampler:
     if settings.sampling == "uniform":
         return UniformSampler(len(records), settings.seed)
-    return ClassBalancedSampler(records, settings.seed)
+    return ClassBalancedSampler(records, settings.seed, clean_share=settings.clean_share)

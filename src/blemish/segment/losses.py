@@ -21,12 +21,13 @@ class LossSettings:
     cross_entropy: float = 1.0
     focal: float = 0.0
     dice: float = 0.0
+    lovasz: float = 0.0
     focal_gamma: float = 2.0  # 0 makes focal the cross-entropy.
     class_weights: tuple[float, ...] = ()  # Of the K + 1 classes, in cross-entropy and focal; () = all alike.
     balanced_until: float = 0.0  # Share of the steps in which classes of few pixels weigh more: `pixel_balance`.
 
     def __post_init__(self) -> None:
-        terms = (self.cross_entropy, self.focal, self.dice)
+        terms = (self.cross_entropy, self.focal, self.dice, self.lovasz)
         if min(terms) < 0 or sum(terms) <= 0 or self.focal_gamma < 0:
             raise InputError(f"loss weights must be 0 or more, one above 0, and gamma 0 or more: got {self}")
         if self.class_weights and (min(self.class_weights) < 0 or sum(self.class_weights) <= 0):
@@ -42,6 +43,7 @@ LOSSES: Mapping[str, LossSettings] = MappingProxyType(
         "ce": LossSettings(),
         "focal+dice": LossSettings(cross_entropy=0.0, focal=1.0, dice=1.0),
         "ce+dice": LossSettings(dice=1.0),
+        "ce+lovasz": LossSettings(lovasz=1.0),
     }
 )
 
@@ -97,6 +99,23 @@ def dice(logits: Tensor, truth: Tensor, *, smooth: float = 1.0) -> Tensor:
     return _dice(_Scores.of(logits, truth), smooth)
 
 
+def lovasz(logits: Tensor, truth: Tensor) -> Tensor:
+    """The Lovász-Softmax: 1 - IoU made continuous, mean over the defect classes that the batch shows.
+
+    Source: M. Berman, A. Rannen Triki, M. B. Blaschko, CVPR 2018, Eq. 8 to 11 and algorithm 1. A class's pixels are
+    sorted by how wrong they are; each counts by how much the IoU falls when it is counted wrong with all before it.
+    No-defect is left out, as in `dice`.
+
+    Args:
+        logits: float32 N C H W.
+        truth: int64 N H W of 0..C-1 or 255.
+
+    Returns:
+        A scalar in [0, 1], 0 is best; 0 (with zero gradient) where no defect is shown.
+    """
+    return _lovasz(_Scores.of(logits, truth))
+
+
 def pixel_balance(truth: Tensor, classes: int, strength: float) -> Tensor:
     """Class weights for one batch: (share of the pixels)^-strength; 1 = every class alike, 0 = every pixel alike.
 
@@ -138,6 +157,8 @@ def loss_terms(logits: Tensor, truth: Tensor, settings: LossSettings, *, progres
         terms["focal"] = _focal(scores, settings.focal_gamma, weights)
     if settings.dice > 0:
         terms["dice"] = _dice(scores, smooth=1.0)
+    if settings.lovasz > 0:
+        terms["lovasz"] = _lovasz(scores)
     weighted = [getattr(settings, name) * term for name, term in terms.items()]
     return {"loss": torch.stack(weighted).sum(), **terms}
 
@@ -177,6 +198,24 @@ def _dice(scores: _Scores, smooth: float) -> Tensor:
     overlap = (2 * both + smooth) / (p + pixels + smooth)
     shown = pixels > 0
     return ((1 - overlap) * shown).sum() / shown.sum().clamp(min=1)
+
+
+def _lovasz(scores: _Scores) -> Tensor:
+    valid = scores.valid > 0
+    shown = [index for index in range(1, len(scores.pixels)) if scores.pixels[index] > 0]
+    falls = [_lovasz_of_class(scores.log_p[:, i].exp()[valid], (scores.classes == i)[valid].float()) for i in shown]
+    return torch.stack(falls).mean() if falls else scores.log_p.sum() * 0
+
+
+def _lovasz_of_class(p: Tensor, is_class: Tensor) -> Tensor:
+    """Of one class: p and is_class float32 of all pixels that count."""
+    errors, order = (is_class - p).abs().sort(descending=True)
+    found = is_class[order]
+    both = found.sum() - found.cumsum(0)  # Pixels of the class that are still right,
+    either = found.sum() + (1 - found).cumsum(0)  # and those that are of the class or called so.
+    lost = 1 - both / either
+    weights = torch.cat([lost[:1], lost[1:] - lost[:-1]])
+    return (errors * weights).sum()
 
 
 def _pixels(truth: Tensor, classes: int) -> Tensor:

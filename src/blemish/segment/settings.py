@@ -52,6 +52,8 @@ class TrainSettings:
     schedule: Schedule = "cosine"
     warmup_frac: float = 0.1  # Share of the steps in which the learning rate rises from 0.
     sampling: Sampling = "balanced"
+    clean_share: float | None = None  # Of the samples, with balanced sampling; None = clean counts as one more class.
+    uniform_from: float = 1.0  # Share of the steps after which every real tile is drawn equally often.
     augmentation: Augmentation = field(default_factory=Augmentation.paper_segment)
     crop_px: int | None = None  # None = whole tiles.
     crop_on_defect_frac: float = 0.8  # Share of the crops of a tile with defects that are cut round one of them.
@@ -68,7 +70,7 @@ class TrainSettings:
         for name in ("steps", "batch", "ema_half_life_steps", "val_steps", "val_tiles"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        for name in ("warmup_frac", "crop_on_defect_frac", "synthetic_share", "synthetic_until"):
+        for name in ("warmup_frac", "crop_on_defect_frac", "synthetic_share", "synthetic_until", "uniform_from"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} must be 0 to 1, got {getattr(self, name)}")
         if self.learning_rate <= 0 or self.weight_decay < 0 or (self.crop_px is not None and self.crop_px < 16):
@@ -97,10 +99,15 @@ class TrainSettings:
         return done == self.steps or done % self.val_steps == 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; without optics nothing is said of them, as before there were any: old runs go on."""
+        """Plain JSON values; of what came later nothing is said where it is off, so that older runs go on."""
         values = asdict(self)
         if self.augmentation.optics is None:
             del values["augmentation"]["optics"]
+        if not self.loss.lovasz:
+            del values["loss"]["lovasz"]
+        for name in ("clean_share", "uniform_from"):
+            if getattr(self, name) == TrainSettings.__dataclass_fields__[name].default:
+                del values[name]
         return values
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -61,21 +61,17 @@ class ClassBalancedSampler:
     def __init__(
         self, records: Sequence[TileRecord], seed: int, *, clean_share: float | None = None, by_group: bool = False
     ) -> None:
-        if clean_share is not None and not 0 <= clean_share <= 1:
-            raise InputError(f"clean_share must be 0 to 1, got {clean_share}")
+        _refuse_clean_share(clean_share)
         self.seed = seed
         places = _places_of_classes(records)
         self.shares = _shares(sorted(places), clean_share)
-        self._classes = list(self.shares)
-        self._until = np.cumsum([self.shares[value] for value in self._classes])
         self._pools = {
             value: _by_group(records, places[value]) if by_group else [np.array(places[value])] for value in self.shares
         }
 
     def pick(self, step: int, index: int) -> int:
         draw = rng(self.seed, "class-balanced", step, index)
-        which = int(np.searchsorted(self._until, draw.random(), side="right"))
-        groups = self._pools[self._classes[min(which, len(self._classes) - 1)]]
+        groups = self._pools[_drawn(self.shares, draw)]
         tiles = groups[int(draw.integers(len(groups)))]
         return int(tiles[int(draw.integers(len(tiles)))])
 
@@ -113,6 +109,7 @@ class BalancedMixedSampler:
     Args:
         real, made: the tiles to draw from.
         share: of synthetic tiles among the samples of every class that has them, 0 to 1.
+        clean_share: as `ClassBalancedSampler`.
 
     Example:
         >>> from blemish.core.records import Box, Origin, Split
@@ -121,17 +118,28 @@ class BalancedMixedSampler:
         (1, 0)
     """
 
-    def __init__(self, real: Sequence[TileRecord], made: Sequence[TileRecord], share: float, seed: int) -> None:
+    def __init__(
+        self,
+        real: Sequence[TileRecord],
+        made: Sequence[TileRecord],
+        share: float,
+        seed: int,
+        *,
+        clean_share: float | None = None,
+    ) -> None:
         _refuse_share(share)
+        _refuse_clean_share(clean_share)
         self.share, self.seed = share, seed
         shown = _places_of_classes(made)
         self._pools = (_places_of_classes(real), {value: shown[value] for value in shown if value != CLEAN})
-        self._classes = sorted(set(self._pools[0]) | set(self._pools[1]))
+        self.shares = _shares(sorted(set(self._pools[0]) | set(self._pools[1])), clean_share)
+        self._classes = list(self.shares)
+        self._evenly = clean_share is None  # Drawn as before there was a share, so that seeds repeat older runs.
 
     def pick(self, step: int, index: int) -> tuple[int, int]:
         """(0, place among the real) or (1, place among the synthetic)."""
         draw = rng(self.seed, "balanced-mixed", step, index)
-        value = self._classes[int(draw.integers(len(self._classes)))]
+        value = self._classes[int(draw.integers(len(self._classes)))] if self._evenly else _drawn(self.shares, draw)
         real, made = (pool.get(value, []) for pool in self._pools)
         which = int(bool(made) and (not real or draw.random() < self.share))
         places = made if which else real
@@ -141,6 +149,17 @@ class BalancedMixedSampler:
 def _refuse_share(share: float) -> None:
     if not 0 <= share <= 1:
         raise InputError(f"the share of synthetic tiles must be 0 to 1, got {share}")
+
+
+def _refuse_clean_share(clean_share: float | None) -> None:
+    if clean_share is not None and not 0 <= clean_share <= 1:
+        raise InputError(f"clean_share must be 0 to 1, got {clean_share}")
+
+
+def _drawn(shares: Mapping[int, float], draw: np.random.Generator) -> int:
+    """One of the values, each as often as its share says."""
+    which = int(np.searchsorted(np.cumsum(list(shares.values())), draw.random(), side="right"))
+    return list(shares)[min(which, len(shares) - 1)]
 
 
 def _places_of_classes(records: Sequence[TileRecord]) -> dict[int, list[int]]:
