@@ -132,6 +132,19 @@ def test_cells_of_an_earlier_go_stay_unless_the_scale_changed(tiny, work, tmp_pa
     assert [rung["name"] for rung in other["selection"]["rungs"]] == ["augment"]
 
 
+def test_a_trial_stands_on_base_and_is_told_in_words(tiny, work, tmp_path):
+    out = tmp_path / "trials.json"
+    flags = [*TINY_FLAGS, "--rungs", "real,clean_half", "--fold", "0"]
+    done, told = ladder(*flags, dataset=tiny, out=out, work=work)
+    assert done.exit_code == 0, done.output
+    half = told["selection"]
+    assert half["base"] == "real"
+    assert half["trials"] == {"clean_half": "half of the samples are clean tiles"}
+    assert [entry["of"] for entry in half["over_base"]] == ["clean_half"]
+    assert half["gain"] is None
+    assert "clean_half: half of the samples are clean tiles, on real." in out.with_suffix(".html").read_text()
+
+
 def test_publishing_without_a_selection_is_refused(tiny, work, tmp_path):
     done, _ = ladder("--published", dataset=tiny, out=tmp_path / "none.json", work=work)
     assert done.exit_code == 2

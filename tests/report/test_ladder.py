@@ -68,6 +68,14 @@ def test_the_page_loads_nothing_and_keeps_the_halves_apart(result, tmp_path):
     assert "label more" in page
 
 
+def test_the_published_half_says_what_to_be_careful_of(result, tmp_path):
+    careful = [{"of": "gan", "over": "real", "words": "synthetic tiles hurt pit", "caution": "2 seeds"}]
+    write_ladder(result | {"published": half(runs=1, verdicts=careful)}, tmp_path / "two.json")
+    told = (tmp_path / "two.html").read_text().split('id="published"')[1]
+    assert "Against real: synthetic tiles hurt pit." in told
+    assert "Careful: 2 seeds." in told
+
+
 def test_a_selection_alone_makes_a_page_too(result, tmp_path):
     write_ladder({"selection": half(gain=None, over_base=[], verdicts=[])}, tmp_path / "alone.json")
     assert 'id="published"' not in (tmp_path / "alone.html").read_text()

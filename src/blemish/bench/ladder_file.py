@@ -18,7 +18,7 @@ from blemish.bench.extras import Ground
 from blemish.bench.figures import best_simple, of_rung
 from blemish.bench.ladder import Climbed, LadderPlan
 from blemish.bench.provenance import provenance, write_result
-from blemish.bench.rungs import RUNGS, TRAINING
+from blemish.bench.rungs import RUNGS, TRAINING, TRIALS
 from blemish.bench.scale import Scale
 from blemish.bench.views import View
 from blemish.core.errors import InputError
@@ -71,6 +71,7 @@ def selection_half(
         "base": climbed.base,
         "best_simple": best_simple(cells),
         "rungs": [of_rung(name, cells, classes) for name in _rungs(cells)],
+        "trials": {name: TRIALS[name].words for name in _rungs(cells) if name in TRIALS},
         "over_base": over_base(cells, classes, climbed.base),
         "gain": None if pair is None else gain(cells, classes, *pair),
         "verdicts": [] if pair is None else _verdicts(cells, classes, pair, climbed.base),
@@ -139,8 +140,10 @@ def published_half(dataset: Dataset, plan: LadderPlan, climbed: Climbed, selecti
         **_head(dataset, plan, "published: learned from train + val, judged by the test split; nothing is chosen here"),
         "base": climbed.base,
         "rungs": [of_rung(name, cells, classes) for name in _rungs(cells)],
+        "trials": {name: TRIALS[name].words for name in _rungs(cells) if name in TRIALS},
         "over_base": over_base(cells, classes, climbed.base),
         "gain": gain(cells, classes, chosen["of"], chosen["over"]) if there and chosen is not None else None,
+        "verdicts": _verdicts(cells, classes, (chosen["of"], chosen["over"]), climbed.base) if there and chosen else [],
         "seen": sorted(seen | keys),
         "cells": cells,
     }
@@ -203,7 +206,8 @@ def _verdicts(
     cells: Sequence[Mapping[str, Any]], classes: Sequence[str], pair: tuple[str, str], base: str
 ) -> list[Any]:
     """Against the best simple rung first, then against BASE: the same tiles without any synthetic one."""
-    return [verdict(cells, classes, pair[0], over) for over in dict.fromkeys([pair[1], base])]
+    ran = _rungs(cells)
+    return [verdict(cells, classes, pair[0], over) for over in dict.fromkeys([pair[1], base]) if over in ran]
 
 
 def _head(dataset: Dataset, plan: LadderPlan, ladder: str) -> dict[str, Any]:
