@@ -47,7 +47,7 @@ Rate = Annotated[
         "--learning-rate", metavar="RATE", help="The highest. (0.002; 0.001 in preset paper)", rich_help_panel=_TRAINING
     ),
 ]
-Loss = Annotated[str, typer.Option("--loss", help="ce, focal+dice or ce+dice.", rich_help_panel=_TRAINING)]
+Loss = Annotated[str, typer.Option("--loss", help="ce, focal+dice, ce+dice or ce+lovasz.", rich_help_panel=_TRAINING)]
 ClassWeights = Annotated[
     str,
     typer.Option(
