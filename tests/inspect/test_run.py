@@ -2,6 +2,7 @@
 
 import csv
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -300,6 +301,60 @@ def test_a_stopped_run_never_looks_like_a_whole_one(bundle, pictures, tmp_path):
     left = sorted(p.name for p in (tmp_path / "out").iterdir())
     assert left == ["inspection.json", "results.csv.part", "results.jsonl.part"]
     assert json.loads((tmp_path / "out" / "results.jsonl.part").read_text())["serial"] == "bad"
+
+
+class TestResume:
+    """A stopped run goes on: what it has written is kept, and the end is that of a run that was never stopped."""
+
+    @pytest.fixture
+    def stopped(self, bundle, pictures, tmp_path):
+        folder = ResultFolder(tmp_path / "stopped", Inspection.of_bundle(bundle).inspected)
+        with suppress(KeyboardInterrupt), folder:
+            folder.add(next(inspect_files(bundle, [pictures])))
+            raise KeyboardInterrupt
+        return folder.folder
+
+    def test_the_end_is_that_of_a_run_that_was_never_stopped(self, pictures, stopped, tmp_path):
+        kept = (stopped / "results.jsonl.part").read_bytes()
+        with (stopped / "results.jsonl.part").open("ab") as file:
+            file.write(b'{"serial": "go')  # The power went while a line was written.
+        ended = command(pictures, "--out", stopped, "--resume", "--no-overlay")
+        assert ended.exit_code in (1, 3), ended.output
+        assert "(1 kept from before)" in ended.stdout
+        command(pictures, "--out", tmp_path / "whole", "--no-overlay")
+        assert (stopped / "results.csv").read_bytes() == (tmp_path / "whole" / "results.csv").read_bytes()
+        assert (stopped / "results.jsonl").read_bytes().startswith(kept)
+        assert timeless(stopped) == timeless(tmp_path / "whole")
+        assert sorted(p.name for p in stopped.iterdir()) == ["inspection.json", "results.csv", "results.jsonl"]
+
+    def test_without_resume_nothing_of_it_is_lost(self, pictures, stopped):
+        before = (stopped / "results.jsonl.part").read_bytes()
+        ended = command(pictures, "--out", stopped)
+        assert ended.exit_code == 2
+        assert "--resume goes on with it" in ended.stderr
+        assert (stopped / "results.jsonl.part").read_bytes() == before
+
+    def test_another_datum_is_refused(self, pictures, stopped):
+        ended = command(pictures, "--out", stopped, "--resume", "--datum", "part")
+        assert ended.exit_code == 2
+        assert "was begun with another bundle, recipe or datum" in ended.stderr
+
+    def test_a_part_that_is_not_there_any_more_is_refused(self, pictures, stopped):
+        before = (stopped / "results.jsonl.part").read_bytes()
+        ended = command(pictures / "good.png", "--out", stopped, "--resume")
+        assert ended.exit_code == 2
+        assert "holds part bad, which is not among the pictures" in ended.stderr
+        assert (stopped / "results.jsonl.part").read_bytes() == before
+
+    def test_it_needs_a_folder(self, pictures):
+        ended = command(pictures, "--resume")
+        assert ended.exit_code == 2
+        assert "give --out" in ended.stderr
+
+
+def timeless(folder):
+    parts = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in part.items() if name != "seconds"} for part in parts]
 
 
 def recipe_asking(most_strange):

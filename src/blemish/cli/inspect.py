@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from tqdm import tqdm
@@ -15,7 +15,10 @@ from tqdm import tqdm
 from blemish.cli.console import guarded, say, show
 from blemish.cli.loading import read_json
 from blemish.core.errors import InputError
-from blemish.core.records import PART, SCAN, PartResult
+from blemish.core.records import PART, SCAN, Part, PartResult
+
+if TYPE_CHECKING:
+    from blemish.inspect.results import ResultFolder
 
 RecipeFile = Annotated[
     Path | None,
@@ -66,6 +69,9 @@ def inspect(
     datum: Datum = None,
     familiar: FamiliarFile = None,
     verify: Verify = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a stopped run in --out: its parts are not inspected again.")
+    ] = False,
     overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Draw the defects; needs --out.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -104,10 +110,17 @@ def inspect(
         part=PartSearch() if by_part else None,
         familiar=Familiar.from_dict(read_json(familiar), str(familiar)) if familiar is not None else None,
     )
+    if resume and out is None:
+        raise InputError("--resume goes on with the run in a folder: give --out DIR")
     started, results = perf_counter(), []
     with ExitStack() as stack:
-        folder = stack.enter_context(ResultFolder(out, inspection.inspected)) if out is not None else None
-        for part in tqdm(parts, desc="inspect", unit="part", disable=None):
+        folder = None
+        if out is not None:
+            folder = stack.enter_context(ResultFolder(out, inspection.inspected, resume=resume))
+            results = [_short(result) for result in _kept(folder, parts)]
+        done = {result["serial"] for result in results}
+        left = [part for part in parts if part.serial not in done]
+        for part in tqdm(left, desc="inspect", unit="part", disable=None):
             result = inspect_part(part, inspection)
             if folder is not None:
                 folder.add(result)
@@ -120,12 +133,29 @@ def inspect(
         "judged_by": inspection.judged_by,
         "exit_code": code,
         **_counts(results),
+        "kept": len(done),
         "seconds": round(perf_counter() - started, 3),
     }
     show({**summary, "out": None if out is None else str(out), "parts": results}, _text(summary), as_json)
     if out is not None:
         say(f"written: {out}")
     raise typer.Exit(code)
+
+
+def _kept(folder: ResultFolder, parts: Sequence[Part]) -> tuple[PartResult, ...]:
+    """What a stopped run had inspected.
+
+    Raises:
+        InputError: a part of it is not among those that are to be inspected.
+    """
+    known = {part.serial for part in parts}
+    for result in folder.kept:
+        if result.serial not in known:
+            raise InputError(
+                f"{folder.folder} holds part {result.serial}, which is not among the pictures: give those that the run "
+                f"was begun with"
+            )
+    return folder.kept
 
 
 def _short(result: PartResult) -> dict[str, Any]:
@@ -150,4 +180,5 @@ def _line(result: PartResult) -> str:
 def _text(summary: dict[str, Any]) -> str:
     total = summary["OK"] + summary["NG"] + summary["REVIEW"]
     counts: Iterable[str] = (f"{summary[verdict]} {verdict}" for verdict in ("OK", "NG", "REVIEW"))
-    return f"{total} parts: {', '.join(counts)}, {summary['seconds']:.1f} s"
+    kept = f" ({summary['kept']} kept from before)" if summary["kept"] else ""
+    return f"{total} parts: {', '.join(counts)}{kept}, {summary['seconds']:.1f} s"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
 from blemish.core.errors import InputError
 from blemish.core.records import Defect, PartResult
-from blemish.inspect.stored import INSPECTED, JSON_LINES, Inspected
+from blemish.inspect.stored import INSPECTED, JSON_LINES, Inspected, read_inspected, read_parts
 from blemish.picture.write import write_bytes
 
 TABLE = "results.csv"
@@ -32,36 +34,43 @@ class ResultFolder:
 
     Args:
         inspected: of `Inspection.inspected`.
+        resume: go on with a stopped run; what it has written is in `kept`.
 
     Raises:
-        InputError: the folder holds results already.
+        InputError: the folder holds results already, or a stopped run that is not to be gone on with, or one that was
+            inspected otherwise.
 
     Example:
         >>> with ResultFolder(Path("out"), inspection.inspected) as folder:  # doctest: +SKIP
         ...     folder.add(result)
     """
 
-    def __init__(self, folder: Path, inspected: Inspected) -> None:
+    def __init__(self, folder: Path, inspected: Inspected, *, resume: bool = False) -> None:
         self.folder = folder
         self._inspected = inspected
         for name in (JSON_LINES, TABLE):
             if (folder / name).exists():
                 raise InputError(f"{folder} holds {name} of another run already: choose another --out")
+        stopped = _unfinished(folder / JSON_LINES)
+        if stopped.exists() and not resume:
+            raise InputError(
+                f"{folder} holds a run that was stopped: --resume goes on with it, or choose another --out"
+            )
+        self.kept = _kept(folder, inspected) if stopped.exists() else ()
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_bytes(self.folder / INSPECTED, (self._inspected.model_dump_json(indent=2) + "\n").encode())
-        self._lines = _opened(self.folder / JSON_LINES)
-        self._table = _opened(self.folder / TABLE)
-        self._rows = csv.writer(self._table)
-        self._rows.writerow(COLUMNS)
+        rows: list[Sequence[str | int]] = [COLUMNS, *(row for result in self.kept for row in table_rows(result))]
+        self._lines = _begun(self.folder / JSON_LINES, "".join(map(_json_line, self.kept)))
+        self._table = _begun(self.folder / TABLE, _csv_lines(rows))
         return self
 
     def add(self, result: PartResult) -> None:
         """Write one part to both files."""
-        self._lines.write(json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False) + "\n")
+        self._lines.write(_json_line(result))
         self._lines.flush()
-        self._rows.writerows(table_rows(result))
+        self._table.write(_csv_lines(table_rows(result)))
         self._table.flush()
 
     def __exit__(
@@ -98,6 +107,16 @@ def table_rows(result: PartResult) -> list[list[str | int]]:
     return rows or [[*head, *[""] * (len(COLUMNS) - len(head))]]
 
 
+def _kept(folder: Path, inspected: Inspected) -> tuple[PartResult, ...]:
+    """The parts of a stopped run; a line that it could not finish is left out, and its part inspected again."""
+    if read_inspected(folder) != inspected:
+        raise InputError(
+            f"{folder} was begun with another bundle, recipe or datum: give what it was begun with, or choose another "
+            f"--out"
+        )
+    return tuple(read_parts(_unfinished(folder / JSON_LINES), torn=True))
+
+
 def _fields(defect: Defect) -> list[str | int]:
     place_x, place_y = defect.place_mm_xy or (None, None)
     return [
@@ -127,5 +146,17 @@ def _unfinished(path: Path) -> Path:
     return path.with_name(path.name + ".part")
 
 
-def _opened(path: Path) -> TextIO:
-    return _unfinished(path).open("w", encoding="utf-8", newline="")
+def _begun(path: Path, text: str) -> TextIO:
+    """The unfinished file with this text in it, whole or as it was, open at its end."""
+    write_bytes(_unfinished(path), text.encode())
+    return _unfinished(path).open("a", encoding="utf-8", newline="")
+
+
+def _json_line(result: PartResult) -> str:
+    return json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _csv_lines(rows: Iterable[Sequence[str | int]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows(rows)
+    return buffer.getvalue()

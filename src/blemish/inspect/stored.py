@@ -70,7 +70,7 @@ def read_stored(path: Path) -> list[Stored]:
         stopped = any(path.rglob(f"{JSON_LINES}.part")) if path.is_dir() else False
         why = "the run was stopped before its end" if stopped else f"it holds no {JSON_LINES}"
         raise InputError(f"no results in {path}: {why}: give what `blemish inspect --out` wrote")
-    return [Stored(file.parent, read_inspected(file.parent), tuple(_parts(file))) for file in files]
+    return [Stored(file.parent, read_inspected(file.parent), tuple(read_parts(file))) for file in files]
 
 
 def refuse_reused_version(recipe: Recipe, others: Iterable[Inspected]) -> None:
@@ -99,12 +99,21 @@ def inspected_beside(folder: Path) -> list[Inspected]:
     return found
 
 
-def _parts(file: Path) -> Iterator[PartResult]:
+def read_parts(file: Path, *, torn: bool = False) -> Iterator[PartResult]:
+    """The parts of one file of JSON lines.
+
+    Args:
+        torn: the file is of a run that was stopped: what follows its last line end was not finished, and is left out.
+
+    Raises:
+        InputError: not readable, or a line that is no part.
+    """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        data = file.read_bytes()
+        text = (data[: data.rfind(b"\n") + 1] if torn else data).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {file}: {error}") from error
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
         try:
             yield _PART.validate_json(line)
         except ValidationError as error:
