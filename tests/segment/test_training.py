@@ -65,6 +65,38 @@ def test_one_batch_is_learnt_by_heart(shapes):
     assert figures["val_iou"] > 0.9
 
 
+class TestPatience:
+    """Training ends where validation has not become better for long enough, and the best is what is kept."""
+
+    def trained(self, shapes_folder, out, monkeypatch, ious):
+        told = iter(ious)
+
+        def validate(self, done):
+            iou = next(told)
+            self.best.offer(self.average.module, iou, done)
+            return {"val_iou": iou}
+
+        monkeypatch.setattr(SegmentTrainer, "validate", validate)
+        settings = TrainSettings(
+            network="hardnet-small", steps=20, batch=2, val_steps=2, keep="best", patience=2, crop_px=48
+        )
+        return train(Dataset(shapes_folder), out, settings, pace=Pace.of(20, 1))
+
+    def test_it_ends_after_two_validations_without_a_better_iou(self, shapes_folder, tmp_path, monkeypatch):
+        done = self.trained(shapes_folder, tmp_path / "run", monkeypatch, [0.1, 0.4, 0.3, 0.2, 0.9])
+        assert done.outcome.steps == 8
+        assert (done.card["kept"], done.card["step"], done.card["steps_done"]) == ("best", 4, 8)
+        assert done.card["val_iou"] == pytest.approx(0.4)
+
+    def test_it_does_not_end_before_anything_was_found(self, shapes_folder, tmp_path, monkeypatch):
+        done = self.trained(shapes_folder, tmp_path / "run", monkeypatch, [0.0] * 10)
+        assert done.outcome.steps == 20
+
+    def test_it_goes_with_the_best_only(self):
+        with pytest.raises(InputError, match="goes with keep best"):
+            TrainSettings(patience=3)
+
+
 def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(shapes_folder, tmp_path, monkeypatch):
     train_shortly(shapes_folder, tmp_path / "whole")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):

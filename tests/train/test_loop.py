@@ -96,6 +96,24 @@ def test_a_run_leaves_figures_samples_checkpoint_and_curves(tmp_path):
     assert list(run.tensorboard.glob("events.*"))
 
 
+def test_an_early_end_is_a_whole_run_and_resuming_adds_nothing(tmp_path):
+    settings = LoopSettings(steps=20, seed=SEED, tick_steps=4, checkpoint_steps=6, sample_steps=10)
+
+    def until_nine(*, resume):
+        run = RunFolder.start(tmp_path / "run", {"steps": 20}, resume=resume)
+        tiny = TinyTrainer(20)
+        loader = BatchLoader(draw, batch=2)
+        return run_loop(run, tiny, loader, settings, resume=resume, title="t", enough=lambda done: done >= 9), run
+
+    ended, run = until_nine(resume=False)
+    before = files_of(tmp_path / "run")
+    assert (ended.steps, [row["step"] for row in run.rows()]) == (9, [4, 8, 9])
+    assert [path.name for path in run.samples.iterdir()] == ["000009.txt"]
+    again, _ = until_nine(resume=True)
+    assert (again.steps, again.resumed_at, again.last_row) == (9, 9, ended.last_row)
+    assert files_of(tmp_path / "run") == before
+
+
 def test_a_row_holds_the_mean_over_the_steps_that_have_the_loss(tmp_path):
     train(tmp_path / "fine", steps=4)
     run = RunFolder.open_to_resume(tmp_path / "fine", {"steps": 4})

@@ -54,7 +54,22 @@ ClassWeights = Annotated[
         "--class-weights", metavar="W,W,...", help="In ce and focal: no defect, each class.", rich_help_panel=_TRAINING
     ),
 ]
-Keep = Annotated[str, typer.Option("--keep", help="last, or best by validation IoU.", rich_help_panel=_TRAINING)]
+Keep = Annotated[
+    str | None,
+    typer.Option(
+        "--keep", help="last, or best by validation IoU. (last; best with --patience)", rich_help_panel=_TRAINING
+    ),
+]
+Patience = Annotated[
+    int | None,
+    typer.Option(
+        "--patience",
+        metavar="N",
+        min=1,
+        help="End after N validations without a better IoU. (all steps are done)",
+        rich_help_panel=_TRAINING,
+    ),
+]
 ValEvery = Annotated[
     int | None,
     typer.Option(
@@ -175,7 +190,8 @@ def train(
     loss: Loss = "ce",
     class_weights: ClassWeights = "",
     balanced_until: BalancedUntil = None,
-    keep: Keep = "last",
+    keep: Keep = None,
+    patience: Patience = None,
     val_every: ValEvery = None,
     precision: PrecisionText = None,
     sampling: Sampling = None,
@@ -213,7 +229,8 @@ def train(
         "batch": batch,
         "learning_rate": learning_rate,
         "loss": loss_named(loss, weights, _balance(balanced_until, preset, weights)),
-        "keep": keep,
+        "keep": keep or ("last" if patience is None else "best"),
+        "patience": patience,
         "val_steps": val_every or max(1, -(-count // 10)),
         "sampling": sampling,
         "augmentation": _augmentation(augment, augmentation),

@@ -62,6 +62,7 @@ class TrainSettings:
     synthetic_until: float = 1.0  # Share of the steps in which they are drawn; after that, real tiles only.
     ema_half_life_steps: int = 500
     keep: Keep = "last"  # Which moving average is written: the last, or the best by validation IoU.
+    patience: int | None = None  # Validations without a better IoU after which training ends; None = all steps.
     val_steps: int = 250  # Validation after every so many steps, and after the last.
     val_tiles: int = 128  # At most so many tiles of the val split, spread evenly over it.
     seed: int = 0
@@ -77,6 +78,10 @@ class TrainSettings:
             raise InputError(
                 f"the learning rate must be above 0, the weight decay 0 or more and a crop 16 px or more, got "
                 f"{self.learning_rate}, {self.weight_decay} and {self.crop_px}"
+            )
+        if self.patience is not None and (self.patience < 1 or self.keep != "best"):
+            raise InputError(
+                f"patience must be 1 or more, and goes with keep best, got {self.patience} and {self.keep}"
             )
         for name, known in (("sampling", Sampling), ("schedule", Schedule), ("keep", Keep)):
             if getattr(self, name) not in get_args(known):
@@ -105,7 +110,7 @@ class TrainSettings:
             del values["augmentation"]["optics"]
         if not self.loss.lovasz:
             del values["loss"]["lovasz"]
-        for name in ("clean_share", "uniform_from"):
+        for name in ("clean_share", "uniform_from", "patience"):
             if getattr(self, name) == TrainSettings.__dataclass_fields__[name].default:
                 del values[name]
         return values

@@ -108,8 +108,8 @@ def train(
         sample_steps=pace.sample_steps,
     )
     loader = BatchLoader(draw, batch=settings.batch, threads=pace.threads)
-    outcome = run_loop(run, trainer, loader, loop, resume=resume, title="segment")
-    card = _card(dataset, settings, facts) | trainer.kept()
+    outcome = run_loop(run, trainer, loader, loop, resume=resume, title="segment", enough=trainer.enough)
+    card = _card(dataset, settings, facts) | trainer.kept() | {"steps_done": outcome.steps}
     return Trained(save_segmenter(out, trainer.chosen, card), outcome, card)
 
 
@@ -177,6 +177,12 @@ class SegmentTrainer:
         answers = predict(self.segmenter, samples)
         rows = [panel(s, answer, self.dataset.taxonomy) for s, answer in zip(samples, answers, strict=True)]
         write_png(folder / f"step-{step:09d}.png", below(rows))
+
+    def enough(self, done: int) -> bool:
+        """Whether `patience` validations have passed without a better IoU; never before anything was found."""
+        if self.settings.patience is None or float(self.best.iou) <= 0:
+            return False
+        return done - int(self.best.step) >= self.settings.patience * self.settings.val_steps
 
     @property
     def chosen(self) -> FCHarDNet:

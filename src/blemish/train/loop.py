@@ -12,7 +12,7 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,7 +82,7 @@ class LoopSettings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A training that reached its last step."""
+    """A training that reached its last step, or ended early."""
 
     steps: int
     last_row: dict[str, Any]  # The last row of figures: step and mean losses.
@@ -91,7 +91,14 @@ class Outcome:
 
 
 def run_loop(
-    run: RunFolder, trainer: Trainer, loader: Loader, settings: LoopSettings, *, resume: bool, title: str
+    run: RunFolder,
+    trainer: Trainer,
+    loader: Loader,
+    settings: LoopSettings,
+    *,
+    resume: bool,
+    title: str,
+    enough: Callable[[int], bool] = lambda done: False,
 ) -> Outcome:
     """Train to the last step, or go on from the last checkpoint.
 
@@ -100,6 +107,7 @@ def run_loop(
     Args:
         resume: go on from the run's newest checkpoint; a run killed before its first one starts over.
         title: what the progress bar says.
+        enough: whether training ends early, after so many steps; asked after every step, and of saved state only.
 
     Raises:
         TrainingError: a loss or a weight is not finite; the message names step, loss and last good checkpoint.
@@ -108,16 +116,18 @@ def run_loop(
     begin, means = _restore(run, trainer) if resume else (0, TickMeans())
     clock = _Clock(run, begin, loader.batch)
     writer = _tensorboard(run)
+    done, end = begin, begin if begin and enough(begin) else settings.steps
     with (
         writer,
         StopSignals() as stop,
         tqdm(total=settings.steps, initial=begin, desc=title, unit="step", file=sys.stderr, dynamic_ncols=True) as bar,
-        closing(loader.batches(begin, settings.steps)) as batches,
+        closing(loader.batches(begin, end)) as batches,
     ):
         for step, batch in enumerate(batches, start=begin):
             torch.manual_seed(derive_seed(settings.seed, "step", step))
             means.add(_checked(trainer.step(step, batch), step, run))
-            done, last = step + 1, step + 1 == settings.steps
+            done = step + 1
+            last = done == settings.steps or enough(done)
             stopping = stop.asked and not last
             bar.update()
             if last or done % settings.tick_steps == 0:
@@ -129,7 +139,9 @@ def run_loop(
                 save_state(run.checkpoint, trainer.modules, trainer.optimizers, done, {"means": means.to_dict()})
             if stopping:
                 raise Interrupted(f"{title}: stopped after step {done} and saved: go on with --resume")
-    return Outcome(settings.steps, run.rows()[-1], clock.seconds, begin)
+            if last:
+                break
+    return Outcome(done, run.rows()[-1], clock.seconds, begin)
 
 
 @dataclass
