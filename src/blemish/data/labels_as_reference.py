@@ -67,7 +67,7 @@ def labelled_parts(folder: Path, split: Split | None = None) -> LabelledParts:
         raise InputError(f"{folder} holds neither a data set nor simulated scans: give one of them")
     parts: dict[str, LabelledPart] = {}
     for serial, plane, is_whole in planes:
-        seen = _judged(serial, plane, is_whole, taxonomy)
+        seen = of_plane(serial, plane, is_whole, taxonomy)
         parts[serial] = _joined(parts[serial], seen) if serial in parts else seen
     if not parts:
         raise InputError(f"{folder} has no part{f' in split {split}' if split else ''}")
@@ -90,11 +90,21 @@ def _of_simulation(folder: Path) -> Iterator[tuple[str, UInt8, bool]]:
     taxonomy = Taxonomy.from_toml(folder / "taxonomy.toml")
     for path in sorted((folder / "labels").glob("*.png")):
         label_map = LabelMap(read_index(path), read_index(folder / "backgrounds" / path.name))
-        plane = ignore_small(label_map, taxonomy).label_map.defect  # As when scans are imported.
-        yield path.stem, plane, not (plane == IGNORE).any()
+        yield path.stem, *as_imported(label_map, taxonomy)
 
 
-def _judged(serial: str, plane: UInt8, is_whole: bool, taxonomy: Taxonomy) -> LabelledPart:
+def as_imported(label_map: LabelMap, taxonomy: Taxonomy) -> tuple[UInt8, bool]:
+    """The defect plane of a scan as it is imported, small defects 255, and whether none of it is ignored."""
+    plane = ignore_small(label_map, taxonomy).label_map.defect
+    return plane, not (plane == IGNORE).any()
+
+
+def of_plane(serial: str, plane: UInt8, is_whole: bool, taxonomy: Taxonomy) -> LabelledPart:
+    """What a defect plane says of its part.
+
+    Args:
+        is_whole: whether nobody left any of it open.
+    """
     scale = taxonomy.pixel_mm_xy or (1.0, 1.0)
     largest: dict[str, float] = {}
     for index, kind in enumerate(taxonomy.defects, start=1):

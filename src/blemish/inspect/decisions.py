@@ -36,13 +36,13 @@ def read_run(path: Path) -> Run:
     if not file.is_file() and file.with_name(file.name + ".part").is_file():
         raise InputError(f"{file} is not whole, its inspection was stopped: inspect again into another folder")
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read results in {path} ({error}): give what `blemish inspect --out` wrote") from error
     decisions: dict[str, Decision] = {}
     judges: dict[str, None] = {}
-    for number, text in enumerate(lines, start=1):
-        line = _line(text, f"{file}, line {number}")
+    for number, words in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
+        line = _line(words, f"{file}, line {number}")
         if line.serial in decisions:
             raise InputError(f"{file}, line {number}: serial '{line.serial}' is there twice: give one result a part")
         decisions[line.serial] = _decision(line)
