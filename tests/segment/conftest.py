@@ -58,6 +58,12 @@ def shapes(shapes_folder: Path) -> Dataset:
 
 
 @pytest.fixture(scope="session")
+def elsewhere_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another data set of the same classes."""
+    return write_shapes(tmp_path_factory.mktemp("elsewhere") / "set", {Split.TRAIN: 8, Split.VAL: 2})
+
+
+@pytest.fixture(scope="session")
 def synthetic_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("synthetic") / "set"
     return write_shapes(folder, {Split.NONE: 6}, Origin.SYNTHETIC)

@@ -8,13 +8,16 @@ from typer.testing import CliRunner
 
 from blemish.cli.segment_calibrate import calibrate as command
 from blemish.core.errors import InputError
+from blemish.data.dataset import Dataset
 from blemish.segment import calibration_files
 from blemish.segment.calibrate import Ask, Line, calibrate
 from blemish.segment.calibration_files import thresholds_toml, to_text
 from blemish.segment.choice import Hand, Wish, by_recall, ranks_of
 from blemish.segment.choice_by_cost import Costs
+from blemish.segment.export import export_run
 from blemish.segment.out_of_fold import out_of_fold
 from blemish.segment.settings import TrainSettings
+from blemish.segment.training import Pace, train
 
 app = typer.Typer()
 app.command()(command)
@@ -109,6 +112,47 @@ def test_the_command_leaves_its_files_and_runs_the_networks_once(shapes_folder, 
     again = told(shapes_folder, "--runs", runs, "--out", out, "--threshold", "A=0.5", "--review", "A=0.4")
     assert again.exit_code == 0, again.output
     assert tomllib.loads((out / "thresholds.toml").read_text())["scores"]["A"]["review"] == 0.4
+
+
+@pytest.fixture(scope="module")
+def elsewhere_run(elsewhere_folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("inspector") / "run"
+    train(Dataset(elsewhere_folder), out, TINY, pace=Pace.of(2, 1), precision="fp32")
+    return out
+
+
+class TestOneInspector:
+    """Thresholds by one run or bundle, on scans of a data set that it never saw."""
+
+    def test_a_run_judges_every_tile_outside_test_and_folds_part_the_choice(self, shapes, elsewhere_run, tmp_path):
+        done = told(shapes.folder, "--inspector", elsewhere_run, "--out", tmp_path / "out", "--recall", "0.9", "--json")
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout)["parts"]["judged"] == 18
+        figures = json.loads((tmp_path / "out" / "calibration.json").read_text())
+        assert set(figures["made_from"]) == {"data_hash", "fold-0", "fold-1", "fold-2"}
+        assert len({figures["made_from"][f"fold-{fold}"] for fold in range(3)}) == 1
+
+    def test_its_bundle_says_the_same(self, shapes, elsewhere_run, tmp_path):
+        export_run(elsewhere_run, out=tmp_path / "bundle")
+        for name, inspector in (("run", elsewhere_run), ("bundle", tmp_path / "bundle")):
+            done = told(shapes.folder, "--inspector", inspector, "--out", tmp_path / name, "--threshold", "A=0.5")
+            assert done.exit_code == 0, done.output
+        by_run, by_bundle = (
+            json.loads((tmp_path / name / "calibration.json").read_text()) for name in ("run", "bundle")
+        )
+        assert by_run["parts"] == by_bundle["parts"]
+
+    def test_one_that_learned_from_these_tiles_is_refused(self, elsewhere_folder, elsewhere_run, tmp_path):
+        done = told(elsewhere_folder, "--inspector", elsewhere_run, "--out", tmp_path / "out", "--recall", "0.9")
+        assert done.exit_code == 2
+        assert "learned from this data set" in done.stderr
+        assert not (tmp_path / "out").exists()
+
+    def test_runs_or_one_inspector(self, shapes_folder, runs, elsewhere_run, tmp_path):
+        for whose in ([], ["--runs", runs, "--inspector", elsewhere_run]):
+            done = told(shapes_folder, *whose, "--out", tmp_path / "out", "--recall", "0.9")
+            assert done.exit_code == 2
+            assert "one of both" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
 from blemish.inspect.scan import Tiling
 from blemish.segment.candidates_file import made_from, read_candidates, write_candidates
 from blemish.segment.choice import Chosen, met_by_any
-from blemish.segment.gather import gather, tiling_of
+from blemish.segment.fold_runs import tiling_of
+from blemish.segment.gather import gather
 
 TWO = Taxonomy.of_names("two", ["light", "dark"])
 BOX = Box(0, 0, 64, 64)
@@ -23,12 +24,6 @@ class Painted:
     taxonomy = TWO
     channels = 1
 
-    @dataclass
-    class _Network:
-        stride: int = 32
-
-    network = _Network()
-
     def probabilities(self, pictures):
         gray = pictures[..., 0].astype(np.float32) / 100 - 1
         first, second = gray.clip(0, 1), (-gray).clip(0, 1)
@@ -40,6 +35,7 @@ class Run:
     name: str
     view: Dataset
     segmenter: object
+    tiling: Tiling = Tiling(64, 32, 32)  # noqa: RUF009 - frozen
     sha256: str = "0"
 
 

@@ -1,4 +1,4 @@
-"""`blemish segment calibrate`: thresholds of each class from out-of-fold scores."""
+"""`blemish segment calibrate`: thresholds of each class from scores on tiles that the networks never saw."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from blemish.cli.console import guarded, say, show
 from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
+    from blemish.data.dataset import Dataset
     from blemish.segment.choice import Wish
     from blemish.segment.choice_by_cost import Costs
+    from blemish.segment.fold_runs import FoldRuns
 
 _RECALL, _COST, _HAND, _LINE = "By recall", "By cost", "By hand (replaces what was chosen)", "The line"
 _PER_CLASS = "CODE=VALUE"
@@ -22,8 +24,14 @@ _PER_CLASS = "CODE=VALUE"
 @guarded
 def calibrate(
     dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Its train and val tiles; test is not touched.")],
-    runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="What segment out-of-fold wrote: fold-0, ...")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="calibration.json and .html, thresholds.toml.")],
+    runs: Annotated[
+        Path | None, typer.Option("--runs", metavar="DIR", help="What segment out-of-fold wrote: fold-0, ...")
+    ] = None,
+    inspector: Annotated[
+        Path | None,
+        typer.Option("--inspector", metavar="RUN_OR_BUNDLE", help="One that learned from other data, instead of runs."),
+    ] = None,
     pixel: Annotated[
         float, typer.Option("--pixel", metavar="PROB", help="Least of a region's pixels: 0.1, 0.2, 0.3, 0.4 or 0.5.")
     ] = 0.3,
@@ -91,7 +99,7 @@ def calibrate(
         raise InputError("say what to choose by: --recall, --cost-escape with --cost-overkill, or --threshold by hand")
     data = Dataset(dataset)
     hand.refuse_other_codes(data.taxonomy.codes)
-    candidates, reused = candidates_of(data, runs, out, progress=not as_json)
+    candidates, reused = candidates_of(_judges(data, runs, inspector), out, progress=not as_json)
     if reused:
         say(f"candidates of {out} are of these runs: no network was run")
     found = calibrated(candidates, ask, line)
@@ -104,6 +112,16 @@ def calibrate(
         **{key: found.values[key] for key in ("parts", "classes", "point", "mean_cost", "workload")},
     }
     show(values, f"{to_text(found)}\nwritten: {', '.join(str(file) for file in files)}", as_json)
+
+
+def _judges(data: Dataset, runs: Path | None, inspector: Path | None) -> FoldRuns:
+    from blemish.segment.fold_runs import open_fold_runs, open_unseen
+
+    if runs is not None and inspector is None:
+        return open_fold_runs(data, runs)
+    if inspector is not None and runs is None:
+        return open_unseen(data, inspector)
+    raise InputError("say whose scores to choose by: --runs of segment out-of-fold, or --inspector, one of both")
 
 
 def _wish(recall: float | None, sure: float) -> Wish | None:

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import tomli_w
 
-from blemish.data.dataset import Dataset
 from blemish.picture.write import write_bytes
 from blemish.report.calibration import page, percent, rate
 from blemish.segment.calibrate import FORMAT, Calibration
 from blemish.segment.candidates import Candidates
 from blemish.segment.candidates_file import made_from, read_candidates, write_candidates
-from blemish.segment.fold_runs import open_fold_runs
+from blemish.segment.fold_runs import FoldRuns
 from blemish.segment.gather import gather
 
 CANDIDATES, FIGURES, PAGE, THRESHOLDS = "candidates", "calibration.json", "calibration.html", "thresholds.toml"
@@ -23,13 +22,9 @@ _HEAD = (
 )
 
 
-def candidates_of(dataset: Dataset, runs: Path, out: Path, *, progress: bool = False) -> tuple[Candidates, bool]:
-    """The candidates of these runs, from `out` where they are there already; and whether they were.
-
-    Raises:
-        InputError: runs that are not of this data set's folds.
-    """
-    opened, folder = open_fold_runs(dataset, runs), out / CANDIDATES
+def candidates_of(opened: FoldRuns, out: Path, *, progress: bool = False) -> tuple[Candidates, bool]:
+    """The candidates of these inspectors, from `out` where they are there already; and whether they were."""
+    folder = out / CANDIDATES
     if made_from(folder) == dict(opened.made_from):
         return read_candidates(folder), True
     found = gather(opened, progress=progress)

@@ -1,4 +1,7 @@
-"""The runs of `segment out-of-fold` as they lie on disk, and the view of the data set that each of them may judge."""
+"""The inspectors that scores come from, and the view of the data set that each of them may judge: what it never saw.
+
+They are the runs of `segment out-of-fold`, or one inspector that learned from other data.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +10,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from blemish.bundle.bundle import Bundle
 from blemish.core.errors import InputError
+from blemish.core.protocols import Segmenter
 from blemish.data.dataset import Dataset
 from blemish.data.folds import fold_view
+from blemish.inspect.scan import Tiling
 from blemish.segment.evaluation import refuse_other_classes
+from blemish.segment.export import default_overlap, whole_strides
 from blemish.segment.model import TorchSegmenter
-from blemish.train.checkpoint import WEIGHTS
+from blemish.train.checkpoint import CARD, WEIGHTS
 
+UNSEEN_FOLDS = 3  # Of the data set, where one inspector judges all of it: thresholds are tried on each by the others.
 _FOLD = re.compile(r"(?P<data>\w+)/fold (?P<fold>\d+) of (?P<folds>\d+), seed (?P<seed>-?\d+)")
 
 
 @dataclass(frozen=True)
 class FoldRun:
-    """One finished run, with the data set seen through its fold: val is what it never saw."""
+    """One inspector, with the data set seen through a fold: val is what it judges, and never saw."""
 
     name: str
-    segmenter: TorchSegmenter
+    segmenter: Segmenter
+    tiling: Tiling  # As the line cuts scans for it.
     view: Dataset
     sha256: str  # Of its weights.
 
 
 @dataclass(frozen=True)
 class FoldRuns:
-    """The runs of all folds of one cross-validation."""
+    """The inspectors of all folds, each with its own part of the data set."""
 
     dataset: Dataset
     runs: tuple[FoldRun, ...]
@@ -58,10 +67,55 @@ def open_fold_runs(dataset: Dataset, folder: Path) -> FoldRuns:
     if len(set(seeds)) > 1:
         raise InputError(f"the runs of {folder} are of folds drawn with seeds {seeds}: their judging tiles overlap")
     runs = [
-        FoldRun(path.name, one, fold_view(dataset, n=len(folders), fold=place, seed=seeds[0]), _sha256(one, path))
+        FoldRun(
+            path.name,
+            one,
+            tiling_of(one.network.stride, dataset.info.tile_px),
+            fold_view(dataset, n=len(folders), fold=place, seed=seeds[0]),
+            _sha256(one, path),
+        )
         for place, (one, path) in enumerate(zip(segmenters, folders, strict=True))
     ]
     return FoldRuns(dataset, tuple(runs))
+
+
+def open_unseen(dataset: Dataset, inspector: Path) -> FoldRuns:
+    """One run or bundle that learned from other data: it judges every fold, and folds only part what is chosen from.
+
+    Raises:
+        InputError: it learned from this data set, or nobody knows from which.
+        BundleError: neither a run nor a bundle, or a damaged one.
+    """
+    segmenter, tiling, learned, sha256 = _opened(inspector, dataset)
+    refuse_other_classes(segmenter.taxonomy, dataset.taxonomy)
+    if not learned or learned.startswith(dataset.hash):
+        said = "learned from this data set" if learned else "does not say from which data set it learned"
+        raise InputError(
+            f"{inspector} {said}: its scores on these tiles may flatter; give a data set that it never saw, or --runs "
+            f"of segment out-of-fold"
+        )
+    runs = [
+        FoldRun(f"fold-{fold}", segmenter, tiling, fold_view(dataset, n=UNSEEN_FOLDS, fold=fold), sha256)
+        for fold in range(UNSEEN_FOLDS)
+    ]
+    return FoldRuns(dataset, tuple(runs))
+
+
+def tiling_of(stride: int, tile_px: int) -> Tiling:
+    """The tiles of a bundle that `segment export` makes without being told otherwise."""
+    whole = whole_strides(tile_px, stride)
+    return Tiling(whole, default_overlap(whole, stride), stride)
+
+
+def _opened(inspector: Path, dataset: Dataset) -> tuple[Segmenter, Tiling, str, str]:
+    """The segmenter, its tiles, the hash of the data it learned from, and its own hash."""
+    if not (inspector / CARD).is_file():  # A run keeps its card beside its weights, in a folder of their own.
+        run = TorchSegmenter.load(inspector)
+        tiling = tiling_of(run.network.stride, dataset.info.tile_px)
+        return run, tiling, str(run.card.get("data_hash", "")), _sha256(run, inspector)
+    bundle = Bundle.open(inspector)
+    card = bundle.card
+    return bundle.segmenter(), Tiling(card.tile_px, card.overlap_px, card.stride), card.data_hash, bundle.hash
 
 
 def _seed_of(segmenter: TorchSegmenter, dataset: Dataset, run: Path, folds: int) -> int:

@@ -1,4 +1,4 @@
-"""Run each fold's network over the scans that it never saw, through the line's own path, and note what was found."""
+"""Run each fold's inspector over the scans that it never saw, through the line's own path, and note what was found."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from blemish.inspect.defects import Limits, find_defects
 from blemish.inspect.scan import ScoreMap, Tiling, scan_scores
 from blemish.picture.normalise import to_channels
 from blemish.segment.candidates import LEVELS, Candidates, Defects, Parts, Pixels, Regions
-from blemish.segment.export import default_overlap, whole_strides
 from blemish.segment.fold_runs import FoldRuns
 from blemish.segment.scans import LabelledScan, labelled_scans
 
@@ -28,7 +27,7 @@ _PIXELS = 200_000  # Kept in all, about.
 
 
 def gather(runs: FoldRuns, *, progress: bool = False) -> Candidates:
-    """Judge every tile outside the test split by the network that did not learn from it.
+    """Judge every tile outside the test split by the inspector that did not learn from it.
 
     Scans are put together from their tiles and cut again as on the line (`inspect.scan.scan_scores`).
 
@@ -38,19 +37,12 @@ def gather(runs: FoldRuns, *, progress: bool = False) -> Candidates:
     taxonomy = runs.dataset.taxonomy
     notes = _Notes(taxonomy, pixels_a_tile=_pixels_a_tile(runs))
     for fold, run in enumerate(runs.runs):
-        tiling = tiling_of(run.segmenter.network.stride, runs.dataset.info.tile_px)
         records = run.view.select(Split.VAL)
         with tqdm(total=len(records), desc=f"judge {run.name}", unit="tile", disable=None if progress else True) as bar:
             for scan in labelled_scans(run.view, records):
-                notes.add(fold, scan, score_map(scan, run.segmenter, tiling))
+                notes.add(fold, scan, score_map(scan, run.segmenter, run.tiling))
                 bar.update(scan.tiles)
     return notes.candidates(dict(runs.made_from))
-
-
-def tiling_of(stride: int, tile_px: int) -> Tiling:
-    """The tiles of a bundle that `segment export` makes without being told otherwise."""
-    whole = whole_strides(tile_px, stride)
-    return Tiling(whole, default_overlap(whole, stride), stride)
 
 
 def score_map(scan: LabelledScan, segmenter: Segmenter, tiling: Tiling) -> ScoreMap:
