@@ -111,8 +111,9 @@ def test_the_report_holds_figures_and_worst_tiles(known, tmp_path):
     figures = json.loads((tmp_path / "report" / "evaluation.json").read_text())
     assert figures["mean_iou"] == 0.5
     assert figures["worst"][0] == {"id": "a2", "iou": 0.0, "wrong_px": 2}
-    assert figures["regions"]["recall"]["total"] == figures["regions"]["recall"]["count"] + 1 == 5
-    assert figures["parts"]["escape"]["count"] == 0
+    shown = figures["findings"]
+    assert shown["regions"]["recall"]["total"] == shown["regions"]["recall"]["count"] + 1 == 5
+    assert shown["parts"]["escape"]["count"] == 0
     assert "reads on known, test split" in (tmp_path / "report" / "index.html").read_text()
     pictures = sorted((tmp_path / "report" / "worst").iterdir())
     assert [p.name for p in pictures] == ["01-a2.png", "02-b1.png"]

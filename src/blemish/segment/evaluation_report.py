@@ -59,7 +59,7 @@ def write_report(
     work = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(work, ignore_errors=True)
     findings = onlooker.findings()
-    figures = {**facts, **found.to_dict(), **_found_to_dict(findings, onlooker.scores, found)}
+    figures = {**facts, **found.to_dict(), "findings": _findings_to_dict(findings, onlooker.scores, found)}
     write_bytes(work / "evaluation.json", (json.dumps(figures, indent=2, allow_nan=False) + "\n").encode())
     for place, judged in enumerate(found.worst, start=1):
         name = judged.record.id.replace("/", "_")
@@ -113,7 +113,8 @@ def _learning(run: Path, taxonomy: Taxonomy) -> tuple[Curve, ...]:
     return tuple(curves)
 
 
-def _found_to_dict(findings: Findings, scores: ScoreCounts, found: Evaluation) -> dict[str, Any]:
+def _findings_to_dict(findings: Findings, scores: ScoreCounts, found: Evaluation) -> dict[str, Any]:
+    """What the page shows, region by region (`metrics.matching`); `measures` holds the figures of the table."""
     total, names = findings.total, found.taxonomy.defect_names
     numbered = list(enumerate(names, start=1))
     return {
