@@ -17,6 +17,7 @@ from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.copy_paste import copy_paste_dataset
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
+from blemish.data.folds import fold_view
 from blemish.gan.evaluation import Evaluation, Material, Settings, evaluate
 from blemish.gan.evaluation_compare import Described, matched
 from blemish.gan.evaluation_crops import Cutter, find_places, places_on, square_round
@@ -367,3 +368,17 @@ def test_the_command_writes_report_and_json_and_refuses_a_strange_folder(good, r
     assert (refused.exit_code, "holds no evaluation" in refused.output) == (2, True)
     wrong = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "other"), "--split", "train"])
     assert (wrong.exit_code, "--split must be val" in wrong.output) == (2, True)
+
+
+def test_a_set_of_the_ladder_is_judged_by_its_fold(good, real, tmp_path, monkeypatch):
+    from blemish.cli import gan_evaluate
+
+    monkeypatch.setattr(gan_evaluate, "_network", lambda inception, on: cache().network)
+    words = ["gan", "evaluate", str(good.folder), "--dataset", str(real.folder), "--crops", "12", "--json"]
+    done = CliRunner().invoke(app, [*words, "--fold", "1", "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    view = fold_view(real, n=3, fold=1)
+    counts = json.loads(done.stdout)["data"]["real"]
+    for side, split in (("held_out", Split.VAL), ("train", Split.TRAIN)):
+        assert counts[side]["groups"] == len({record.group for record in view.select(split) if record.classes}) > 0
+    assert "held out: fold 1 of 3" in (tmp_path / "out" / "index.html").read_text()

@@ -25,6 +25,10 @@ def evaluate(
     dataset: Path = typer.Option(..., metavar="DATASET", help="The real data set that it was made from."),
     out: Path = typer.Option(..., metavar="DIR", help="evaluation.json, index.html, sheets/; features are kept there."),
     split: str = typer.Option("val", metavar="SPLIT", help="Held-out real tiles: val; test only for a release."),
+    fold: int | None = typer.Option(
+        None, metavar="N", min=0, help="Of a ladder's set: held out is what this fold judges, instead of a split."
+    ),
+    folds: int = typer.Option(3, metavar="N", min=2, help="Of that ladder."),
     generator: Path | None = typer.Option(
         None, metavar="RUN", help="A run of gan train: PSNR, SSIM, one label drawn 16 times.", rich_help_panel=_MORE
     ),
@@ -55,7 +59,8 @@ def evaluate(
     from blemish.gan.model import load_generator
 
     _refuse_strange_folder(out)
-    material = _material(synthetic, dataset, split)
+    held_out = split if fold is None else f"fold {fold} of {folds}"
+    material = _material(synthetic, dataset, split) if fold is None else _of_fold(synthetic, dataset, fold, folds)
     on = _chosen(device)
     painter = None if generator is None else load_generator(generator, on)
     judge = None if segmenter is None else load_segmenter(segmenter)
@@ -64,7 +69,7 @@ def evaluate(
     found = measure(material, cache, settings, generator=painter, segmenter=judge)
     facts = {
         "synthetic": f"{synthetic.name}, {material.synthetic.hash[:12]}",
-        "real": f"{dataset.name}, {material.real.hash[:12]}, held out: {split}",
+        "real": f"{dataset.name}, {material.real.hash[:12]}, held out: {held_out}",
         "feature network": f"{cache.network.name}, SHA-256 {cache.network.sha256}",
         "generator": "not given" if painter is None else f"{painter.preset}, {painter.hash[:12]}",
         "segmenter": "not given" if segmenter is None else segmenter.name,
@@ -93,6 +98,17 @@ def _material(synthetic: Path, dataset: Path, split: str) -> Material:
         held_out=[record for record in records if record.split == split],
         training=[record for record in records if record.split == Split.TRAIN],
     )
+
+
+def _of_fold(synthetic: Path, dataset: Path, fold: int, folds: int) -> Material:
+    """As the selection ladder sees the data set: a set of its folder `sets` learned from the other folds."""
+    from blemish.core.records import Split
+    from blemish.data.dataset import Dataset
+    from blemish.data.folds import fold_view
+    from blemish.gan.evaluation import Material
+
+    view = fold_view(Dataset(dataset), n=folds, fold=fold)
+    return Material(Dataset(synthetic), view, held_out=view.select(Split.VAL), training=view.select(Split.TRAIN))
 
 
 def _network(inception: Path | None, on: str) -> FeatureNetwork:
