@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from blemish.cli.main import app
 from blemish.core.errors import DatasetError
 from blemish.core.labels import LabelMap
 from blemish.core.records import Box, Origin, Split, TileRecord
@@ -204,6 +207,31 @@ def test_a_set_without_any_defect_is_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(DatasetError, match="show no whole defect to cut out"):
         copy_paste_dataset(Dataset(tmp_path / "real"), tmp_path / "pasted", 4, seed=0)
     assert [p.name for p in tmp_path.iterdir()] == ["real"]
+
+
+class TestTheCommand:
+    def told(self, tmp_path, *words):
+        write_set(tmp_path / "real")
+        given = ["data", "copy-paste", str(tmp_path / "real"), "--out", str(tmp_path / "pasted"), *words]
+        return CliRunner().invoke(app, given)
+
+    def test_it_fills_up_what_the_dry_run_says_is_missing(self, tmp_path):
+        planned = self.told(tmp_path / "a", "--per-class", "5", "--dry-run", "--json")
+        assert json.loads(planned.stdout) == {"real": {"dot": 3, "blot": 1}, "missing": {"dot": 2, "blot": 4}}
+        assert not (tmp_path / "a" / "pasted").exists()
+        done = self.told(tmp_path / "b", "--per-class", "5", "--json", "--seed", "1")
+        assert done.exit_code == 0, done.output
+        made = Dataset(tmp_path / "b" / "pasted")
+        assert json.loads(done.stdout)["written"] == len(made)
+        assert copy_paste_dataset(Dataset(tmp_path / "b" / "real"), tmp_path / "same", 5, seed=1) == len(made)
+        assert Dataset(tmp_path / "same").hash == made.hash
+
+    @pytest.mark.parametrize(("words", "said"), [(["--blend", "glue"], "feathered or poisson"), ([], "there already")])
+    def test_bad_input_is_one_line(self, tmp_path, words, said):
+        (tmp_path / "pasted").mkdir()
+        done = self.told(tmp_path, "--per-class", "5", *words)
+        assert (done.exit_code, said in done.stderr) == (2, True)
+        assert not list((tmp_path / "pasted").iterdir())
 
 
 def test_the_bank_is_bounded(tmp_path):

@@ -15,6 +15,7 @@ from blemish.cli import (
     bench_speed,
     bundle,
     data_check,
+    data_copy_paste,
     data_export,
     data_import,
     data_reference,
@@ -56,6 +57,7 @@ data_group.command("import")(data_import.import_)
 data_group.command("split")(data_import.split)
 data_group.command("check")(data_check.check)
 data_group.command("stats")(data_check.stats)
+data_group.command("copy-paste")(data_copy_paste.copy_paste)
 data_group.command("merge")(data_export.merge)
 data_group.command("export")(data_export.export)
 data_group.command("reference")(data_reference.reference)
