@@ -11,8 +11,8 @@ from blemish.core.errors import InputError
 
 COMMANDS = ["data simulate", "data import", "data split", "data check", "data stats", "data copy-paste", "data merge",
             "data export", "data reference", "gan describe", "gan train", "gan generate", "segment describe",
-            "segment train", "segment evaluate", "segment export", "recipe new", "recipe check", "recipe dry-run", "bench ladder",
-            "bench speed", "inspect", "accept", "demo"]  # fmt: skip
+            "segment train", "segment evaluate", "segment export", "recipe new", "recipe check", "recipe dry-run",
+            "bench ladder", "bench speed", "inspect", "accept", "demo"]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)
