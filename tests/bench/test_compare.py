@@ -34,6 +34,11 @@ def test_an_effect_is_shown_only_by_a_whole_interval():
     assert effect(difference(float("nan"), float("nan"))) == UNKNOWN
 
 
+def test_one_or_two_physical_defects_say_nothing_of_others():
+    assert effect(Difference(0.1, 0.09, 0.11, groups=2, seeds=3)) == UNKNOWN
+    assert effect(Difference(0.1, 0.09, 0.11, groups=3, seeds=3)) == HELPS
+
+
 def test_a_pair_of_two_precisions_is_cautioned_against():
     first, second = cell("gan", (60, 60)), cell("balance", (50, 50))
     alike = [{**one, "inputs": {"precision": "bf16"}} for one in (first, second)]
@@ -50,7 +55,8 @@ def test_verdict_words_name_every_class():
 
 
 def test_a_verdict_from_cells_helps_one_class_and_hurts_the_other():
-    cells = [cell("balance", (40, 60), seed=s) for s in range(3)] + [cell("gan", (70, 30), seed=s) for s in range(3)]
+    cells = [cell("balance", (40, 60), seed=s, groups=8) for s in range(3)]
+    cells += [cell("gan", (70, 30), seed=s, groups=8) for s in range(3)]
     said = verdict(cells, CLASSES, "gan", "balance")
     assert said["classes"] == {"pit": HELPS, "scratch": HURTS}
     assert "fewer than 5 physical defects judged of pit and scratch" in said["caution"]

@@ -15,6 +15,7 @@ from blemish.core.errors import InputError
 from blemish.metrics.bootstrap import Compared, Difference, paired_difference
 
 HELPS, HURTS, NOTHING, UNKNOWN = "helps", "hurts", "nothing shown", "not judged"
+LEAST_GROUPS = 3  # Physical defects of a class, below which it gets no verdict (docs/adr/0010).
 
 
 def gain(cells: Cells, classes: Sequence[str], of: str, over: str) -> dict[str, Any]:
@@ -92,8 +93,8 @@ def verdict(cells: Cells, classes: Sequence[str], of: str, over: str) -> dict[st
 
 
 def effect(difference: Difference) -> str:
-    """One of the four words for one class."""
-    if np.isnan(difference.mean):
+    """One of the four words for one class; what is judged by one or two physical defects says nothing of others."""
+    if np.isnan(difference.mean) or difference.groups < LEAST_GROUPS:
         return UNKNOWN
     return HELPS if difference.low > 0 else HURTS if difference.high < 0 else NOTHING
 
