@@ -1,6 +1,7 @@
 """Many parts of the simulated line through a bundle: what is kept of each, and that stopping changes nothing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,14 @@ def test_a_stopped_run_goes_on_with_the_next_part(line, whole, tmp_path, monkeyp
     monkeypatch.setattr(line_run, "inspect_part", stopping_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         run_line(line, PARTS, tmp_path / "line")
+    with (tmp_path / "line" / "truth.jsonl").open("a") as file:
+        file.write('{"serial": "PC4')  # The power went while a line was written.
+    with pytest.raises(InputError, match="not among these"):
+        run_line(replace(line, seed=5), PARTS, tmp_path / "line")
     assert run_line(line, PARTS, tmp_path / "line") == tmp_path / "line" / "reference.csv"
     assert inspected == [f"PC4-{index:05d}" for index in (0, 1, 2, 2, 3, 4)]
     assert timeless(tmp_path / "line") == timeless(whole)
+    assert len((tmp_path / "line" / "truth.jsonl").read_text().splitlines()) == PARTS
     assert (tmp_path / "line" / "reference.csv").read_bytes() == (whole / "reference.csv").read_bytes()
 
 

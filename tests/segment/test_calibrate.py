@@ -140,7 +140,7 @@ class TestOneInspector:
         by_run, by_bundle = (
             json.loads((tmp_path / name / "calibration.json").read_text()) for name in ("run", "bundle")
         )
-        assert by_run["parts"] == by_bundle["parts"]
+        assert by_run["classes"] == by_bundle["classes"]
 
     def test_one_that_learned_from_these_tiles_is_refused(self, elsewhere_folder, elsewhere_run, tmp_path):
         done = told(elsewhere_folder, "--inspector", elsewhere_run, "--out", tmp_path / "out", "--recall", "0.9")

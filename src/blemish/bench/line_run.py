@@ -66,27 +66,29 @@ def run_line(line: Line, parts: int, folder: Path, *, processes: int = 1) -> Pat
         The reference file.
 
     Raises:
-        InputError: no part, a folder with a finished run, or one that was begun otherwise.
+        InputError: no part, a folder with a finished run, or one that was begun otherwise or with more parts.
     """
     if parts < 1:
         raise InputError(f"at least 1 part must be inspected, got {parts}")
     folder.mkdir(parents=True, exist_ok=True)
     results = ResultFolder(folder / RESULTS, line.inspection().inspected, resume=True)
     truth = _read_truth(folder / _TRUTH)
+    serials = [serial_of(line.seed, index) for index in range(parts)]
     done = {result.serial for result in results.kept}
-    if not done <= truth.keys():
-        raise InputError(f"{folder} holds results of parts of another line: choose another folder")
-    left = [index for index in range(parts) if serial_of(line.seed, index) not in done]
+    if not done <= truth.keys() & set(serials):
+        raise InputError(f"{folder} holds results of parts that are not among these: choose another folder")
+    left = [index for index, serial in enumerate(serials) if serial not in done]
+    write_bytes(folder / _TRUTH, "".join(map(_truth_line, truth.values())).encode())  # Without a torn last line.
     with results, (folder / _TRUTH).open("a", encoding="utf-8") as file:
         bar = tqdm(total=parts, initial=parts - len(left), desc="line", unit="part", disable=None)
         with bar, closing(_inspected(line, left, processes)) as coming:
             for part, result in coming:
-                file.write(json.dumps(asdict(part)) + "\n")
+                file.write(_truth_line(part))
                 file.flush()  # Before the verdict: every part that has one has its truth.
                 results.add(result)
                 truth[part.serial] = part
                 bar.update()
-    return _write_reference(folder / REFERENCE, [truth[serial_of(line.seed, index)] for index in range(parts)], line)
+    return _write_reference(folder / REFERENCE, [truth[serial] for serial in serials], line)
 
 
 def _inspected(
@@ -116,6 +118,10 @@ def _one(index: int) -> tuple[LabelledPart, PartResult]:
         write_png(file, scan.picture)
         result = inspect_part(Part(scan.serial, (View("", file),)), _LINE["inspection"])
     return of_plane(scan.serial, *as_imported(scan.label_map, taxonomy), taxonomy), result
+
+
+def _truth_line(part: LabelledPart) -> str:
+    return json.dumps(asdict(part)) + "\n"
 
 
 def _read_truth(file: Path) -> dict[str, LabelledPart]:

@@ -34,7 +34,7 @@ def read_run(path: Path) -> Run:
     """
     file = path / JSON_LINES if path.is_dir() else path
     if not file.is_file() and file.with_name(file.name + ".part").is_file():
-        raise InputError(f"{file} is not whole, its inspection was stopped: inspect again into another folder")
+        raise InputError(f"{file} is not whole, its inspection was stopped: go on with inspect --resume")
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

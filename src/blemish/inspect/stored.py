@@ -68,7 +68,11 @@ def read_stored(path: Path) -> list[Stored]:
     files = [path] if path.is_file() else sorted(path.rglob(JSON_LINES))
     if not files:
         stopped = any(path.rglob(f"{JSON_LINES}.part")) if path.is_dir() else False
-        why = "the run was stopped before its end" if stopped else f"it holds no {JSON_LINES}"
+        why = (
+            "the run was stopped before its end, inspect --resume goes on with it"
+            if stopped
+            else f"it holds no {JSON_LINES}"
+        )
         raise InputError(f"no results in {path}: {why}: give what `blemish inspect --out` wrote")
     return [Stored(file.parent, read_inspected(file.parent), tuple(read_parts(file))) for file in files]
 
