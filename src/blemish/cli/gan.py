@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from blemish.cli.console import guarded, say, show
+from blemish.cli.precisions import trained_in
 from blemish.core.errors import InputError
 from blemish.core.taxonomy import Taxonomy
 
@@ -109,7 +110,7 @@ def train(
     )
     tiles = len(train_tiles(data))
     refuse_small_tiles(data, chosen)
-    plan = TrainingPlan.of(chosen, tiles, seed=seed, precision=_precision(precision))
+    plan = TrainingPlan.of(chosen, tiles, seed=seed, precision=trained_in(precision))
     if dry_run:
         show(
             {"tiles": tiles, **plan.to_dict(data)},
@@ -137,12 +138,6 @@ def train(
     }
     used = trained.learning_rate["used"]
     show(values, f"{trained.outcome.steps} steps at learning rate {used:g}: {trained.generator}", as_json)
-
-
-def _precision(name: str | None) -> Any:
-    if name not in (None, "fp32", "bf16"):
-        raise InputError(f"--precision must be fp32 or bf16, got '{name}'")
-    return name
 
 
 def _use_threads(threads: int | None) -> None:

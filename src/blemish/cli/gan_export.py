@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blemish.cli.console import guarded, show
+from blemish.cli.precisions import painted_in
 from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
-    from blemish.bundle.card import FloatPrecision
     from blemish.gan.export import Scenes
 
 COMPARED_TILES = 6
@@ -39,7 +39,7 @@ def export(
     if tolerance is not None and not tolerance > 0:
         raise InputError(f"--tolerance must be above 0, got {tolerance}")
     scenes = _scenes(data) if data is not None else None
-    card = export_run(run, out=out, precision=_precision(precision), tolerance=tolerance, scenes=scenes)
+    card = export_run(run, out=out, precision=painted_in(precision), tolerance=tolerance, scenes=scenes)
     parity = card.parity
     assert parity is not None
     text = (
@@ -48,14 +48,6 @@ def export(
     )
     values = {"out": str(out), "hash": card.hash, "precision": card.precision, "parity": parity.model_dump()}
     show(values, text, as_json)
-
-
-def _precision(text: str) -> FloatPrecision:
-    if text == "f32":
-        return "f32"
-    if text == "bf16":
-        return "bf16"
-    raise InputError(f"--precision must be f32 or bf16, got '{text}'")
 
 
 def _scenes(folder: Path) -> Scenes:

@@ -1,4 +1,4 @@
-"""What several commands read: an inspector of any kind, a JSON object, the name of a precision."""
+"""What several commands read: an inspector of any kind, or a JSON object."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blemish.cli.precisions import trained_in
 from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
     from blemish.core.protocols import Segmenter
-    from blemish.train.precision import Precision
 
 
 def load_segmenter(source: Path, precision: str | None = "fp32") -> Segmenter:
@@ -29,7 +29,7 @@ def load_segmenter(source: Path, precision: str | None = "fp32") -> Segmenter:
         return Bundle.open(source).segmenter()
     from blemish.segment.model import TorchSegmenter
 
-    return TorchSegmenter.load(source, precision=precision_named(precision) or "fp32")
+    return TorchSegmenter.load(source, precision=trained_in(precision) or "fp32")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -45,13 +45,3 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"{path} must hold one JSON object")
     return values
-
-
-def precision_named(text: str | None) -> Precision | None:
-    if text is None:
-        return None
-    if text == "fp32":
-        return "fp32"
-    if text == "bf16":
-        return "bf16"
-    raise InputError(f"--precision must be fp32 or bf16, got '{text}'")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blemish.cli.console import guarded, say, show
-from blemish.cli.loading import precision_named
+from blemish.cli.precisions import trained_in
 from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def train(
         settings,
         synthetic=made,
         pace=pace,
-        precision=precision_named(precision),
+        precision=trained_in(precision),
         resume=resume,
         start=None if preset == "paper" and start_from == "auto" else start_named(start_from, network),
     )

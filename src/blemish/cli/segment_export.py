@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blemish.cli.console import guarded, show
+from blemish.cli.precisions import bundled_in
 from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
-    from blemish.bundle.card import Backend, Card, Precision, Validation
+    from blemish.bundle.card import Backend, Card, Validation
     from blemish.data.dataset import Dataset
     from blemish.segment.quantise import Calibration
 
@@ -68,7 +69,7 @@ def export(
         raise InputError(f"--tolerance must be above 0, got {tolerance}")
     if sign is not None:
         refuse_bad_key(sign)
-    named, opened = _precision(precision), Dataset(dataset) if dataset is not None else None
+    named, opened = bundled_in(precision), Dataset(dataset) if dataset is not None else None
     card = export_run(
         run,
         out=out,
@@ -85,16 +86,6 @@ def export(
     if sign is not None:
         sign_bundle(out, card, sign)
     show(_values(out, card, sign), _text(out, card), as_json)
-
-
-def _precision(text: str) -> Precision:
-    if text == "f32":
-        return "f32"
-    if text == "bf16":
-        return "bf16"
-    if text == "int8":
-        return "int8"
-    raise InputError(f"--precision must be f32, bf16 or int8, got '{text}'")
 
 
 def _backends(text: str) -> tuple[Backend, ...]:

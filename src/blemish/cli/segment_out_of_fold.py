@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from blemish.cli.console import guarded, say, show
-from blemish.cli.loading import precision_named
+from blemish.cli.precisions import trained_in
 
 _TRAINING = "Training of each fold"
 
@@ -75,7 +75,7 @@ def out_of_fold(
         out,
         settings,
         folds=folds,
-        precision=precision_named(precision),
+        precision=trained_in(precision),
         start=start_named(start_from, network),
         threads=threads,
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from blemish.cli.console import guarded, show
-from blemish.cli.loading import precision_named
+from blemish.cli.precisions import trained_in
 from blemish.cli.segment import AsJson, Network, PrecisionText
 
 
@@ -52,7 +52,7 @@ def pretrain(
         out,
         settings,
         pace=Pace.of(steps, threads),
-        precision=precision_named(precision),
+        precision=trained_in(precision),
         resume=resume,
         processes=processes,
     )
