@@ -30,17 +30,18 @@ def main() -> None:
     records = [record for tiles in by_scan(dataset.select(Split(options.split))).values() for record in tiles]
     inspectors = [_judged(run, dataset, records) for run in options.runs]
     beside = tuned_beside(dataset, records, trials=options.trials, seed=options.seed)
+    iou = _by_class([found for found, _ in inspectors], beside.column.found)
     figures = {
         "data": {"name": options.name, "hash": dataset.hash, "split": options.split, "tiles": len(records)},
         "classes": list(dataset.taxonomy.defect_names),
-        "iou": _by_class([found for found, _ in inspectors], beside.column.found),
+        "iou": iou,
         "inspectors": [
             {"run": run.name, **found.to_dict(), "measures": measures}
             for run, (found, measures) in zip(options.runs, inspectors, strict=True)
         ],
         "machine_vision": beside.to_dict(),
     }
-    print(_table(figures["iou"], beside))
+    print(_table(iou, beside))
     out = Path(f"benchmarks/results/baseline-beside-{options.name}.json")
     write_result(out, figures, seeds=[options.seed])
     print(f"written: {out}")
