@@ -1,7 +1,7 @@
 """One simulated part scanned ten times: verdict flips, and the spread of sizes and places in mm.
 
     python benchmarks/repeatability.py                                  # the true labels: what the camera alone does
-    python benchmarks/repeatability.py --bundle work/bundle --parts 4   # and a trained bundle
+    python benchmarks/repeatability.py --bundle work/bundle --recipe work/recipe.toml --parts 4   # and a trained bundle
     python benchmarks/repeatability.py --smoke                          # seconds, to see that it works; writes nothing
 
 Every scan has its own noise and jitter, a shift up to 10 px, a turn up to 0.3 degrees and a gain within 5 %.
@@ -17,11 +17,12 @@ from typing import Any
 from tqdm import tqdm
 
 from blemish.bench.provenance import write_result
-from blemish.bench.repeatability import Judge, by_labels, by_model, repeat, summary
+from blemish.bench.repeatability import Judge, by_labels, by_line, repeat, summary
 from blemish.bundle.bundle import Bundle
 from blemish.core.taxonomy import Taxonomy
 from blemish.inspect.defects import Limits
-from blemish.inspect.scan import Tiling
+from blemish.inspect.recipe import read_recipe
+from blemish.inspect.run import Inspection
 from blemish.simulate.line import DEFAULT, LineSettings
 from blemish.simulate.rescan import draw_layings, rescan_cell
 
@@ -38,13 +39,12 @@ def main() -> None:
     }
     if options.bundle is not None:
         bundle = Bundle.open(options.bundle)
-        card = bundle.card
-        tiling = Tiling(card.tile_px, card.overlap_px, card.stride)
-        judge = by_model(bundle.segmenter(threads=1), tiling, Limits(card.thresholds, card.least_sizes_px))
+        recipe = None if options.recipe is None else read_recipe(options.recipe)
         figures["by_bundle"] = {
             "bundle": bundle.hash,
-            "architecture": card.architecture,
-            **_repeat(judge, options),
+            "architecture": bundle.card.architecture,
+            "recipe": None if recipe is None else recipe.title,
+            **_repeat(by_line(Inspection.of_bundle(bundle, recipe=recipe, threads=1)), options),
         }
     print(figures)
     if not options.smoke:
@@ -65,6 +65,7 @@ def _repeat(judge: Judge, options: argparse.Namespace) -> dict[str, Any]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, metavar="BUNDLE", help="a trained inspector of pouch cells")
+    parser.add_argument("--recipe", type=Path, metavar="FILE", help="what is NG; else the bundle's card says it")
     parser.add_argument("--parts", type=int, default=6, metavar="N")
     parser.add_argument("--scans", type=int, default=10, metavar="N", help="of each part")
     parser.add_argument("--defects", type=float, default=3.0, metavar="N", help="mean number on a part that has any")

@@ -1,19 +1,22 @@
 """One part scanned again: the same defects are matched, and what the camera does to sizes and places is small."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from blemish.bench.repeatability import Repeated, by_labels, by_model, match, repeat, summary
-from blemish.bench.seams import Oracle
-from blemish.core.records import Box, Defect, Verdict
+from blemish.bench.repeatability import Repeated, by_labels, by_line, match, repeat, summary
+from blemish.bundle.bundle import Bundle
+from blemish.core.records import Box, Defect, Part, Verdict, View
 from blemish.core.taxonomy import Taxonomy
 from blemish.inspect.defects import Limits
-from blemish.inspect.scan import Tiling
+from blemish.inspect.run import Inspection, inspect_part
+from blemish.picture.write import write_png
 from blemish.simulate.line import LineSettings
 from blemish.simulate.rescan import draw_layings, rescan_cell
 
+TINY = Path(__file__).parents[1] / "fixtures" / "tiny-bundle"
 POUCH = Taxonomy.preset("pouch-cell")
 LIMITS = Limits(dict.fromkeys(POUCH.codes, 0.5), dict.fromkeys(POUCH.codes, 20))
 SETTINGS = replace(LineSettings.small(1000, 600), clean_share=0.0, defects_per_cell=4.0)
@@ -44,11 +47,14 @@ def test_places_spread_far_more_where_the_part_is_not_registered():
     assert max(seen.place_spread_mm for seen in part.defects) < 0.5 * np.hypot(*moved)
 
 
-def test_a_model_judges_the_picture():
-    scans = list(rescan_cell(6, 0, draw_layings(6, 0, 2), settings=SETTINGS))
-    part = repeat(scans, by_model(Oracle(POUCH), Tiling(256, 64, 32), LIMITS))
-    assert part.verdicts == (Verdict.OK, Verdict.OK)  # No gray of the picture is the number of a class.
-    assert part.defects == ()
+def test_the_line_judges_a_scan_as_it_judges_a_file(tmp_path):
+    inspection = Inspection.of_bundle(Bundle.open(TINY), threads=1)
+    scan = next(iter(rescan_cell(6, 0, draw_layings(6, 0, 1), settings=SETTINGS)))
+    file = tmp_path / f"{scan.serial}.png"
+    write_png(file, scan.picture)
+    result = inspect_part(Part(scan.serial, (View("", file),)), inspection)
+    judged = by_line(inspection)(scan)
+    assert (judged.verdict, judged.defects) == (result.verdict, result.defects)
 
 
 def test_the_nearest_of_the_same_class_is_the_same_defect():

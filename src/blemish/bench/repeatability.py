@@ -6,40 +6,61 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from blemish.core.protocols import Segmenter
-from blemish.core.records import Defect, Verdict
+from blemish.core.records import Defect, Part, Verdict, View
 from blemish.core.taxonomy import Taxonomy
 from blemish.inspect.defects import Limits, find_defects
 from blemish.inspect.registration import PartSearch, find_part
-from blemish.inspect.scan import ScoreMap, Tiling, scan_scores
+from blemish.inspect.run import Inspection, inspect_part
+from blemish.inspect.scan import ScoreMap
+from blemish.picture.write import write_png
 from blemish.simulate.line import SimulatedScan
 
 NEAR_MM = 4.0  # Defects of one class whose places in two scans differ by less are the same one.
-Judge = Callable[[SimulatedScan], Sequence[Defect]]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was said of one scan."""
+
+    verdict: Verdict
+    defects: tuple[Defect, ...]
+
+    @classmethod
+    def of(cls, defects: Sequence[Defect]) -> Judged:
+        """Without a recipe any defect makes a part NG."""
+        return cls(Verdict.NG if defects else Verdict.OK, tuple(defects))
+
+
+Judge = Callable[[SimulatedScan], Judged]
 
 
 def by_labels(taxonomy: Taxonomy, limits: Limits, search: PartSearch | None = None) -> Judge:
     """Judged as by a network that is always right; the part is still registered on the picture."""
 
-    def judge(scan: SimulatedScan) -> Sequence[Defect]:
+    def judge(scan: SimulatedScan) -> Judged:
         plane = scan.label_map.defect
         scores = ScoreMap(np.maximum(plane, 1), (plane > 0).astype(np.float32))
-        return find_defects(scores, taxonomy, limits, "", find_part(scan.picture, taxonomy.pixel_mm_xy, search)).defects
+        part = find_part(scan.picture, taxonomy.pixel_mm_xy, search)
+        return Judged.of(find_defects(scores, taxonomy, limits, "", part).defects)
 
     return judge
 
 
-def by_model(segmenter: Segmenter, tiling: Tiling, limits: Limits, search: PartSearch | None = None) -> Judge:
-    """Judged as on the line."""
+def by_line(inspection: Inspection) -> Judge:
+    """Judged as on the line: from a file, by the bundle's card or by a recipe."""
 
-    def judge(scan: SimulatedScan) -> Sequence[Defect]:
-        part = find_part(scan.picture, segmenter.taxonomy.pixel_mm_xy, search)
-        picture = np.ascontiguousarray(np.repeat(scan.picture[:, :, None], segmenter.channels, axis=2))
-        return find_defects(scan_scores(picture, segmenter, tiling), segmenter.taxonomy, limits, "", part).defects
+    def judge(scan: SimulatedScan) -> Judged:
+        with TemporaryDirectory(prefix="blemish-again-") as place:
+            file = Path(place) / f"{scan.serial}.png"
+            write_png(file, scan.picture)
+            result = inspect_part(Part(scan.serial, (View("", file),)), inspection)
+        return Judged(result.verdict, result.defects)
 
     return judge
 
@@ -83,10 +104,10 @@ def repeat(scans: Iterable[SimulatedScan], judge: Judge) -> Repeated:
     """
     serial, verdicts, found = "", [], []
     for scan in scans:
-        defects = judge(scan)
+        judged = judge(scan)
         serial = scan.serial
-        verdicts.append(Verdict.NG if defects else Verdict.OK)
-        found.append(defects)
+        verdicts.append(judged.verdict)
+        found.append(judged.defects)
     return Repeated(serial, tuple(verdicts), match(found))
 
 
