@@ -22,6 +22,7 @@ from blemish.bundle.bundle import Bundle
 from blemish.core.taxonomy import Taxonomy
 from blemish.inspect.defects import Limits
 from blemish.inspect.recipe import read_recipe
+from blemish.inspect.registration import PartSearch
 from blemish.inspect.run import Inspection
 from blemish.simulate.line import DEFAULT, LineSettings
 from blemish.simulate.rescan import draw_layings, rescan_cell
@@ -40,11 +41,12 @@ def main() -> None:
     if options.bundle is not None:
         bundle = Bundle.open(options.bundle)
         recipe = None if options.recipe is None else read_recipe(options.recipe)
+        inspection = Inspection.of_bundle(bundle, recipe=recipe, threads=1, part=PartSearch())  # Places are the part's.
         figures["by_bundle"] = {
             "bundle": bundle.hash,
             "architecture": bundle.card.architecture,
             "recipe": None if recipe is None else recipe.title,
-            **_repeat(by_line(Inspection.of_bundle(bundle, recipe=recipe, threads=1)), options),
+            **_repeat(by_line(inspection), options),
         }
     print(figures)
     if not options.smoke:

@@ -53,7 +53,10 @@ def by_labels(taxonomy: Taxonomy, limits: Limits, search: PartSearch | None = No
 
 
 def by_line(inspection: Inspection) -> Judge:
-    """Judged as on the line: from a file, by the bundle's card or by a recipe."""
+    """Judged as on the line: from a file, by the bundle's card or by a recipe.
+
+    Without `Inspection.part` places are the scan's, and a defect is not known again on a scan that lies elsewhere.
+    """
 
     def judge(scan: SimulatedScan) -> Judged:
         with TemporaryDirectory(prefix="blemish-again-") as place:
