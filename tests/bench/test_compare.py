@@ -3,7 +3,7 @@ import pytest
 
 from blemish.bench.compare import HELPS, HURTS, NOTHING, UNKNOWN, chosen_pair, effect, gain, verdict, words
 from blemish.bench.figures import best_of, of_rung
-from blemish.bench.judging import packed
+from blemish.bench.judging import JUDGING, packed
 from blemish.core.errors import InputError
 from blemish.metrics.bootstrap import Difference
 
@@ -21,7 +21,8 @@ def cell(rung: str, hits: tuple[int, int], *, fold: int = 0, seed: int = 0, grou
         tables[f"f{fold}-g{group}"] = packed(table)
     iou = {name: hit / 100 for name, hit in zip(CLASSES, hits, strict=True)}
     tiles = {"right": 3, "counted": 4}
-    return {"rung": rung, "fold": fold, "seed": seed, "groups": tables, "iou": iou, "tiles": tiles, "parts": PARTS}
+    place = {"rung": rung, "fold": fold, "seed": seed}
+    return {**place, "judging": JUDGING, "groups": tables, "iou": iou, "tiles": tiles, "parts": PARTS}
 
 
 def difference(low: float, high: float) -> Difference:
@@ -78,6 +79,13 @@ def test_folds_of_a_seed_are_pooled_and_an_unfinished_seed_is_left_out():
     assert row["iou"] == {"pit": [0.3], "scratch": [0.4]}
     assert row["mean_iou"] == [0.35]
     assert (row["accuracy"], row["escape"], row["overkill"]) == ([0.75], [0.25], [None])
+
+
+def test_figures_by_tile_and_part_that_were_counted_otherwise_are_left_out():
+    before = {name: value for name, value in cell("real", (20, 20), seed=1).items() if name != "judging"}
+    row = of_rung("real", [cell("real", (40, 60)), before], CLASSES)
+    assert row["mean_iou"] == [0.5, 0.2]
+    assert (row["accuracy"], row["escape"]) == ([0.75, None], [0.25, None])
 
 
 def test_the_best_is_judged_on_common_ground():

@@ -3,7 +3,9 @@ import pytest
 
 from blemish.bench.judging import count_parts, judge, packed, part_rates, unpacked
 from blemish.core.errors import DatasetError
+from blemish.core.labels import LabelMap
 from blemish.core.records import Box, Origin, Split, TileRecord
+from blemish.data.dataset import Sample
 from blemish.segment.evaluation import evaluate
 
 
@@ -31,6 +33,25 @@ def test_groups_add_up_to_what_evaluation_says(tiny):
     assert sum(found.groups.values()).tolist() == whole.confusion.counts.tolist()
     assert found.to_dict()["iou"] == whole.to_dict()["iou"] == {"pit": round(196 / (196 + 126), 6), "scratch": 0.0}
     assert found.to_dict()["accuracy"] == whole.to_dict()["accuracy"]["value"]
+
+
+def test_what_is_called_where_the_label_is_ignored_counts_nowhere(tiny, monkeypatch):
+    bright = np.full((8, 8), 255, np.uint8)
+    label = np.zeros((8, 8), np.uint8)
+    label[:, 4:] = 255  # Padding, on which a network may say what it likes.
+    seen = []
+
+    def sample(record):
+        seen.append(record.id)
+        picture = np.where(label == 255, bright, 0).astype(np.uint8)
+        return Sample(picture, LabelMap(label, np.zeros_like(label)), record)
+
+    monkeypatch.setattr(tiny, "sample", sample)
+    records = [tile("a", "p", 5, 32)]
+    for found in (judge(Thresholding(tiny.taxonomy), tiny, records).accuracy,
+                  evaluate(Thresholding(tiny.taxonomy), tiny, records, worst=0).accuracy):  # fmt: skip
+        assert found.table.tolist() == [[0, 0, 0], [1, 0, 0], [0, 0, 0]]
+    assert seen == ["a", "a"]
 
 
 def test_parts_are_counted_by_the_worst_of_their_tiles():

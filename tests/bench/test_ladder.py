@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from blemish.bench.cells import Cell
 from blemish.bench.figures import of_rung
 from blemish.bench.ladder import LadderPlan, climb, table
+from blemish.bench.ladder_file import selection_half
 from blemish.bench.views import View
 from blemish.cli.main import app
 from blemish.core.errors import InputError
@@ -83,6 +84,25 @@ def test_cells_of_another_precision_count_only_where_asked_and_are_told_apart(
     assert taken.made == 0
     mixed = [*taken.cells, {**taken.cells[0], "seed": 1, "inputs": {**taken.cells[0]["inputs"], "precision": other}}]
     assert of_rung("real", mixed, ["pit", "scratch"])["precision"] == sorted([own, other])
+
+
+def test_a_cell_that_was_judged_otherwise_is_judged_again_by_its_weights(tiny, tiny_scale, work, tmp_path):
+    plan = plan_of(tiny_scale, "real")
+    now = climb(tiny, plan, work).cells[0]
+    shutil.copytree(work, tmp_path / "work")
+    file = plan.cells(["real"], "")[0].file(tiny, tmp_path / "work")
+    before = {name: value for name, value in now.items() if name != "judging"} | {"accuracy": 0.123}
+    file.write_text(json.dumps(before))
+    again = climb(tiny, plan, tmp_path / "work")
+    assert again.made == 1
+    assert {name: again.cells[0][name] for name in now} == now
+    file.write_text(json.dumps(before))
+    shutil.rmtree(tmp_path / "work" / "runs")  # Without weights it stands as it was, and its figures are left out.
+    kept = climb(tiny, plan, tmp_path / "work")
+    assert (kept.made, kept.cells[0]["accuracy"]) == (0, 0.123)
+    half = selection_half(tiny, plan, kept, [])
+    assert half["rungs"][0]["accuracy"] == [None]
+    assert "of real are left out" in half["cautions"][0]
 
 
 def test_a_stopped_ladder_goes_on_and_computes_no_cell_twice(tiny, tiny_scale, tmp_path, monkeypatch):

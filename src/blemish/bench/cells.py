@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from blemish.bench.curve import learning_curve
-from blemish.bench.judging import judge
+from blemish.bench.judging import judge, judged_as_now
 from blemish.bench.kept import read_or_make
 from blemish.bench.rungs import MORE_REAL, SETS, TRAINING, training_of
 from blemish.bench.scale import Scale, key_of
@@ -19,7 +19,7 @@ from blemish.bench.synthetic_sets import SyntheticSet
 from blemish.bench.views import View
 from blemish.core.errors import InputError
 from blemish.data.dataset import Dataset
-from blemish.segment.model import TorchSegmenter
+from blemish.segment.model import WEIGHTS_FOLDER, TorchSegmenter
 from blemish.segment.training import Pace, train
 from blemish.train.machine import commit
 from blemish.train.precision import PRECISIONS, Precision, default_precision
@@ -81,15 +81,22 @@ class Cell:
         return next((file for file in files if file.is_file()), files[0])
 
     def is_there(self, dataset: Dataset, work: Path) -> bool:
-        return self.file(dataset, work).is_file()
+        """Also where it was judged as one judged before, if its weights are gone: it cannot be judged again."""
+        file = self.file(dataset, work)
+        return file.is_file() and not _can_be_judged_again(self.read(dataset, work), _run_of(file, work))
 
     def read(self, dataset: Dataset, work: Path) -> dict[str, Any]:
         values: dict[str, Any] = json.loads(self.file(dataset, work).read_text(encoding="utf-8"))
         return values
 
     def make(self, dataset: Dataset, work: Path) -> dict[str, Any]:
-        """Train and judge it, or read what was kept."""
-        return read_or_make(self.file(dataset, work), lambda: self._compute(dataset, work))
+        """Train and judge it, or read what was kept, judged again where one judges otherwise now."""
+        file = self.file(dataset, work)
+        return read_or_make(
+            file,
+            lambda: self._compute(dataset, work),
+            lambda kept: self._judged_again(kept, dataset, _run_of(file, work)),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for another process."""
@@ -119,7 +126,6 @@ class Cell:
             resume=True,
             start=start_of(self.scale),
         )
-        found = judge(TorchSegmenter.load(run, device=device()), view, view.select(self.view.judged))
         for used_up in ("checkpoint", "tensorboard"):
             shutil.rmtree(run / used_up, ignore_errors=True)
         return {
@@ -127,7 +133,7 @@ class Cell:
             "base": None if self.rung in TRAINING else self.base,
             "fold": self.view.fold,
             "seed": self.seed,
-            **found.to_dict(),
+            **self._judged(dataset, run),
             "curve": learning_curve(run),
             "train_seconds": round(done.outcome.seconds, 1),
             "sets": told,
@@ -135,6 +141,24 @@ class Cell:
             "key": key_of(self.inputs(dataset)),
             "inputs": self.inputs(dataset),
         }
+
+    def _judged(self, dataset: Dataset, run: Path) -> dict[str, Any]:
+        view = self.view.open(dataset)
+        return judge(TorchSegmenter.load(run, device=device()), view, view.select(self.view.judged)).to_dict()
+
+    def _judged_again(self, kept: dict[str, Any], dataset: Dataset, run: Path) -> dict[str, Any] | None:
+        if not _can_be_judged_again(kept, run):
+            return None
+        return {**kept, **self._judged(dataset, run), "judged_at": commit()}
+
+
+def _run_of(file: Path, work: Path) -> Path:
+    """The training behind a kept cell, whatever it was trained in."""
+    return work / "runs" / file.stem
+
+
+def _can_be_judged_again(kept: Mapping[str, Any], run: Path) -> bool:
+    return not judged_as_now(kept) and (run / WEIGHTS_FOLDER).is_dir()
 
 
 def refuse_without_ceiling(rungs: tuple[str, ...], more_real: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from blemish.bench.judging import part_rates, pooled, unpacked
+from blemish.bench.judging import judged_as_now, part_rates, pooled, unpacked
 from blemish.bench.rungs import SIMPLE, TRAINING
 from blemish.metrics.pixel import Confusion
 from blemish.segment.evaluation import none_if_nan
@@ -19,20 +19,22 @@ def of_rung(name: str, cells: Cells, classes: Sequence[str]) -> dict[str, Any]:
     """`name`, `seeds`, and a list with one figure a seed: `mean_iou`, `iou` by class, `accuracy`, `escape`, `overkill`.
 
     `precision` lists what its cells were trained in.
-    A seed counts only where it has every fold that any seed of the rung has. Undefined figures are None.
+    A seed counts only where it has every fold that any seed of the rung has. Undefined figures are None, and so are
+    those by tile and part where a cell counted them otherwise than one does now.
     """
     own = of_whole_seeds([cell for cell in cells if cell["rung"] == name])
     seeds = sorted({int(cell["seed"]) for cell in own})
     by_seed = [[cell for cell in own if cell["seed"] == seed] for seed in seeds]
     tables = [table_of(some, len(classes)) for some in by_seed]
     ious = [[none_if_nan(value) for value in table.iou().tolist()] for table in tables]
-    rates = [part_rates(cell["parts"] for cell in some) for some in by_seed]
+    alike = [some if all(map(judged_as_now, some)) else [] for some in by_seed]
+    rates = [part_rates(cell["parts"] for cell in some) for some in alike]
     return {
         "name": name,
         "seeds": seeds,
         "mean_iou": [none_if_nan(table.mean_iou()) for table in tables],
         "iou": {class_name: [row[place] for row in ious] for place, class_name in enumerate(classes)},
-        "accuracy": [_accuracy(some) for some in by_seed],
+        "accuracy": [_accuracy(some) for some in alike],
         "escape": [none_if_nan(escape.value) for escape, _ in rates],
         "overkill": [none_if_nan(overkill.value) for _, overkill in rates],
         "precision": precisions(own),

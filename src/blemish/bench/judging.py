@@ -21,9 +21,13 @@ from blemish.core.records import TileRecord, Verdict
 from blemish.data.dataset import Dataset
 from blemish.metrics.part import Proportion, escape_rate, overkill_rate
 from blemish.metrics.pixel import Confusion
-from blemish.metrics.tile_class import CLEAN, TileAccuracy, tile_accuracy, tile_class
+from blemish.metrics.tile_class import CLEAN, TileAccuracy, tile_accuracy, tile_class, where_known
 from blemish.segment.evaluation import list_batches, none_if_nan, predict
 from blemish.segment.part_figures import parts_of
+
+# Raised when the same answers would be judged otherwise. 1: what was called where the label is 255 (padding) counted in
+# the class of a tile, and so in accuracy and parts; never in pixels.
+JUDGING = 2
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Judgement:
         """Plain JSON values; `groups` as `packed` writes them."""
         table = pooled(self.groups.values(), len(self.classes))
         return {
+            "judging": JUDGING,
             "mean_iou": none_if_nan(table.mean_iou()),
             "iou": dict(zip(self.classes, map(none_if_nan, table.iou().tolist()), strict=True)),
             "accuracy": none_if_nan(self.accuracy.value),
@@ -84,7 +89,7 @@ def judge(segmenter: Segmenter, dataset: Dataset, records: Sequence[TileRecord],
         samples = [dataset.sample(record) for record in some]
         for sample, predicted in zip(samples, predict(segmenter, samples), strict=True):
             groups[sample.record.group].add(sample.label_map.defect, predicted)
-            answers.append(tile_class(predicted, dataset.taxonomy))
+            answers.append(tile_class(where_known(predicted, sample.label_map.defect), dataset.taxonomy))
     return Judgement(
         classes=dataset.taxonomy.defect_names,
         groups={group: table.counts for group, table in groups.items()},
@@ -92,6 +97,11 @@ def judge(segmenter: Segmenter, dataset: Dataset, records: Sequence[TileRecord],
         parts=count_parts(records, answers),
         tiles=len(records),
     )
+
+
+def judged_as_now(cell: Mapping[str, Any]) -> bool:
+    """Whether accuracy and parts of a kept cell were counted as they are counted now."""
+    return bool(cell.get("judging", 1) == JUDGING)
 
 
 def count_parts(records: Sequence[TileRecord], answers: Sequence[int]) -> PartCounts:

@@ -11,17 +11,29 @@ from typing import Any
 
 from blemish.picture.write import write_bytes
 
+Values = dict[str, Any]
 
-def read_or_make(file: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+
+def read_or_make(
+    file: Path, make: Callable[[], Values], renew: Callable[[Values], Values | None] = lambda _: None
+) -> Values:
     """What a JSON file holds; where it is not there, what `make` gives, written whole.
 
     Two processes that want the same thing do not make it twice: the second waits for the first.
+
+    Args:
+        renew: what a file that is there should hold instead of what it does; None = it stands.
     """
     with only_one(file):
-        if not file.is_file():
-            write_bytes(file, (json.dumps(make(), indent=1, allow_nan=False) + "\n").encode())
-        values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return values
+        values = make() if not file.is_file() else renew(_read(file))
+        if values is not None:
+            write_bytes(file, (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
+        return _read(file)
+
+
+def _read(file: Path) -> Values:
+    values: Values = json.loads(file.read_text(encoding="utf-8"))
+    return values
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from blemish.bench.cells import Cell
 from blemish.bench.compare import chosen_pair, gain, verdict
 from blemish.bench.extras import Ground
 from blemish.bench.figures import best_simple, of_rung
+from blemish.bench.judging import judged_as_now
 from blemish.bench.ladder import Climbed, LadderPlan
 from blemish.bench.provenance import provenance, write_result
 from blemish.bench.rungs import RUNGS, TRAINING, TRIALS
@@ -75,6 +76,7 @@ def selection_half(
         "over_base": over_base(cells, classes, climbed.base),
         "gain": None if pair is None else gain(cells, classes, *pair),
         "verdicts": [] if pair is None else _verdicts(cells, classes, pair, climbed.base),
+        "cautions": _cautions(cells),
         "cells": cells,
     }
     return half | _still_standing(half, before)
@@ -87,6 +89,17 @@ def over_base(cells: Sequence[Mapping[str, Any]], classes: Sequence[str], base: 
         with suppress(InputError):  # Nothing in common: nothing to compare.
             found.append(gain(cells, classes, rung, base))
     return found
+
+
+def _cautions(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What a reader of the figures must know of them."""
+    before = dict.fromkeys(str(cell["rung"]) for cell in cells if not judged_as_now(cell))
+    if not before:
+        return []
+    return [
+        f"accuracy, escape and overkill of {', '.join(before)} are left out: what was called in padding counted when "
+        f"they were judged, and their weights are not there to judge them again; IoU never counted it"
+    ]
 
 
 def ground_of(half: Half, seeds: Sequence[int] | None = None) -> Ground:
@@ -145,6 +158,7 @@ def published_half(dataset: Dataset, plan: LadderPlan, climbed: Climbed, selecti
         "gain": gain(cells, classes, chosen["of"], chosen["over"]) if there and chosen is not None else None,
         "verdicts": _verdicts(cells, classes, (chosen["of"], chosen["over"]), climbed.base) if there and chosen else [],
         "seen": sorted(seen | keys),
+        "cautions": _cautions(cells),
         "cells": cells,
     }
 

@@ -16,8 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from blemish.bench.kept import read_or_make
 from blemish.bench.rungs import TRAINING, training_of
 from blemish.bench.scale import Scale, key_of
@@ -27,10 +25,9 @@ from blemish.bench.worker import one_thread
 from blemish.core.errors import InputError
 from blemish.core.protocols import Segmenter
 from blemish.core.records import Split, TileRecord
-from blemish.core.taxonomy import IGNORE
 from blemish.data.dataset import Dataset
 from blemish.metrics.part import wilson
-from blemish.metrics.tile_class import CLEAN, tile_class
+from blemish.metrics.tile_class import CLEAN, tile_class, where_known
 from blemish.segment.evaluation import list_batches, predict
 from blemish.segment.model import TorchSegmenter
 from blemish.segment.part_figures import proportion_dict, proportion_text
@@ -177,7 +174,7 @@ def _judge(segmenter: Segmenter, view: Dataset, index: int) -> list[_Tile]:
         values = strangeness_of(familiar, view, some)
         for sample, predicted, value in zip(samples, predict(segmenter, samples), values, strict=True):
             truth = sample.label_map.defect
-            called = np.where(truth == IGNORE, 0, predicted).astype(np.uint8)
+            called = where_known(predicted, truth)
             on_it = bool(((called > 0) & (truth == index)).any())
             tiles.append(_Tile(sample.record, tile_class(called, view.taxonomy) != CLEAN, on_it, value))
     return tiles

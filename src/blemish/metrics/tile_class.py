@@ -9,9 +9,23 @@ import cv2
 import numpy as np
 
 from blemish.core.arrays import Int64, UInt8
-from blemish.core.taxonomy import Taxonomy
+from blemish.core.taxonomy import IGNORE, Taxonomy
 
 CLEAN = 0
+
+
+def where_known(predicted: UInt8, truth: UInt8) -> UInt8:
+    """What was called on a labelled tile, without what was called where the label is 255: padding, or left open.
+
+    Args:
+        predicted: uint8 H W of 0..K.
+        truth: uint8 H W, 0 none, 1..K, 255 ignored.
+
+    Example:
+        >>> where_known(np.array([[1, 2, 0]], np.uint8), np.array([[1, 255, 255]], np.uint8)).tolist()
+        [[1, 0, 0]]
+    """
+    return np.where(truth == IGNORE, 0, predicted).astype(np.uint8)
 
 
 def tile_class(predicted: UInt8, taxonomy: Taxonomy) -> int:

@@ -91,7 +91,8 @@ def tables(name: str, halves: Mapping[str, Half]) -> str:
             cells = [f"**{figure}**" if figure.best else str(figure) for figure in row.figures]
             lines.append(f"| {' | '.join([row.name, str(row.seeds), *cells])} |")
         told = f"\n\n{half['gain']['of']} over {half['gain']['over']}: {_change(half['gain'])}" if half["gain"] else ""
-        parts.append(f"## {half_name}\n\n{half['ladder']}\n\n" + "\n".join(lines) + told)
+        careful = "".join(f"\n\nCareful: {caution}." for caution in half.get("cautions", []))
+        parts.append(f"## {half_name}\n\n{half['ladder']}\n\n" + "\n".join(lines) + told + careful)
     return "\n\n".join(parts) + "\n"
 
 

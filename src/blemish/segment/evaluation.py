@@ -17,7 +17,7 @@ from blemish.core.records import TileRecord
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset, Sample
 from blemish.metrics.pixel import Confusion
-from blemish.metrics.tile_class import TileAccuracy, tile_accuracy, tile_class
+from blemish.metrics.tile_class import TileAccuracy, tile_accuracy, tile_class, where_known
 from blemish.picture.normalise import to_channels
 
 
@@ -123,7 +123,7 @@ def evaluate(
             if see is not None:
                 see(sample, probabilities)
             confusion.add(sample.label_map.defect, predicted)
-            answers.append(tile_class(predicted, dataset.taxonomy))
+            answers.append(tile_class(where_known(predicted, sample.label_map.defect), dataset.taxonomy))
             kept.append(_judge(sample, predicted, len(dataset.taxonomy.defects)))
         kept = sorted(kept, key=lambda j: (j.iou, -j.wrong_px, j.record.id))[:worst]
     return Evaluation(

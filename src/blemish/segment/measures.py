@@ -22,7 +22,7 @@ from blemish.inspect.scan import ScoreMap
 from blemish.metrics.aupro import LIMITS, Aupro, OverlapCurve
 from blemish.metrics.region import OVERLAPS, RegionCount, regions_at
 from blemish.metrics.size_error import SizeError, matched
-from blemish.metrics.tile_class import CLEAN, tile_class
+from blemish.metrics.tile_class import CLEAN, tile_class, where_known
 from blemish.segment.evaluation import none_if_nan
 from blemish.segment.part_figures import PartFigures, parts_of
 
@@ -112,7 +112,7 @@ class MeasureTally:
     def see(self, sample: Sample, probabilities: Float32) -> None:
         """Take one tile and its probabilities, float32 (K+1) H W."""
         truth = sample.label_map.defect
-        called = np.where(truth == IGNORE, 0, probabilities.argmax(axis=0)).astype(np.uint8)
+        called = where_known(probabilities.argmax(axis=0).astype(np.uint8), truth)
         self._curve.add(truth, probabilities[1:].sum(axis=0))
         self._count_regions(truth, called)
         real, found = self._defects(np.where(truth == IGNORE, 0, truth).astype(np.uint8)), self._defects(called)
