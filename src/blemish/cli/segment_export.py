@@ -118,7 +118,10 @@ def _text(out: Path, card: Card) -> str:
         f"{out}: {card.architecture}, {card.precision}, bundle {card.hash[:12]}; on {parity.pictures} it differs from "
         f"PyTorch by {parity.max_abs_diff:.2g} at most, {parity.mean_abs_diff:.2g} on average"
     ]
-    return "\n".join(lines + (validation_lines(card.validation) if card.validation else ["not judged: no --dataset"]))
+    lines += validation_lines(card.validation) if card.validation else ["not judged: no --dataset"]
+    same = ", ".join(sorted({f"{value:g}" for value in card.thresholds.values()}))
+    lines.append(f"thresholds {same}, not chosen by anyone: segment calibrate chooses them, for a recipe")
+    return "\n".join(lines)
 
 
 def validation_lines(validation: Validation) -> list[str]:
