@@ -3,8 +3,8 @@
     python benchmarks/line_acceptance.py work/bundle --recipe work/recipe.toml --work work/line --processes 2
     python benchmarks/line_acceptance.py work/bundle --work /tmp/line --smoke     # small cells, nothing written
 
-A stopped run goes on where it was. `blemish accept work/line/results work/line/reference.csv --out REPORT` makes the
-report of the same run.
+A stopped run goes on where it was, a finished one is widened by a larger --parts.
+`blemish accept work/line/results work/line/reference.csv --out REPORT` makes the report of the same run.
 """
 
 from __future__ import annotations

@@ -8,9 +8,11 @@ import pytest
 
 from blemish.bench import line_run
 from blemish.bench.line_run import Line, run_line
+from blemish.bundle.card import read_card
 from blemish.core.errors import InputError
 from blemish.data.labels_as_reference import labelled_parts
 from blemish.inspect.decisions import read_run
+from blemish.inspect.recipe_new import new_recipe
 from blemish.inspect.reference import read_reference
 from blemish.metrics.acceptance_outcome import Targets, accept
 from blemish.simulate.folder import write_scans
@@ -84,6 +86,18 @@ def test_a_stopped_run_goes_on_with_the_next_part(line, whole, tmp_path, monkeyp
 def test_several_processes_change_nothing(line, whole, tmp_path):
     run_line(line, PARTS, tmp_path / "line", processes=2)
     assert timeless(tmp_path / "line") == timeless(whole)
+
+
+def test_a_finished_run_is_widened_by_more_parts(line, whole, tmp_path):
+    run_line(line, PARTS - 2, tmp_path / "line")
+    (tmp_path / "recipe.toml").write_text(new_recipe(read_card(TINY)))
+    with pytest.raises(InputError, match="begun with another"):
+        run_line(replace(line, recipe=tmp_path / "recipe.toml"), PARTS, tmp_path / "line")
+    assert run_line(line, PARTS, tmp_path / "line").read_bytes() == (whole / "reference.csv").read_bytes()
+    assert timeless(tmp_path / "line") == timeless(whole)
+    assert sorted(p.name for p in (tmp_path / "line" / "results").iterdir()) == [
+        "inspection.json", "results.csv", "results.jsonl",
+    ]  # fmt: skip
 
 
 def test_a_finished_run_is_not_written_over(line, whole):

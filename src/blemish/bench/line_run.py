@@ -24,8 +24,9 @@ from blemish.core.taxonomy import Taxonomy
 from blemish.data.labels_as_reference import LabelledPart, as_imported, of_plane
 from blemish.inspect.recipe import read_recipe
 from blemish.inspect.reference import reference_csv
-from blemish.inspect.results import ResultFolder
+from blemish.inspect.results import ResultFolder, reopen
 from blemish.inspect.run import Inspection, inspect_part
+from blemish.inspect.stored import JSON_LINES, read_parts
 from blemish.metrics.acceptance import ReferencePart
 from blemish.picture.write import write_bytes, write_png
 from blemish.simulate.line import DEFAULT, LineSettings, serial_of, simulate_cell
@@ -57,6 +58,8 @@ class Line:
 def run_line(line: Line, parts: int, folder: Path, *, processes: int = 1) -> Path:
     """Inspect parts 0 to `parts` - 1; a stopped run goes on, and is as one that was never stopped.
 
+    A finished run of fewer parts is widened by those that follow.
+
     Args:
         folder: takes the folder `results` and the file `reference.csv`. Parts of which nobody knows whether they are
             good (a defect under its least size, and no other) are inspected, and are not in the reference.
@@ -66,12 +69,15 @@ def run_line(line: Line, parts: int, folder: Path, *, processes: int = 1) -> Pat
         The reference file.
 
     Raises:
-        InputError: no part, a folder with a finished run, or one that was begun otherwise or with more parts.
+        InputError: no part, a folder with a finished run of as many parts or more, or one that was begun otherwise.
     """
     if parts < 1:
         raise InputError(f"at least 1 part must be inspected, got {parts}")
     folder.mkdir(parents=True, exist_ok=True)
-    results = ResultFolder(folder / RESULTS, line.inspection().inspected, resume=True)
+    inspected = line.inspection().inspected
+    if 0 < _finished(folder) < parts:
+        reopen(folder / RESULTS, inspected)
+    results = ResultFolder(folder / RESULTS, inspected, resume=True)
     truth = _read_truth(folder / _TRUTH)
     serials = [serial_of(line.seed, index) for index in range(parts)]
     done = {result.serial for result in results.kept}
@@ -118,6 +124,12 @@ def _one(index: int) -> tuple[LabelledPart, PartResult]:
         write_png(file, scan.picture)
         result = inspect_part(Part(scan.serial, (View("", file),)), _LINE["inspection"])
     return of_plane(scan.serial, *as_imported(scan.label_map, taxonomy), taxonomy), result
+
+
+def _finished(folder: Path) -> int:
+    """Parts of a finished run; 0 = there is none."""
+    file = folder / RESULTS / JSON_LINES
+    return sum(1 for _ in read_parts(file)) if file.is_file() else 0
 
 
 def _truth_line(part: LabelledPart) -> str:

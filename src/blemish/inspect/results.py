@@ -83,6 +83,19 @@ class ResultFolder:
                 _unfinished(self.folder / name).replace(self.folder / name)
 
 
+def reopen(folder: Path, inspected: Inspected) -> None:
+    """Make of a finished run one that was stopped after its last part, so that `resume` can add more to it.
+
+    Raises:
+        InputError: no finished run there, or one that was inspected otherwise; it stays as it is.
+    """
+    if not (folder / JSON_LINES).is_file():
+        raise InputError(f"{folder} holds no finished run: there is no {JSON_LINES}")
+    _refuse_other(folder, inspected)
+    (folder / TABLE).unlink(missing_ok=True)  # First: with it alone a run would look like a whole one.
+    (folder / JSON_LINES).replace(_unfinished(folder / JSON_LINES))
+
+
 def overlay_name(serial: str, view: str = "") -> str:
     """The overlay's file name without its ending: serial and view, made safe where they hold a path's marks.
 
@@ -109,12 +122,16 @@ def table_rows(result: PartResult) -> list[list[str | int]]:
 
 def _kept(folder: Path, inspected: Inspected) -> tuple[PartResult, ...]:
     """The parts of a stopped run; a line that it could not finish is left out, and its part inspected again."""
+    _refuse_other(folder, inspected)
+    return tuple(read_parts(_unfinished(folder / JSON_LINES), torn=True))
+
+
+def _refuse_other(folder: Path, inspected: Inspected) -> None:
     if read_inspected(folder) != inspected:
         raise InputError(
             f"{folder} was begun with another bundle, recipe or datum: give what it was begun with, or choose another "
             f"--out"
         )
-    return tuple(read_parts(_unfinished(folder / JSON_LINES), torn=True))
 
 
 def _fields(defect: Defect) -> list[str | int]:
