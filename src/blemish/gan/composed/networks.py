@@ -212,7 +212,11 @@ def conv(channels_in: int, channels_out: int, *, stride: int = 1) -> nn.Sequenti
 
 
 def pyramid(condition: Tensor, noise: Tensor, levels: int) -> list[Tensor]:
-    """Condition and noise at full, half, quarter ... size; averaged noise is brought back to deviation 1."""
+    """Condition and noise at full, half, quarter ... size; averaged noise is brought back to deviation 1.
+
+    Laid out as the convolutions' weights are: planes of two layouts joined would be laid out anew by every convolution.
+    """
+    condition, noise = (planes.contiguous(memory_format=torch.channels_last) for planes in (condition, noise))
     fed = [torch.cat([condition, noise], 1)]
     for _ in range(levels - 1):
         condition, noise = F.avg_pool2d(condition, 2), F.avg_pool2d(noise, 2) * 2
