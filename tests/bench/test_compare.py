@@ -3,7 +3,7 @@ import pytest
 
 from blemish.bench.compare import HELPS, HURTS, NOTHING, UNKNOWN, chosen_pair, effect, gain, verdict, words
 from blemish.bench.figures import best_of, of_rung
-from blemish.bench.judging import JUDGING, packed
+from blemish.bench.judging import JUDGING, packed, separation
 from blemish.core.errors import InputError
 from blemish.metrics.bootstrap import Difference
 
@@ -22,7 +22,10 @@ def cell(rung: str, hits: tuple[int, int], *, fold: int = 0, seed: int = 0, grou
     iou = {name: hit / 100 for name, hit in zip(CLASSES, hits, strict=True)}
     tiles = {"right": 3, "counted": 4}
     place = {"rung": rung, "fold": fold, "seed": seed}
-    return {**place, "judging": JUDGING, "groups": tables, "iou": iou, "tiles": tiles, "parts": PARTS}
+    scores = {"defective": {"p": 0.9, "q": 0.4}, "clean": {"r": 0.4, "s": 0.1}}
+    kept = {"iou": iou, "tiles": tiles, "parts": PARTS, "part_scores": scores, "scans": 2}
+    kept["regions"] = {"pit": {"real": 4, "met": 3, "false": 1}, "scratch": {"real": 1, "met": 0, "false": 4}}
+    return {**place, "judging": JUDGING, "groups": tables, **kept}
 
 
 def difference(low: float, high: float) -> Difference:
@@ -86,6 +89,18 @@ def test_figures_by_tile_and_part_that_were_counted_otherwise_are_left_out():
     row = of_rung("real", [cell("real", (40, 60)), before], CLASSES)
     assert row["mean_iou"] == [0.5, 0.2]
     assert (row["accuracy"], row["escape"]) == ([0.75, None], [0.25, None])
+
+
+def test_parts_are_told_apart_within_a_cell_only():
+    one = {"part_scores": {"defective": {"p": 0.9, "q": 0.4}, "clean": {"r": 0.4, "s": 0.1}}}
+    other = {"part_scores": {"defective": {"t": 0.02}, "clean": {"u": 0.01, "v": 0.03}}}  # A scale of its own.
+    assert separation([one]) == pytest.approx(3.5 / 4)
+    assert separation([one, other]) == pytest.approx((3.5 + 1) / 6)
+    assert np.isnan(separation([{"part_scores": {"defective": {"p": 0.9}, "clean": {}}}]))
+    row = of_rung("real", [cell("real", (40, 60)), cell("real", (40, 60), fold=1)], CLASSES)
+    assert (row["separation"], row["recall"], row["false_per_scan"]) == ([0.875], [0.6], [2.5])
+    before = {name: value for name, value in cell("real", (40, 60)).items() if name != "part_scores"}
+    assert of_rung("real", [{**before, "judging": 2}], CLASSES)["separation"] == [None]
 
 
 def test_the_best_is_judged_on_common_ground():

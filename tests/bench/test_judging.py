@@ -52,6 +52,19 @@ def test_what_is_called_where_the_label_is_ignored_counts_nowhere(tiny, monkeypa
                   evaluate(Thresholding(tiny.taxonomy), tiny, records, worst=0).accuracy):  # fmt: skip
         assert found.table.tolist() == [[0, 0, 0], [1, 0, 0], [0, 0, 0]]
     assert seen == ["a", "a"]
+    assert judge(Thresholding(tiny.taxonomy), tiny, records).part_scores == {"defective": {"p": 0.0}, "clean": {}}
+
+
+def test_a_part_scores_as_its_likeliest_window_and_an_unknown_one_not_at_all(tiny, monkeypatch):
+    pictures = {"a": np.zeros((20, 20), np.uint8), "b": np.zeros((20, 20), np.uint8)}
+    pictures["b"][4:8, 4:8] = 255  # 16 of the 49 px of the window round it.
+    plain = np.zeros((20, 20), np.uint8)
+    monkeypatch.setattr(tiny, "sample", lambda r: Sample(pictures[r.id[0]], LabelMap(plain, plain), r))
+    records = [tile("a", "p", 5), tile("b", "p", 0), tile("b2", "q", 0), tile("b3", "r", 0, 3)]
+    found = judge(Thresholding(tiny.taxonomy), tiny, records).part_scores
+    regions = judge(Thresholding(tiny.taxonomy), tiny, records[:2]).to_dict()["regions"]
+    assert regions == {"pit": {"real": 0, "met": 0, "false": 1}, "scratch": {"real": 0, "met": 0, "false": 0}}
+    assert found == {"defective": {"p": pytest.approx(16 / 49)}, "clean": {"q": pytest.approx(16 / 49)}}
 
 
 def test_parts_are_counted_by_the_worst_of_their_tiles():

@@ -138,7 +138,19 @@ def test_the_command_line_selects_and_publishes_into_two_halves(tiny, work, tmp_
     rungs = {rung["name"]: rung for rung in told["published"]["rungs"]}
     assert set(rungs) == {"real", "balance", "copy_paste"}
     assert rungs["real"]["seeds"] == [0, 1]
-    assert set(rungs["real"]) == {"name", "seeds", "mean_iou", "iou", "accuracy", "escape", "overkill", "precision"}
+    assert set(rungs["real"]) == {
+        "name",
+        "seeds",
+        "mean_iou",
+        "iou",
+        "accuracy",
+        "escape",
+        "overkill",
+        "separation",
+        "recall",
+        "false_per_scan",
+        "precision",
+    }
     assert told["published"]["classes"] == ["pit", "scratch"]
 
 

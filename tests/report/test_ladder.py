@@ -12,7 +12,8 @@ UNKNOWN = {"mean": None, "interval": [None, None], "groups": 0, "seeds": 3}
 def rung(name: str, *means: float) -> dict:
     iou = {"pit": list(means), "scratch": [None] * len(means)}
     undefined = [None] * len(means)
-    figures = {"mean_iou": list(means), "iou": iou, "accuracy": list(means)}
+    figures = {"mean_iou": list(means), "iou": iou, "accuracy": list(means), "separation": list(means)}
+    figures |= {"recall": list(means), "false_per_scan": list(means)}
     return {"name": name, "seeds": list(range(len(means))), **figures, "escape": [0.2, 0.1], "overkill": undefined}
 
 
@@ -52,9 +53,22 @@ def result() -> dict:
 
 def test_the_best_of_a_column_is_marked_without_the_ceiling():
     real, gan, ceiling = rows_of(half())
-    assert [figure.best for figure in gan.figures] == [True, False, True, True, True, False]
+    assert [figure.best for figure in gan.figures] == [True, False, True, True, True, False, True, True, False]
     assert not any(figure.best for figure in (*real.figures[:4], *ceiling.figures[:4]))
     assert str(gan.figures[1]) == "–"
+
+
+def test_a_half_of_an_older_version_has_no_separation_and_is_still_shown():
+    before = half()
+    new = ("separation", "recall", "false_per_scan")
+    before["rungs"] = [{k: v for k, v in row.items() if k not in new} for row in before["rungs"]]
+    assert {str(figure) for row in rows_of(before) for figure in row.figures[-3:]} == {"–"}
+
+
+def test_what_to_be_careful_of_stands_on_the_page_and_beside_the_table(result, tmp_path):
+    write_ladder(result | {"published": half(runs=1, cautions=["figures of real are left out"])}, tmp_path / "two.json")
+    assert "Careful: figures of real are left out." in (tmp_path / "two.html").read_text()
+    assert "Careful: figures of real are left out." in (tmp_path / "two.md").read_text()
 
 
 def test_the_page_loads_nothing_and_keeps_the_halves_apart(result, tmp_path):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from blemish.bench.judging import judged_as_now, part_rates, pooled, unpacked
+from blemish.bench.judging import part_rates, pooled, regions_of, separation, unpacked, without_padding
 from blemish.bench.rungs import SIMPLE, TRAINING
 from blemish.metrics.pixel import Confusion
 from blemish.segment.evaluation import none_if_nan
@@ -16,7 +16,8 @@ Cells = Sequence[Mapping[str, Any]]
 
 
 def of_rung(name: str, cells: Cells, classes: Sequence[str]) -> dict[str, Any]:
-    """`name`, `seeds`, and a list with one figure a seed: `mean_iou`, `iou` by class, `accuracy`, `escape`, `overkill`.
+    """`name`, `seeds`, and a list with one figure a seed: `mean_iou`, `iou` by class, `accuracy`, `escape`, `overkill`,
+    `separation` of parts, `recall` of regions and `false_per_scan`.
 
     `precision` lists what its cells were trained in.
     A seed counts only where it has every fold that any seed of the rung has. Undefined figures are None, and so are
@@ -27,8 +28,10 @@ def of_rung(name: str, cells: Cells, classes: Sequence[str]) -> dict[str, Any]:
     by_seed = [[cell for cell in own if cell["seed"] == seed] for seed in seeds]
     tables = [table_of(some, len(classes)) for some in by_seed]
     ious = [[none_if_nan(value) for value in table.iou().tolist()] for table in tables]
-    alike = [some if all(map(judged_as_now, some)) else [] for some in by_seed]
+    alike = [some if all(map(without_padding, some)) else [] for some in by_seed]
     rates = [part_rates(cell["parts"] for cell in some) for some in alike]
+    whole = [some if all("part_scores" in cell for cell in some) else [] for some in by_seed]
+    regions = [regions_of(some) for some in whole]
     return {
         "name": name,
         "seeds": seeds,
@@ -37,6 +40,9 @@ def of_rung(name: str, cells: Cells, classes: Sequence[str]) -> dict[str, Any]:
         "accuracy": [_accuracy(some) for some in alike],
         "escape": [none_if_nan(escape.value) for escape, _ in rates],
         "overkill": [none_if_nan(overkill.value) for _, overkill in rates],
+        "separation": [none_if_nan(separation(some)) for some in whole],
+        "recall": [none_if_nan(count.recall) for count, _ in regions],
+        "false_per_scan": [round(count.false / scans, 4) if scans else None for count, scans in regions],
         "precision": precisions(own),
     }
 

@@ -8,26 +8,32 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
-from blemish.core.arrays import Int64
+from blemish.core.arrays import Float32, Int64, UInt8
 from blemish.core.errors import DatasetError
 from blemish.core.protocols import Segmenter
 from blemish.core.records import TileRecord, Verdict
+from blemish.core.taxonomy import IGNORE
 from blemish.data.dataset import Dataset
+from blemish.metrics.auroc import auroc
 from blemish.metrics.part import Proportion, escape_rate, overkill_rate
 from blemish.metrics.pixel import Confusion
+from blemish.metrics.region import RegionCount, regions_at
 from blemish.metrics.tile_class import CLEAN, TileAccuracy, tile_accuracy, tile_class, where_known
-from blemish.segment.evaluation import list_batches, none_if_nan, predict
+from blemish.segment.evaluation import list_batches, none_if_nan, probabilities_of
 from blemish.segment.part_figures import parts_of
 
-# Raised when the same answers would be judged otherwise. 1: what was called where the label is 255 (padding) counted in
-# the class of a tile, and so in accuracy and parts; never in pixels.
-JUDGING = 2
+# Raised when the same answers would be judged otherwise, or more is kept of them. 1: what was called where the label is
+# 255 (padding) counted in the class of a tile, and so in accuracy and parts; never in pixels. 3: part scores, regions.
+JUDGING, WITHOUT_PADDING = 3, 2
+OVERLAP = 0.3  # What a region must be covered by to be met, and to be no false one (`metrics.region`).
+SCORE_WINDOW_PX = 7  # A part scores as its likeliest window of this side: a single hot pixel is no defect.
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,9 @@ class Judgement:
     groups: dict[str, Int64]  # (K+1) x (K+1) pixels of each group: true class, predicted class.
     accuracy: TileAccuracy
     parts: PartCounts
+    part_scores: dict[str, dict[str, float]]  # "defective" and "clean" parts: how likely a defect each shows, 0 to 1.
+    regions: dict[str, RegionCount]  # By class, at `OVERLAP`, tile by tile.
+    scans: int
     tiles: int
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,6 +79,11 @@ class Judgement:
                 "unknown_left_out": self.accuracy.unknown,
             },
             "parts": self.parts.to_dict(),
+            "part_scores": {
+                kind: {part: round(v, 4) for part, v in own.items()} for kind, own in self.part_scores.items()
+            },
+            "regions": {name: asdict(count) for name, count in self.regions.items()},
+            "scans": self.scans,
             "groups": {group: packed(counts) for group, counts in sorted(self.groups.items())},
         }
 
@@ -85,23 +99,82 @@ def judge(segmenter: Segmenter, dataset: Dataset, records: Sequence[TileRecord],
     defects = len(dataset.taxonomy.defects)
     groups: dict[str, Confusion] = defaultdict(lambda: Confusion(defects))
     answers: list[int] = []
+    scores: list[float] = []
+    regions = dict.fromkeys(dataset.taxonomy.defect_names, RegionCount())
     for some in tqdm(list_batches(records, batch), desc="judge", unit="batch", leave=False, disable=None):
         samples = [dataset.sample(record) for record in some]
-        for sample, predicted in zip(samples, predict(segmenter, samples), strict=True):
+        for sample, probabilities in zip(samples, probabilities_of(segmenter, samples), strict=True):
+            predicted = probabilities.argmax(axis=0).astype(np.uint8)
+            scores.append(_score(probabilities, sample.label_map.defect))
             groups[sample.record.group].add(sample.label_map.defect, predicted)
+            for index, kind in enumerate(dataset.taxonomy.defects, start=1):
+                (count,) = regions_at(sample.label_map.defect, predicted, index, (OVERLAP,), kind.least_size_px)
+                regions[kind.name] += count
             answers.append(tile_class(where_known(predicted, sample.label_map.defect), dataset.taxonomy))
     return Judgement(
         classes=dataset.taxonomy.defect_names,
         groups={group: table.counts for group, table in groups.items()},
         accuracy=tile_accuracy([r.classes for r in records], [r.ignore_px > 0 for r in records], answers, defects),
         parts=count_parts(records, answers),
+        part_scores=_of_parts(records, scores),
+        regions=regions,
+        scans=len({record.source or record.id for record in records}),
         tiles=len(records),
     )
 
 
 def judged_as_now(cell: Mapping[str, Any]) -> bool:
-    """Whether accuracy and parts of a kept cell were counted as they are counted now."""
+    """Whether a kept cell holds all that is kept of one now, counted as it is counted now."""
     return bool(cell.get("judging", 1) == JUDGING)
+
+
+def without_padding(cell: Mapping[str, Any]) -> bool:
+    """Whether accuracy and parts of a kept cell leave out what was called in padding."""
+    return bool(cell.get("judging", 1) >= WITHOUT_PADDING)
+
+
+def separation(cells: Iterable[Mapping[str, Any]]) -> float:
+    """How well parts with a defect score above clean ones, whatever the threshold: 1 is best, 0.5 is chance.
+
+    Pairs of parts of one cell only are compared: two networks' scores are not on one scale. NaN where there is no pair.
+    """
+    above, pairs = 0.0, 0
+    for cell in cells:
+        kinds = [list(cell["part_scores"][kind].values()) for kind in ("clean", "defective")]
+        here = len(kinds[0]) * len(kinds[1])
+        if here:
+            above, pairs = above + here * auroc(*kinds), pairs + here
+    return above / pairs if pairs else float("nan")
+
+
+def regions_of(cells: Iterable[Mapping[str, Any]]) -> tuple[RegionCount, int]:
+    """Regions of all classes of several cells together, and the scans that they were counted on."""
+    total, scans = RegionCount(), 0
+    for cell in cells:
+        total = sum((RegionCount(**count) for count in cell["regions"].values()), total)
+        scans += int(cell["scans"])
+    return total, scans
+
+
+def _score(probabilities: Float32, truth: UInt8) -> float:
+    """The highest mean probability of any defect in a window; where the label is 255 it is 0."""
+    defect = np.where(truth == IGNORE, 0, 1 - probabilities[0]).astype(np.float32)
+    return float(cv2.blur(defect, (SCORE_WINDOW_PX, SCORE_WINDOW_PX), borderType=cv2.BORDER_CONSTANT).max())
+
+
+def _of_parts(records: Sequence[TileRecord], scores: Sequence[float]) -> dict[str, dict[str, float]]:
+    """Parts score as their highest tile; one of which nobody knows whether it is good is left out."""
+    tiles: dict[str, list[tuple[TileRecord, float]]] = defaultdict(list)
+    for record, score in zip(records, scores, strict=True):
+        tiles[record.part or record.id].append((record, score))
+    found: dict[str, dict[str, float]] = {"defective": {}, "clean": {}}
+    for part, own in tiles.items():
+        highest = max(score for _, score in own)
+        if any(record.classes for record, _ in own):
+            found["defective"][part] = highest
+        elif all(record.is_clean for record, _ in own):
+            found["clean"][part] = highest
+    return found
 
 
 def count_parts(records: Sequence[TileRecord], answers: Sequence[int]) -> PartCounts:

@@ -126,13 +126,14 @@ def default_rungs(more_real: str) -> tuple[str, ...]:
 def table(cells: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> str:
     """A row a rung, the means over its seeds, for people."""
     head = f"{'rung':<16}{'seeds':>6}  " + "".join(f"{name[:11]:>12}" for name in classes)
-    rows = [head + f"{'mean IoU':>10}{'accuracy':>10}{'escape':>8}{'overkill':>10}"]
+    rows = [head + f"{'mean IoU':>10}{'accuracy':>10}{'escape':>8}{'overkill':>10}{'parts':>8}{'found':>8}{'false':>8}"]
     for name in dict.fromkeys(str(cell["rung"]) for cell in cells):
         row = of_rung(name, cells, classes)
         values = "".join(f"{_mean(row['iou'][c]):>12}" for c in classes)
         tail = f"{_mean(row['mean_iou']):>10}{_mean(row['accuracy']):>10}"
         rows.append(
             f"{name:<16}{len(row['seeds']):>6}  {values}{tail}{_mean(row['escape']):>8}{_mean(row['overkill']):>10}"
+            f"{_mean(row['separation']):>8}{_mean(row['recall']):>8}{_mean(row['false_per_scan']):>8}"
         )
     return "\n".join(rows)
 

@@ -16,7 +16,7 @@ from blemish.bench.cells import Cell
 from blemish.bench.compare import chosen_pair, gain, verdict
 from blemish.bench.extras import Ground
 from blemish.bench.figures import best_simple, of_rung
-from blemish.bench.judging import judged_as_now
+from blemish.bench.judging import without_padding
 from blemish.bench.ladder import Climbed, LadderPlan
 from blemish.bench.provenance import provenance, write_result
 from blemish.bench.rungs import RUNGS, TRAINING, TRIALS
@@ -93,7 +93,7 @@ def over_base(cells: Sequence[Mapping[str, Any]], classes: Sequence[str], base: 
 
 def _cautions(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     """What a reader of the figures must know of them."""
-    before = dict.fromkeys(str(cell["rung"]) for cell in cells if not judged_as_now(cell))
+    before = dict.fromkeys(str(cell["rung"]) for cell in cells if not without_padding(cell))
     if not before:
         return []
     return [

@@ -16,8 +16,8 @@ from blemish.picture.write import write_bytes
 from blemish.report.chart import Curve, line_chart
 from blemish.report.ladder_chart import Bar, Gain, forest, on_its_own, seed_bars
 
-_MEANS = ("mean_iou", "accuracy", "escape", "overkill")
-_LOWER_IS_BETTER = ("escape", "overkill")
+_MEANS = ("mean_iou", "accuracy", "escape", "overkill", "separation", "recall", "false_per_scan")
+_LOWER_IS_BETTER = ("escape", "overkill", "false_per_scan")
 Half = Mapping[str, Any]
 
 
@@ -38,7 +38,9 @@ class Row:
 
     name: str
     seeds: int
-    figures: tuple[Figure, ...]  # Each class's IoU, then mean IoU, accuracy, escape, overkill.
+    figures: tuple[
+        Figure, ...
+    ]  # Each class's IoU, then mean IoU, accuracy, escape, overkill, separation, recall, false per scan.
 
 
 def write_ladder(result: Mapping[str, Any], out: Path) -> list[Path]:
@@ -85,7 +87,18 @@ def tables(name: str, halves: Mapping[str, Half]) -> str:
     """The tables of both halves in Markdown; the best of each column is bold."""
     parts = [f"# {name}"]
     for half_name, half in halves.items():
-        head = ["rung", "seeds", *half["classes"], "mean IoU", "accuracy", "escape", "overkill"]
+        head = [
+            "rung",
+            "seeds",
+            *half["classes"],
+            "mean IoU",
+            "accuracy",
+            "escape",
+            "overkill",
+            "parts told apart",
+            "regions found",
+            "false / scan",
+        ]
         lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
         for row in rows_of(half):
             cells = [f"**{figure}**" if figure.best else str(figure) for figure in row.figures]
@@ -103,7 +116,7 @@ def rows_of(half: Half) -> list[Row]:
     """
     columns = [
         [_mean(rung["iou"][name]) for rung in half["rungs"]] for name in half["classes"]
-    ] + [[_mean(rung[name]) for rung in half["rungs"]] for name in _MEANS]  # fmt: skip
+    ] + [[_mean(rung.get(name, ())) for rung in half["rungs"]] for name in _MEANS]  # fmt: skip
     names = [*half["classes"], *_MEANS]
     best = [
         _best([v for v, rung in zip(column, half["rungs"], strict=True) if rung["name"] != "more_real"], name)
