@@ -57,7 +57,8 @@ def train_gate(learned: Dataset, work: Path, scale: Scale) -> tuple[OutOfFold, f
         learned: a view that holds nothing but its training tiles (`only_learned`).
     """
     started = time.perf_counter()
-    folder = work / "gates" / key_of({"data": learned.hash, "gate": gate_inputs(scale)})
+    asked = {**(gate_inputs(scale) or {}), "recognised": True}  # Whether the gate asks its probes changes no training.
+    folder = work / "gates" / key_of({"data": learned.hash, "gate": asked})
     settings = training_of(_RUNG, "", scale, _SEED)
     with only_one(folder):
         found = out_of_fold(learned, folder, settings, folds=scale.gate_folds, start=start_of(scale), threads=1)
