@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from blemish.bench import synthetic_sets
+from blemish.bench import gating, synthetic_sets
 from blemish.bench.ablation import ROWS, AblationPlan
 from blemish.bench.cells import Cell
-from blemish.bench.gan_parts import TRAINED, settings_without
+from blemish.bench.gan_parts import RECOGNISED, TRAINED, settings_without
 from blemish.bench.gating import only_learned
 from blemish.bench.scale import Scale
 from blemish.bench.synthetic_sets import SyntheticSet
@@ -121,3 +121,14 @@ def test_an_unknown_row_or_base_is_named(tiny_scale):
         AblationPlan(view=View(), scale=tiny_scale, only=("magic",))
     with pytest.raises(InputError, match="--base must be one of real, augment, balance, loss, got 'gan'"):
         AblationPlan(view=View(), scale=tiny_scale, base="gan")
+
+
+def test_the_gates_trainings_are_the_same_with_and_without_its_probes(tiny, tiny_scale, tmp_path, monkeypatch):
+    folders = []
+    monkeypatch.setattr(gating, "out_of_fold", lambda learned, folder, *rest, **more: folders.append(folder))
+    scale = replace(tiny_scale, gan_gate=True)
+    view = only_learned(View(fold=0).open(tiny))
+    for off in ((), (RECOGNISED,)):
+        gating.train_gate(view, tmp_path, replace(scale, gan_off=off))
+    gating.train_gate(view, tmp_path, replace(scale, steps=3))
+    assert folders[0] == folders[1] != folders[2]
