@@ -93,6 +93,9 @@ def test_a_finished_run_is_widened_by_more_parts(line, whole, tmp_path):
     (tmp_path / "recipe.toml").write_text(new_recipe(read_card(TINY)))
     with pytest.raises(InputError, match="begun with another"):
         run_line(replace(line, recipe=tmp_path / "recipe.toml"), PARTS, tmp_path / "line")
+    with pytest.raises(InputError, match="of another run already"):
+        run_line(replace(line, seed=5), PARTS, tmp_path / "line")
+    assert (tmp_path / "line" / "results" / "results.jsonl").is_file()
     assert run_line(line, PARTS, tmp_path / "line").read_bytes() == (whole / "reference.csv").read_bytes()
     assert timeless(tmp_path / "line") == timeless(whole)
     assert sorted(p.name for p in (tmp_path / "line" / "results").iterdir()) == [

@@ -92,6 +92,16 @@ def test_too_few_real_ones_set_no_limit():
     assert "only 4 tiles" in probe.why_off
 
 
+def test_bare_surface_is_not_looked_at_for_a_class_of_too_few(tmp_path):
+    with DatasetWriter(tmp_path / "set", DatasetInfo(ONE, SIDE, 1)) as writer:
+        for seed in range(6):
+            writer.add(tile(seed, clean=seed >= 3))
+    asked = []
+    probe = learn_recognition(Dataset(tmp_path / "set"), [1], lambda *seen: asked.append(seen) or np.zeros(3)).probes[1]
+    assert (len(asked), probe.limit) == (3, None)
+    assert probe.why_off == "only 3 tiles with real defects to learn by"
+
+
 def test_real_ones_like_bare_surface_turn_the_rule_off():
     random = np.random.default_rng(0)
     probe = probe_of(random.normal(size=(60, 8)), [f"g{i}" for i in range(60)], random.normal(size=(200, 8)))

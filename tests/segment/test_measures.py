@@ -53,6 +53,14 @@ def measured():
     return tally.measures()
 
 
+def test_a_called_region_that_reaches_into_what_is_ignored_is_never_false():
+    tally = MeasureTally(TWO)
+    tally.see(tile("padded", [], ignored=[(30, 0, 10, 40)]), planes([(1, 20, 5, 15, 5), (2, 2, 20, 5, 5)]))
+    found = tally.measures()
+    assert found.regions_of_all(2).false == 1  # The scratch; the dent lies partly in padding.
+    assert found.parts.unknown == 1
+
+
 def test_regions_are_counted_at_every_overlap_and_false_ones_per_scan(measured):
     counts = [measured.regions_of_all(place) for place in range(len(measured.overlaps))]
     assert measured.overlaps == (0.0, 0.1, 0.3, 0.5)

@@ -98,7 +98,7 @@ def _cautions(cells: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     return [
         f"accuracy, escape and overkill of {', '.join(before)} are left out: what was called in padding counted when "
-        f"they were judged, and nobody has judged them again (their weights must lie in --work); IoU never did"
+        f"they were judged, and nobody has judged them again (their weights must lie in --work); IoU never counted it"
     ]
 
 

@@ -74,12 +74,12 @@ def run_line(line: Line, parts: int, folder: Path, *, processes: int = 1) -> Pat
     if parts < 1:
         raise InputError(f"at least 1 part must be inspected, got {parts}")
     folder.mkdir(parents=True, exist_ok=True)
-    inspected = line.inspection().inspected
-    if 0 < _finished(folder) < parts:
+    inspected, truth = line.inspection().inspected, _read_truth(folder / _TRUTH)
+    serials = [serial_of(line.seed, index) for index in range(parts)]
+    finished = _finished(folder)
+    if finished and finished < set(serials):  # A run of as many parts or more, or of others, is not touched.
         reopen(folder / RESULTS, inspected)
     results = ResultFolder(folder / RESULTS, inspected, resume=True)
-    truth = _read_truth(folder / _TRUTH)
-    serials = [serial_of(line.seed, index) for index in range(parts)]
     done = {result.serial for result in results.kept}
     if not done <= truth.keys() & set(serials):
         raise InputError(f"{folder} holds results of parts that are not among these: choose another folder")
@@ -126,10 +126,10 @@ def _one(index: int) -> tuple[LabelledPart, PartResult]:
     return of_plane(scan.serial, *as_imported(scan.label_map, taxonomy), taxonomy), result
 
 
-def _finished(folder: Path) -> int:
-    """Parts of a finished run; 0 = there is none."""
+def _finished(folder: Path) -> set[str]:
+    """Serials of a finished run; empty where there is none."""
     file = folder / RESULTS / JSON_LINES
-    return sum(1 for _ in read_parts(file)) if file.is_file() else 0
+    return {part.serial for part in read_parts(file)} if file.is_file() else set()
 
 
 def _truth_line(part: LabelledPart) -> str:

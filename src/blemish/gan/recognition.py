@@ -97,7 +97,10 @@ def probe_of(real: Float64, groups: Sequence[str], bare: Float64) -> Probe:
     """
     names = sorted(set(groups))
     if len(real) < LEAST_TILES or len(bare) < LEAST_BARE:
-        why = f"only {len(real)} tiles with real defects and {len(bare)} places of bare surface to learn by"
+        few = (
+            f"{len(real)} tiles with real defects" if len(real) < LEAST_TILES else f"{len(bare)} places of bare surface"
+        )
+        why = f"only {few} to learn by"
         nothing = np.zeros(real.shape[1] if real.ndim == 2 else 0)
         return Probe(nothing, 0.0, None, float("nan"), len(real), len(names), len(bare), why)
     parts = names if len(names) > 1 else [str(i) for i in range(len(real))]
@@ -129,7 +132,8 @@ def _learn(dataset: Dataset, records: Sequence[TileRecord], index: int, describe
             groups.append(record.group)
             masks.append(np.packbits(defect == index, axis=None))
     size_hw = (dataset.info.tile_px, dataset.info.tile_px)
-    bare = list(_bare(dataset, records, [_unpacked(mask, size_hw) for mask in masks], index, describe))
+    enough = [_unpacked(mask, size_hw) for mask in masks] if len(real) >= LEAST_TILES else []
+    bare = list(_bare(dataset, records, enough, index, describe))  # Of no use, and slow, where the probe is off anyway.
     return probe_of(np.array(real, np.float64), groups, np.array(bare, np.float64))
 
 

@@ -16,7 +16,15 @@ from blemish.picture.write import write_bytes
 from blemish.report.chart import Curve, line_chart
 from blemish.report.ladder_chart import Bar, Gain, forest, on_its_own, seed_bars
 
-_MEANS = ("mean_iou", "accuracy", "escape", "overkill", "separation", "recall", "false_per_scan")
+_MEANS = {  # Of a rung, and how the tables call it.
+    "mean_iou": "mean IoU",
+    "accuracy": "accuracy",
+    "escape": "escape",
+    "overkill": "overkill",
+    "separation": "parts told apart",
+    "recall": "regions found",
+    "false_per_scan": "false / scan",
+}
 _LOWER_IS_BETTER = ("escape", "overkill", "false_per_scan")
 Half = Mapping[str, Any]
 
@@ -38,9 +46,7 @@ class Row:
 
     name: str
     seeds: int
-    figures: tuple[
-        Figure, ...
-    ]  # Each class's IoU, then mean IoU, accuracy, escape, overkill, separation, recall, false per scan.
+    figures: tuple[Figure, ...]  # Each class's IoU, then those of `_MEANS`.
 
 
 def write_ladder(result: Mapping[str, Any], out: Path) -> list[Path]:
@@ -76,6 +82,7 @@ def page(name: str, halves: Mapping[str, Half]) -> str:
     return environment.get_template("ladder.html.j2").render(
         name=name,
         halves=halves,
+        means=list(_MEANS.values()),
         rows={half_name: rows_of(half) for half_name, half in halves.items()},
         charts=charts,
         learning=_learning(selection) if selection else "",
@@ -87,18 +94,7 @@ def tables(name: str, halves: Mapping[str, Half]) -> str:
     """The tables of both halves in Markdown; the best of each column is bold."""
     parts = [f"# {name}"]
     for half_name, half in halves.items():
-        head = [
-            "rung",
-            "seeds",
-            *half["classes"],
-            "mean IoU",
-            "accuracy",
-            "escape",
-            "overkill",
-            "parts told apart",
-            "regions found",
-            "false / scan",
-        ]
+        head = ["rung", "seeds", *half["classes"], *_MEANS.values()]
         lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
         for row in rows_of(half):
             cells = [f"**{figure}**" if figure.best else str(figure) for figure in row.figures]

@@ -112,9 +112,10 @@ class MeasureTally:
     def see(self, sample: Sample, probabilities: Float32) -> None:
         """Take one tile and its probabilities, float32 (K+1) H W."""
         truth = sample.label_map.defect
-        called = where_known(probabilities.argmax(axis=0).astype(np.uint8), truth)
+        likeliest = probabilities.argmax(axis=0).astype(np.uint8)
+        called = where_known(likeliest, truth)
         self._curve.add(truth, probabilities[1:].sum(axis=0))
-        self._count_regions(truth, called)
+        self._count_regions(truth, likeliest)
         real, found = self._defects(np.where(truth == IGNORE, 0, truth).astype(np.uint8)), self._defects(called)
         self._pairs += [(one.name, _sizes(one), _sizes(other)) for one, other in matched(real, found)]
         self._records.append(sample.record)
@@ -142,6 +143,7 @@ class MeasureTally:
         )
 
     def _count_regions(self, truth: UInt8, called: UInt8) -> None:
+        """Whole regions: one that reaches into what is ignored is never false, so it must not be cut off there."""
         for index, kind in enumerate(self.taxonomy.defects, start=1):
             row = self._regions[index - 1]
             for place, count in enumerate(regions_at(truth, called, index, OVERLAPS, kind.least_size_px)):
