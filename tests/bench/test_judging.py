@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,18 @@ def test_what_is_called_where_the_label_is_ignored_counts_nowhere(tiny, monkeypa
         assert found.table.tolist() == [[0, 0, 0], [1, 0, 0], [0, 0, 0]]
     assert seen == ["a", "a"]
     assert judge(Thresholding(tiny.taxonomy), tiny, records).part_scores == {"defective": {"p": 0.0}, "clean": {}}
+
+
+def test_a_region_that_goes_on_into_padding_is_false_and_one_that_reaches_an_open_label_is_not(tiny, monkeypatch):
+    label = np.zeros((8, 8), np.uint8)
+    label[:, 6:] = 255
+    bright = np.zeros((8, 8), np.uint8)
+    bright[2:5, 3:8] = 255
+    monkeypatch.setattr(tiny, "sample", lambda r: Sample(bright, LabelMap(label, np.zeros_like(label)), r))
+    open_label = tile("a", "p", 0, 16)
+    padded = replace(open_label, ignore_px=0, padding_px=16)
+    false = [judge(Thresholding(tiny.taxonomy), tiny, [r]).regions["pit"].false for r in (open_label, padded)]
+    assert false == [0, 1]
 
 
 def test_a_part_scores_as_its_likeliest_window_and_an_unknown_one_not_at_all(tiny, monkeypatch):

@@ -55,10 +55,20 @@ def measured():
 
 def test_a_called_region_that_reaches_into_what_is_ignored_is_never_false():
     tally = MeasureTally(TWO)
-    tally.see(tile("padded", [], ignored=[(30, 0, 10, 40)]), planes([(1, 20, 5, 15, 5), (2, 2, 20, 5, 5)]))
+    tally.see(tile("open", [], ignored=[(30, 0, 10, 40)]), planes([(1, 20, 5, 15, 5), (2, 2, 20, 5, 5)]))
     found = tally.measures()
-    assert found.regions_of_all(2).false == 1  # The scratch; the dent lies partly in padding.
+    assert found.regions_of_all(2).false == 1  # The scratch; the dent lies partly where the label is open.
     assert found.parts.unknown == 1
+
+
+def test_a_called_region_that_goes_on_into_padding_is_false_as_it_is_on_its_scan():
+    tally = MeasureTally(TWO)
+    given = tile("padded", [], ignored=[(30, 0, 10, 40)])
+    padded = replace(given, record=replace(given.record, ignore_px=0, padding_px=given.record.ignore_px))
+    tally.see(padded, planes([(1, 20, 5, 15, 5)]))
+    found = tally.measures()
+    assert found.regions_of_all(2).false == 1
+    assert (found.parts.overkill.count, found.parts.overkill.total) == (1, 1)
 
 
 def test_regions_are_counted_at_every_overlap_and_false_ones_per_scan(measured):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from blemish.bench.judging import part_rates, pooled, regions_of, separation, unpacked, without_padding
+from blemish.bench.judging import judged_as_now, part_rates, pooled, regions_of, separation, unpacked, without_padding
 from blemish.bench.rungs import SIMPLE, TRAINING
 from blemish.metrics.pixel import Confusion
 from blemish.segment.evaluation import none_if_nan
@@ -31,7 +31,7 @@ def of_rung(name: str, cells: Cells, classes: Sequence[str]) -> dict[str, Any]:
     alike = [some if all(map(without_padding, some)) else [] for some in by_seed]
     rates = [part_rates(cell["parts"] for cell in some) for some in alike]
     whole = [some if all("part_scores" in cell for cell in some) else [] for some in by_seed]
-    regions = [regions_of(some) for some in whole]
+    regions = [regions_of(some if all(map(judged_as_now, some)) else []) for some in whole]
     return {
         "name": name,
         "seeds": seeds,

@@ -27,11 +27,13 @@ from blemish.metrics.pixel import Confusion
 from blemish.metrics.region import RegionCount, regions_at
 from blemish.metrics.tile_class import CLEAN, TileAccuracy, tile_accuracy, tile_class, where_known
 from blemish.segment.evaluation import list_batches, none_if_nan, probabilities_of
+from blemish.segment.padding import shown_hw
 from blemish.segment.part_figures import parts_of
 
 # Raised when the same answers would be judged otherwise, or more is kept of them. 1: what was called where the label is
 # 255 (padding) counted in the class of a tile, and so in accuracy and parts; never in pixels. 3: part scores, regions.
-JUDGING, WITHOUT_PADDING = 3, 2
+# 4: a region that reaches into padding can be false.
+JUDGING, WITHOUT_PADDING = 4, 2
 OVERLAP = 0.3  # What a region must be covered by to be met, and to be no false one (`metrics.region`).
 SCORE_WINDOW_PX = 7  # A part scores as its likeliest window of this side: a single hot pixel is no defect.
 
@@ -107,8 +109,10 @@ def judge(segmenter: Segmenter, dataset: Dataset, records: Sequence[TileRecord],
             predicted = probabilities.argmax(axis=0).astype(np.uint8)
             scores.append(_score(probabilities, sample.label_map.defect))
             groups[sample.record.group].add(sample.label_map.defect, predicted)
+            height, width = shown_hw(sample)
+            truth, called = sample.label_map.defect[:height, :width], predicted[:height, :width]
             for index, kind in enumerate(dataset.taxonomy.defects, start=1):
-                (count,) = regions_at(sample.label_map.defect, predicted, index, (OVERLAP,), kind.least_size_px)
+                (count,) = regions_at(truth, called, index, (OVERLAP,), kind.least_size_px)
                 regions[kind.name] += count
             answers.append(tile_class(where_known(predicted, sample.label_map.defect), dataset.taxonomy))
     return Judgement(

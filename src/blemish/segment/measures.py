@@ -24,6 +24,7 @@ from blemish.metrics.region import OVERLAPS, RegionCount, regions_at
 from blemish.metrics.size_error import SizeError, matched
 from blemish.metrics.tile_class import CLEAN, tile_class, where_known
 from blemish.segment.evaluation import none_if_nan
+from blemish.segment.padding import shown_hw
 from blemish.segment.part_figures import PartFigures, parts_of
 
 ALL = "all"
@@ -115,7 +116,8 @@ class MeasureTally:
         likeliest = probabilities.argmax(axis=0).astype(np.uint8)
         called = where_known(likeliest, truth)
         self._curve.add(truth, probabilities[1:].sum(axis=0))
-        self._count_regions(truth, likeliest)
+        height, width = shown_hw(sample)
+        self._count_regions(truth[:height, :width], likeliest[:height, :width])
         real, found = self._defects(np.where(truth == IGNORE, 0, truth).astype(np.uint8)), self._defects(called)
         self._pairs += [(one.name, _sizes(one), _sizes(other)) for one, other in matched(real, found)]
         self._records.append(sample.record)
@@ -143,7 +145,10 @@ class MeasureTally:
         )
 
     def _count_regions(self, truth: UInt8, called: UInt8) -> None:
-        """Whole regions: one that reaches into what is ignored is never false, so it must not be cut off there."""
+        """Whole regions: one that reaches into what is ignored is never false, so it must not be cut off there.
+
+        Padding is cut off: it mirrors the picture, and what is called at its edge is called on in there.
+        """
         for index, kind in enumerate(self.taxonomy.defects, start=1):
             row = self._regions[index - 1]
             for place, count in enumerate(regions_at(truth, called, index, OVERLAPS, kind.least_size_px)):

@@ -11,8 +11,8 @@ import numpy as np
 from blemish.core.arrays import UInt8, with_channels
 from blemish.core.labels import LabelMap
 from blemish.core.records import TileRecord
-from blemish.core.taxonomy import IGNORE
 from blemish.data.dataset import Dataset, Sample
+from blemish.segment.padding import shown_hw
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,7 @@ def labelled_scans(dataset: Dataset, records: Sequence[TileRecord]) -> Iterator[
 
 
 def _without_padding(sample: Sample) -> Sample:
-    """Last rows and columns that are 255 throughout are padding, where the tile has any (and shows anything)."""
-    shown = sample.label_map.defect != IGNORE
-    if not sample.record.padding_px or not shown.any():
-        return sample
-    height, width = (int(np.flatnonzero(shown.any(axis=axis))[-1]) + 1 for axis in (1, 0))
+    height, width = shown_hw(sample)
     return Sample(sample.picture[:height, :width], _cropped(sample.label_map, height, width), sample.record)
 
 
