@@ -41,6 +41,19 @@ def test_our_own_error_is_one_line_with_exit_code_2(capsys):
     assert capsys.readouterr().err == "error: expected a, got b\n"
 
 
+def test_a_path_that_cannot_be_written_is_one_line_with_exit_code_2(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+
+    @guarded
+    def command() -> None:
+        (tmp_path / "file" / "below").mkdir(parents=True)
+
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        command()
+    assert caught.value.exit_code == 2
+    assert capsys.readouterr().err == f"error: {tmp_path / 'file' / 'below'}: Not a directory\n"
+
+
 def test_help_needs_no_torch():
     code = "import sys; sys.modules['torch'] = None; import blemish.cli.main; print('fine')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

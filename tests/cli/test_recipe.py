@@ -313,8 +313,11 @@ def test_a_scan_unlike_the_lines_own_goes_to_review(tmp_path):
         "larger": "REVIEW",
     }
     assert "strange: " in found["brighter"]["reasons"][0]
-    assert "learned were pictures of 200 x 200 px" in found["larger"]["reasons"][0]
+    assert "learned were pictures of 200 x 200 px" in " ".join(found["larger"]["reasons"])
     assert "no verdict of 3 parts" in run("recipe", "dry-run", recipe, "--results", tmp_path / "results").stdout
+    unasked = write_recipe(tmp_path / "two.toml", version=2)
+    ended = run("recipe", "dry-run", unasked, "--results", tmp_path / "results", code=1)
+    assert "2 REVIEW into OK" in ended.stdout  # As an inspection that does not ask would say.
 
 
 def test_what_is_not_the_lines_own_is_refused_as_such(tmp_path):

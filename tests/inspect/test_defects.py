@@ -10,6 +10,7 @@ from blemish.core.records import Box
 from blemish.core.taxonomy import Taxonomy
 from blemish.inspect import defects as room
 from blemish.inspect.defects import Limits, find_defects
+from blemish.inspect.recipe_fit import Sought, search_limits
 from blemish.inspect.registration import find_part
 from blemish.inspect.scan import ScoreMap
 
@@ -196,6 +197,21 @@ def test_beyond_the_limit_the_largest_are_kept_and_the_others_counted(monkeypatc
     found = find_defects(scores(classes), TWO, limits())
     assert [d.area_px for d in found.defects] == [9, 7]
     assert found.left_out == 2
+
+
+def test_faint_and_small_regions_fall_out_before_the_largest_are_taken(monkeypatch):
+    monkeypatch.setattr(room, "MOST_DEFECTS", 2)
+    classes = blank()
+    classes[::8, :9] = 1  # Faint ones, larger than the sure one,
+    classes[4, 20:23] = 1
+    given = scores(classes, 0.2)
+    given.score[4, 20:23] = 0.95
+    classes[30, 40] = 1  # and one that is sure but too small.
+    given.score[30, 40] = 0.95
+    asked = Sought(pixel=0.1, score=0.6, least_area_px=2)
+    found = find_defects(given, TWO, search_limits({"A": asked, "B": asked}))
+    assert [(d.area_px, d.score) for d in found.defects] == [(3, pytest.approx(0.95))]
+    assert found.left_out == 0
 
 
 def test_regions_agree_with_scipy_on_random_pixels():

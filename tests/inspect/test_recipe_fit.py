@@ -9,7 +9,14 @@ from blemish.bundle.card import read_card
 from blemish.core.errors import InputError
 from blemish.core.taxonomy import Taxonomy
 from blemish.inspect.recipe import parse_recipe
-from blemish.inspect.recipe_fit import notes_on, refuse_other_datum, refuse_unfit, search_limits, sought_by_recipe
+from blemish.inspect.recipe_fit import (
+    notes_on,
+    refuse_other_datum,
+    refuse_other_places,
+    refuse_unfit,
+    search_limits,
+    sought_by_recipe,
+)
 from blemish.inspect.recipe_new import new_recipe
 
 TINY = Path(__file__).parents[1] / "fixtures" / "tiny-bundle"
@@ -54,6 +61,27 @@ def test_zones_from_another_datum_are_refused(recipe_of):
         refuse_other_datum(recipe_of(ZONE, head='datum = "part"'), "scan")
     refuse_other_datum(recipe_of(ZONE), "scan")
     refuse_other_datum(recipe_of(head='datum = "part"'), "scan")  # Without zones no place is asked.
+
+
+@pytest.mark.parametrize(
+    ("new", "inspected", "before", "fits"),
+    [
+        ("scan", "part", "scan", True),  # The command line said part, and will again.
+        ("part", "part", "scan", True),
+        ("scan", "part", "part", False),  # Off the part nothing was stored,
+        ("part", "scan", "scan", False),  # and all that was is not asked about by this one.
+        ("scan", "part", None, True),
+        ("part", "scan", None, False),
+    ],
+)
+def test_results_from_one_datum_cannot_say_what_another_would_have_found(recipe_of, new, inspected, before, fits):
+    old = None if before is None else recipe_of(head=f'datum = "{before}"')
+    asked = (recipe_of(head=f'datum = "{new}"'), inspected, old)
+    if fits:
+        refuse_other_places(*asked)
+    else:
+        with pytest.raises(InputError, match=f"from the {new}'s datum, these results are from the {inspected}'s"):
+            refuse_other_places(*asked)
 
 
 def test_the_search_leaves_out_no_region_of_the_least_area():

@@ -73,6 +73,7 @@ def test_chosen_thresholds_take_the_place_of_the_cards(card, tmp_path):
         ("ng = 0.7", "", "scores.A.ng: Field required"),
         ("ng = 0.7", "ng = ", "cannot read thresholds"),
         ("temperature = 1.5", "temperature = -1", "temperature"),
+        ("[scores.A]", "scores.B = 0.4\n[scores.A]", "scores.B must be a table, got 0.4"),
         ("offset = -1.0", "", "probability.offset: Field required"),
     ],
 )

@@ -62,6 +62,12 @@ def test_a_run_is_read_with_the_highest_score_of_each_class(tmp_path):
     assert found.judged_by == ("card of 12",)
 
 
+def test_a_class_that_was_left_to_a_person_was_named_all_the_same(tmp_path):
+    unsure = LINE.replace('"NG"', '"REVIEW"').replace('"defects"', '"unsure"')
+    (tmp_path / "results.jsonl").write_text(unsure)
+    assert read_run(tmp_path).decisions["1"].classes == {"A dent": 0.75}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -228,7 +228,7 @@ def test_views_are_joined_and_one_bad_view_makes_the_part_ng(bundle, pictures, t
     assert (result.serial, result.verdict) == ("cell", Verdict.NG)
     assert {d.view for d in result.defects} == {"edge"}
     assert len(result.reasons) == 2
-    assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["cell-edge.jpg", "cell-top.jpg"]
+    assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["cell--edge.jpg", "cell--top.jpg"]
 
 
 def test_an_overlap_that_leaves_no_step_is_refused_before_anything_is_inspected(bundle, pictures):
@@ -241,6 +241,11 @@ def test_names_of_overlays_never_leave_their_folder():
     assert len(set(names)) == len(names)
     assert all(name and "/" not in name and "\\" not in name and len(name) < 130 for name in names)
     assert not any(name.startswith(".") for name in names)
+
+
+def test_no_two_views_share_an_overlay():
+    views = [("7", "top"), ("7-top", ""), ("7--top", ""), ("7-", "top"), ("7", "-top"), ("7--a", "b"), ("7", "a--b")]
+    assert len({overlay_name(*view) for view in views}) == len(views)
 
 
 def test_the_command_writes_lines_rows_and_overlays(pictures, tmp_path):
@@ -337,7 +342,10 @@ class TestResume:
     def test_another_datum_is_refused(self, pictures, stopped):
         ended = command(pictures, "--out", stopped, "--resume", "--datum", "part")
         assert ended.exit_code == 2
-        assert "was begun with another bundle, recipe or datum" in ended.stderr
+        assert "was begun with another bundle, recipe, datum, overlap" in ended.stderr
+
+    def test_another_overlap_is_refused(self, pictures, stopped):
+        assert command(pictures, "--out", stopped, "--resume", "--overlap", 0).exit_code == 2
 
     def test_a_part_that_is_not_there_any_more_is_refused(self, pictures, stopped):
         before = (stopped / "results.jsonl.part").read_bytes()

@@ -1,5 +1,8 @@
 """Files become parts: folders, serials, views."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -86,3 +89,34 @@ def test_two_views_of_one_name_are_refused(folder):
     path = csv(folder, "file,serial,view", "a.png,x,top", "b.png,x,top")
     with pytest.raises(InputError, match="two views called 'top'"):
         gather_parts(find_files([folder]), read_serials(path))
+
+
+def test_a_view_that_the_camera_never_wrote_belongs_to_its_part(folder):
+    path = csv(folder, "file,serial,view", "a.png,cell-1,top", "lost.png,cell-1,edge", "gone.png,cell-9,top")
+    (part,) = gather_parts([folder / "a.png"], read_serials(path))
+    assert [(view.name, view.path.name) for view in part.views] == [("top", "a.png"), ("edge", "lost.png")]
+
+
+def test_a_csv_that_names_none_of_the_files_is_refused(folder):
+    path = csv(folder, "file,serial", "a.PNG,cell-1")
+    with pytest.raises(
+        InputError, match=r"the serials name 1 files, among them .*a\.PNG, but none of the 3 to inspect"
+    ):
+        gather_parts(find_files([folder]), read_serials(path))
+
+
+def test_overlays_of_results_inside_the_folder_are_no_scans(folder):
+    write_png(folder / "results" / "overlays" / "a.png", np.zeros((2, 2), np.uint8))
+    assert len(find_files([folder])) == 4
+    (folder / "results" / "inspection.json").write_text("{}")
+    assert [path.name for path in find_files([folder])] == ["a.png", "b.png", "c.png"]
+
+
+def test_a_name_that_no_result_could_hold_is_refused_before_anything_runs(folder):
+    odd = os.fsencode(folder) + b"/Zelle-\xfc.png"
+    try:
+        Path(os.fsdecode(odd)).write_bytes((folder / "a.png").read_bytes())
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    with pytest.raises(InputError, match=r"Zelle-\\xfc\.png is not UTF-8"):
+        find_files([folder])

@@ -98,3 +98,9 @@ def test_jpeg_holds_the_picture():
     drawn = draw_overlay(np.full((950, 950), 120, np.uint8), [], CELL, "x")
     back = np.asarray(Image.open(io.BytesIO(jpeg_bytes(drawn))))
     assert np.abs(back.astype(int) - drawn).mean() < 2
+
+
+def test_a_picture_longer_than_a_jpeg_can_be_is_reduced():
+    back = np.asarray(Image.open(io.BytesIO(jpeg_bytes(np.full((20, 131_000, 3), 90, np.uint8)))))
+    assert back.shape == (10, 65_500, 3)
+    assert int(back.mean()) in range(85, 96)

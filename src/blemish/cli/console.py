@@ -30,7 +30,8 @@ R = TypeVar("R")
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
     """A command whose own errors end in one line on standard error and exit code 2; Ctrl-C in exit code 130.
 
-    So does a package that the base install leaves out: the line says how to get it.
+    So does a package that the base install leaves out: the line says how to get it. So does a disk that is full, or a
+    path that cannot be written.
     """
 
     @wraps(command)
@@ -44,6 +45,8 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             if package not in EXTRAS:
                 raise
             fail(f"this needs {package}, which the base install leaves out: pip install 'blemish[{EXTRAS[package]}]'")
+        except OSError as error:
+            fail(f"{error.filename or 'the disk'}: {error.strerror or error}")
         except KeyboardInterrupt as stop:
             say(
                 str(stop) or "stopped: nothing half-written is left; where the command has --resume, it goes on with it"

@@ -85,7 +85,7 @@ def inspect(
     from blemish.inspect.registration import PartSearch
     from blemish.inspect.results import ResultFolder
     from blemish.inspect.run import Inspection, inspect_part
-    from blemish.inspect.sources import find_files, gather_parts, read_serials
+    from blemish.inspect.sources import OVERLAYS, find_files, gather_parts, read_serials
     from blemish.inspect.stored import inspected_beside, refuse_reused_version
     from blemish.inspect.strangeness import Familiar
     from blemish.inspect.verdict import exit_code
@@ -99,7 +99,7 @@ def inspect(
     if chosen is not None and out is not None:
         refuse_reused_version(chosen, inspected_beside(out))
     parts = gather_parts(find_files(files), read_serials(serials) if serials else None)
-    overlays = out / "overlays" if out is not None and overlay else None
+    overlays = out / OVERLAYS if out is not None and overlay else None
     by_part = datum == PART or (datum is None and chosen is not None and chosen.datum == PART)
     inspection = Inspection.of_bundle(
         opened,

@@ -22,6 +22,7 @@ class _Line(BaseModel):
     serial: str
     verdict: Verdict
     defects: tuple[_Defect, ...] = ()
+    unsure: tuple[_Defect, ...] = ()  # Found too, but left to a person.
     reasons: tuple[str, ...] = ()
     judged_by: str = ""
 
@@ -61,7 +62,7 @@ def _line(text: str, where: str) -> _Line:
 
 def _decision(line: _Line) -> Decision:
     classes: dict[str, float] = {}
-    for defect in line.defects:
+    for defect in (*line.defects, *line.unsure):
         name = f"{defect.code} {defect.name}"
         classes[name] = max(defect.score, classes.get(name, 0.0))
     return Decision(line.verdict, classes, line.reasons)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -25,6 +25,8 @@ class Limits:
 
     thresholds: Mapping[str, float]  # A pixel: the least probability of its class.
     least_sizes_px: Mapping[str, int]  # A region: its longest side.
+    least_scores: Mapping[str, float] = field(default_factory=dict)  # A region: its mean probability; not named = any.
+    least_areas_px: Mapping[str, int] = field(default_factory=dict)  # A region: its pixels; not named = any.
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,19 @@ def find_defects(
 ) -> Found:
     """Regions of touching pixels (8 neighbours) of one class, each pixel at or above that class's threshold.
 
+    Faint and small ones fall out before the largest are taken, so that many specks never hide one sure defect.
+
     Args:
         view: written into each defect.
         part: where the part lies. Places and orientations are then the part's, and a region wholly off it is kept out;
             None = they are the scan's, and nothing is kept out.
     """
     classes = called_classes(scores, taxonomy, limits)
-    every = list(_regions(classes, taxonomy, limits))
+    every = list(_regions(classes, scores.score, taxonomy, limits))
     regions = [region for region in every if part is None or part.touches(region.box, region.mask)]
     regions.sort(key=lambda region: -region.area_px)
     kept = sorted(regions[:MOST_DEFECTS], key=lambda region: (region.box.y, region.box.x, region.index))
-    defects = tuple(_measured(region, scores.score, taxonomy, view, part) for region in kept)
+    defects = tuple(_measured(region, taxonomy, view, part) for region in kept)
     return Found(defects, left_out=len(regions) - len(kept), kept_out=len(every) - len(regions))
 
 
@@ -61,6 +65,7 @@ class _Region:
     box: Box
     mask: Bool  # Of the box's size.
     area_px: int
+    score: float  # Mean of its pixels.
 
 
 def called_classes(scores: ScoreMap, taxonomy: Taxonomy, limits: Limits) -> UInt8:
@@ -75,14 +80,19 @@ def called_classes(scores: ScoreMap, taxonomy: Taxonomy, limits: Limits) -> UInt
     return classes
 
 
-def _regions(classes: UInt8, taxonomy: Taxonomy, limits: Limits) -> Iterator[_Region]:
+def _regions(classes: UInt8, score: Float32, taxonomy: Taxonomy, limits: Limits) -> Iterator[_Region]:
     least = [limits.least_sizes_px[code] for code in taxonomy.codes]
+    least_scores = [limits.least_scores.get(code, 0.0) for code in taxonomy.codes]
+    least_areas = [limits.least_areas_px.get(code, 0) for code in taxonomy.codes]
     for box, blob in _blobs((classes > 0).astype(np.uint8), min(least)):
         inside = np.where(blob, classes[_slices(box)], 0)
         for index in np.unique(inside[inside > 0]):
             for part, mask in _blobs((inside == index).astype(np.uint8), least[index - 1]):
                 place = Box(box.x + part.x, box.y + part.y, part.width, part.height)
-                yield _Region(int(index), place, mask, int(mask.sum()))
+                area = int(mask.sum())
+                mean = float(score[_slices(place)][mask].mean(dtype=np.float64))
+                if area >= least_areas[index - 1] and mean >= least_scores[index - 1]:
+                    yield _Region(int(index), place, mask, area, mean)
 
 
 def _blobs(plane: UInt8, least_px: int) -> Iterator[tuple[Box, Bool]]:
@@ -98,7 +108,7 @@ def _blobs(plane: UInt8, least_px: int) -> Iterator[tuple[Box, Bool]]:
             yield Box(x0 + x, y0 + y, w, h), labels[y : y + h, x : x + w] == label
 
 
-def _measured(region: _Region, score: Float32, taxonomy: Taxonomy, view: str, part: Registration | None) -> Defect:
+def _measured(region: _Region, taxonomy: Taxonomy, view: str, part: Registration | None) -> Defect:
     kind, box, pixel_mm_xy = taxonomy.defect(region.index), region.box, taxonomy.pixel_mm_xy
     outline = _outline(region.mask)
     rows, columns = np.nonzero(region.mask)
@@ -110,7 +120,7 @@ def _measured(region: _Region, score: Float32, taxonomy: Taxonomy, view: str, pa
     return Defect(
         code=kind.code,
         name=kind.name,
-        score=float(score[_slices(box)][region.mask].mean(dtype=np.float64)),
+        score=region.score,
         box=box,
         outline_xy=tuple((int(x) + box.x, int(y) + box.y) for x, y in simple),
         area_px=region.area_px,

@@ -11,9 +11,10 @@ from pathlib import Path
 from blemish.core.errors import InputError
 from blemish.core.records import PartResult, Verdict
 from blemish.inspect.recipe import Recipe
-from blemish.inspect.recipe_fit import Sought, refuse_other_datum, refuse_unfit, sought_by_recipe
+from blemish.inspect.recipe_fit import Sought, refuse_other_places, refuse_unfit, sought_by_recipe
 from blemish.inspect.recipe_rules import Judged, judge
 from blemish.inspect.results import overlay_name
+from blemish.inspect.sources import OVERLAYS
 from blemish.inspect.stored import Inspected, Stored, refuse_reused_version
 
 _STRICT = [Verdict.NG, Verdict.REVIEW, Verdict.OK]  # From the one that lets nothing through.
@@ -94,7 +95,7 @@ def refuse_unjudgeable(recipe: Recipe, stored: Stored) -> None:
     """
     inspected = stored.inspected
     refuse_unfit(recipe, inspected.taxonomy, inspected.bundle)
-    refuse_other_datum(recipe, inspected.datum)
+    refuse_other_places(recipe, inspected.datum, inspected.recipe)
     remedy = "inspect the parts again with `blemish inspect --recipe`"
     if recipe.temperature != inspected.temperature:
         raise InputError(
@@ -103,7 +104,7 @@ def refuse_unjudgeable(recipe: Recipe, stored: Stored) -> None:
         )
     for fault in _never_stored(sought_by_recipe(recipe), inspected):
         raise InputError(f"{stored.folder} {fault}: {remedy}")
-    if recipe.unknown.most_strange is not None:
+    if recipe.unknown.most_strange is not None and not inspected.familiar:
         views = [view for part in stored.parts for view in part.views if not view.doubts]
         if any(view.strangeness is None for view in views):
             raise InputError(
@@ -135,7 +136,7 @@ def _again(part: PartResult, recipe: Recipe) -> Judged:
 
 
 def _change(stored: Stored, part: PartResult, before: Judged, after: Judged) -> Change:
-    names = [stored.folder / "overlays" / f"{overlay_name(part.serial, view.name)}.jpg" for view in part.views]
+    names = [stored.folder / OVERLAYS / f"{overlay_name(part.serial, view.name)}.jpg" for view in part.views]
     return Change(
         serial=part.serial,
         folder=stored.folder,

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from blemish.bundle.card import Card, Strict
 from blemish.core.errors import InputError
+from blemish.core.records import SCAN
 from blemish.core.taxonomy import Taxonomy
 from blemish.inspect.defects import Limits
 from blemish.inspect.recipe import ANYWHERE, Datum, Recipe
@@ -45,9 +46,19 @@ def sought_by_recipe(recipe: Recipe) -> dict[str, Sought]:
 
 
 def search_limits(sought: Mapping[str, Sought]) -> Limits:
-    """What `find_defects` is given; a region of n pixels has a side of at least the root of n."""
+    """What `find_defects` is given; a region of n pixels has a side of at least the root of n.
+
+    Example:
+        >>> search_limits({"A": Sought(pixel=0.3, score=0.6, least_area_px=10)}).least_sizes_px
+        {'A': 4}
+    """
     sides = {code: max(s.least_size_px, math.ceil(math.sqrt(s.least_area_px))) for code, s in sought.items()}
-    return Limits({code: s.pixel for code, s in sought.items()}, sides)
+    return Limits(
+        thresholds={code: s.pixel for code, s in sought.items()},
+        least_sizes_px=sides,
+        least_scores={code: s.score for code, s in sought.items()},
+        least_areas_px={code: s.least_area_px for code, s in sought.items()},
+    )
 
 
 def refuse_unfit(recipe: Recipe, taxonomy: Taxonomy, bundle: str) -> None:
@@ -88,6 +99,27 @@ def refuse_other_datum(recipe: Recipe, datum: Datum) -> None:
         raise InputError(
             f"recipe {recipe.title} draws its zones from the {recipe.datum}'s datum, but places are measured from the "
             f"{datum}'s: draw them from there and write datum = \"{datum}\", or inspect from the {recipe.datum}'s"
+        )
+
+
+def refuse_other_places(recipe: Recipe, datum: Datum, before: Recipe | None) -> None:
+    """Refuse to judge by a recipe what was inspected from a datum that it would not have been inspected from.
+
+    Off the part nothing is stored, and from the scan's corner everything is: the two cannot say what the other found.
+
+    Args:
+        datum: what stored places are measured from.
+        before: the recipe that they were inspected with; None = the card's, which says the scan's corner. Its datum
+            may have been overruled on the command line, and then the new one's is as well.
+
+    Raises:
+        InputError: another datum.
+    """
+    refuse_other_datum(recipe, datum)
+    if recipe.datum not in (datum, SCAN if before is None else before.datum):
+        raise InputError(
+            f"recipe {recipe.title} measures from the {recipe.datum}'s datum, these results are from the {datum}'s: "
+            f"inspect the parts again with `blemish inspect --recipe`"
         )
 
 

@@ -111,6 +111,9 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 def _scores(card: Card, given: Mapping[str, Any], where: str) -> dict[str, Scores]:
     """The given tables; of a class that has none the card's threshold, of a table without a least size the card's."""
+    _refuse_no_table("scores", given, where)
+    for code, values in given.items():
+        _refuse_no_table(f"scores.{code}", values, where)
     if unknown := [code for code in given if code not in card.thresholds]:
         raise InputError(f"{where}: scores.{unknown[0]}: no such class: there are {', '.join(card.thresholds)}")
     chosen = {}
@@ -123,6 +126,11 @@ def _scores(card: Card, given: Mapping[str, Any], where: str) -> dict[str, Score
             place = key_path(("scores", code, *first["loc"]))
             raise InputError(f"{where}: {place}: {first['msg'].removeprefix('Value error, ')}") from error
     return chosen
+
+
+def _refuse_no_table(name: str, value: Any, where: str) -> None:
+    if not isinstance(value, Mapping):
+        raise InputError(f"{where}: {name} must be a table, got {value!r}: write [{name}] and its values below it")
 
 
 def _probability(given: Any, where: str) -> AsProbability:

@@ -76,8 +76,8 @@ class ResultFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lines.close()
-        self._table.close()
+        with self._table, self._lines:  # The second is closed even where the first finds the disk full.
+            pass
         if error is None:
             for name in (JSON_LINES, TABLE):
                 _unfinished(self.folder / name).replace(self.folder / name)
@@ -99,17 +99,21 @@ def reopen(folder: Path, inspected: Inspected) -> None:
 def overlay_name(serial: str, view: str = "") -> str:
     """The overlay's file name without its ending: serial and view, made safe where they hold a path's marks.
 
+    No two views of any parts have one name: where serial and view could be read apart otherwise, a hash is added.
+
     Example:
         >>> overlay_name("cell-7", "top")
-        'cell-7-top'
+        'cell-7--top'
         >>> overlay_name("a/b")
         'a_b-c14cddc0'
     """
-    name = f"{serial}-{view}" if view else serial
-    if _SAFE_NAME.fullmatch(name) and name.strip(".") == name:
+    name = f"{serial}--{view}" if view else serial
+    clear = name.count("--") == bool(view) and "---" not in name
+    if clear and _SAFE_NAME.fullmatch(name) and name.strip(".") == name:
         return name
     safe = re.sub(r"[^\w.-]", "_", name)[:100].strip(".")
-    return f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    told = f"{serial}\0{view}" if view else serial
+    return f"{safe}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
 def table_rows(result: PartResult) -> list[list[str | int]]:
@@ -129,8 +133,8 @@ def _kept(folder: Path, inspected: Inspected) -> tuple[PartResult, ...]:
 def _refuse_other(folder: Path, inspected: Inspected) -> None:
     if read_inspected(folder) != inspected:
         raise InputError(
-            f"{folder} was begun with another bundle, recipe or datum: give what it was begun with, or choose another "
-            f"--out"
+            f"{folder} was begun with another bundle, recipe, datum, overlap or --familiar file: give what it was "
+            f"begun with, or choose another --out"
         )
 
 

@@ -15,7 +15,7 @@ from blemish.core.records import Defect, Part, PartResult, View, ViewResult
 from blemish.inspect.defects import MOST_DEFECTS, Limits, find_defects
 from blemish.inspect.recipe import Datum, Recipe
 from blemish.inspect.recipe_fit import refuse_other_datum, refuse_unfit, search_limits, sought_by_card, sought_by_recipe
-from blemish.inspect.recipe_rules import Judged, is_seen, judge
+from blemish.inspect.recipe_rules import Judged, judge
 from blemish.inspect.registration import PartSearch, Registration, find_part
 from blemish.inspect.results import overlay_name
 from blemish.inspect.scan import Tiling, scan_scores
@@ -48,6 +48,7 @@ class Inspection:
     bundle: str = ""  # The bundle's hash; empty where the segmenter is no bundle.
     part: PartSearch | None = None  # How the part is registered; None = places are the scan's, nothing is kept out.
     strangeness: Callable[[UInt8], float] | None = None  # Of a picture H W C; None = not measured.
+    familiar: str = ""  # The hash of what strangeness is measured against.
 
     @classmethod
     def of_bundle(
@@ -88,6 +89,7 @@ class Inspection:
             bundle=bundle.hash,
             part=part,
             strangeness=None if familiar is None else familiar.strangeness,
+            familiar="" if familiar is None else familiar.hash,
         )
         return inspection if recipe is None else inspection.by_recipe(recipe)
 
@@ -126,6 +128,8 @@ class Inspection:
             bundle=self.bundle,
             taxonomy=self.segmenter.taxonomy,
             datum=self.datum,
+            overlap_px=self.tiling.overlap_px,
+            familiar=self.familiar,
             temperature=1.0 if self.recipe is None else self.recipe.temperature,
             sought=sought_by_card(self.limits) if self.recipe is None else sought_by_recipe(self.recipe),
             recipe=self.recipe,
@@ -244,11 +248,10 @@ def _look(picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch) 
     if found.kept_out:
         notes += (f"regions off the part, not counted: {found.kept_out}",)
     strangeness, why_not = _strangeness(picture, inspection, watch)
-    if why_not and inspection.recipe is not None and inspection.recipe.unknown.most_strange is not None:
-        doubts += (f"{view.path}: {why_not}",)
-    recipe = inspection.recipe
-    kept = tuple(_told(region, recipe) for region in found.defects if recipe is None or is_seen(region, recipe))
-    return _Seen(ViewResult(view.name, str(view.path), doubts, strangeness, notes), kept)
+    if why_not:  # A note: only a recipe that asks for it doubts the view, now or in a dry run.
+        notes += (f"{view.path}: {why_not}",)
+    told = tuple(_told(region, inspection.recipe) for region in found.defects)
+    return _Seen(ViewResult(view.name, str(view.path), doubts, strangeness, notes), told)
 
 
 def _told(region: Defect, recipe: Recipe | None) -> Defect:

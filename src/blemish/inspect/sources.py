@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from blemish.core.errors import InputError
 from blemish.core.records import Part, View
+from blemish.inspect.stored import INSPECTED
 from blemish.picture.read import EXTENSIONS, is_picture
+
+OVERLAYS = "overlays"  # The folder of drawings in a results folder.
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,11 @@ class Naming:
 def find_files(given: Sequence[Path]) -> list[Path]:
     """The files themselves; of a folder all pictures below it, sorted. A file given twice counts once.
 
+    Overlays of results that lie below a folder are drawings of scans, and no scans: they are passed over.
+
     Raises:
-        InputError: nothing given, a path that is not there, a folder without pictures.
+        InputError: nothing given, a path that is not there, a folder without pictures, or a name that is not UTF-8 and
+            could stand in no result.
     """
     if not given:
         raise InputError("nothing to inspect: give pictures or folders of pictures")
@@ -32,22 +39,47 @@ def find_files(given: Sequence[Path]) -> list[Path]:
     for path in given:
         if not path.exists():
             raise InputError(f"nothing to inspect at {path}: no such file or folder")
-        inside = sorted(p for p in path.rglob("*") if p.is_file() and is_picture(p)) if path.is_dir() else [path]
+        inside = sorted(p for p in path.rglob("*") if _is_scan(p)) if path.is_dir() else [path]
         if not inside:
             raise InputError(f"nothing to inspect in {path}: it holds no {', '.join(EXTENSIONS)}")
         found.update(dict.fromkeys(inside))
+    for path in found:
+        if printable(path) != str(path):
+            raise InputError(f"the name of {printable(path)} is not UTF-8, so no result could name it: rename it")
     return list(found)
+
+
+def _is_scan(path: Path) -> bool:
+    return is_picture(path) and path.is_file() and not _is_overlay(path)
+
+
+def _is_overlay(path: Path) -> bool:
+    return path.parent.name == OVERLAYS and (path.parent.parent / INSPECTED).exists()
+
+
+def printable(path: Path) -> str:
+    r"""The path, with the bytes that are no UTF-8 written as \xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def gather_parts(files: Sequence[Path], namings: Mapping[Path, Naming] | None = None) -> list[Part]:
     """Parts in the order of their first file; several files are views of one part only if the CSV says so.
 
+    A part has all the views that the CSV gives it, those that are not among the files too: one that the camera never
+    wrote makes its part REVIEW.
+
     Args:
         namings: of `read_serials`, by resolved path.
 
     Raises:
-        InputError: two files with one serial that no CSV made views of one part, or views of one name.
+        InputError: two files with one serial that no CSV made views of one part, or views of one name; or a CSV that
+            names none of the files.
     """
+    if namings and not any(path.resolve() in namings for path in files):
+        raise InputError(
+            f"the serials name {len(namings)} files, among them {next(iter(namings))}, but none of the "
+            f"{len(files)} to inspect, among them {files[0].resolve()}: write names as they are, relative to the CSV"
+        )
     views: dict[str, list[View]] = {}
     named: dict[str, bool] = {}
     for path in files:
@@ -61,6 +93,10 @@ def gather_parts(files: Sequence[Path], namings: Mapping[Path, Naming] | None = 
             )
         named[serial] = naming is not None
         others.append(View(naming.view if naming else "", path))
+    given = {path.resolve() for path in files}
+    for path, naming in (namings or {}).items():
+        if naming.serial in views and path not in given:
+            views[naming.serial].append(View(naming.view, path))
     return [Part(serial, _named_views(serial, own)) for serial, own in views.items()]
 
 

@@ -27,6 +27,8 @@ class Inspected(Strict):
     bundle: str  # Its hash; empty where the inspector was no bundle.
     taxonomy: TaxonomyField
     datum: Datum  # What places are measured from.
+    overlap_px: int | None = None  # Of tiles, at least; None in results of an older version.
+    familiar: str = ""  # The hash of what strangeness was measured against; empty where it was not measured.
     temperature: float
     sought: dict[str, Sought]  # By class code.
     recipe: Recipe | None  # What judged them; None = the card.

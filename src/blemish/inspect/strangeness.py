@@ -11,6 +11,8 @@ looked at reduced to two million pixels, in a tenth of a second.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -95,6 +97,11 @@ class Familiar:
                 f"{self.size_hw[1]} x {self.size_hw[0]} px: learn from pictures as the line takes them"
             )
         return float(_distances(picture_figures(picture)[None], self.mean, self.whiten)[0] / self.limit)
+
+    @property
+    def hash(self) -> str:
+        """64 hex digits that stand for it: figures of two hashes are not held against one limit."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

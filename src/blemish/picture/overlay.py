@@ -23,6 +23,7 @@ LEAST_SIDE_PX = 900  # A smaller picture is enlarged by a whole factor, so that 
 MOST_SCALE = 16  # up to this one.
 MOST_LABELS = 120  # Text beside the largest; the others keep their outline.
 JPEG_QUALITY = 90
+MOST_JPEG_PX = 65_500  # Of a side.
 _DARK, _WHITE = (20, 20, 20), (255, 255, 255)
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -68,7 +69,14 @@ def draw_overlay(picture: UInt8, defects: Sequence[Defect], taxonomy: Taxonomy, 
 
 
 def jpeg_bytes(picture: UInt8) -> bytes:
-    """An RGB picture as JPEG with full colour resolution, so that thin coloured lines stay sharp."""
+    """An RGB picture as JPEG with full colour resolution, so that thin coloured lines stay sharp.
+
+    One that is longer than a JPEG can be is reduced.
+    """
+    shrink = max(picture.shape[:2]) / MOST_JPEG_PX
+    if shrink > 1:
+        height, width = (max(1, int(side / shrink)) for side in picture.shape[:2])
+        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
