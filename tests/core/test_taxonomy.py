@@ -43,6 +43,7 @@ def test_a_toml_file_gets_default_codes_colours_and_one_background(tmp_path):
         ('name="x"\npixel_mm_xy=[0,1]\n[[defects]]\nname="a"', "two positive sizes"),
         ('name="x"', "1 to 254 defects"),
         ('name="x"\n[[defects]]\nname="../a"', "a class name must be"),
+        ('name="x"\n[[defects]]\nname="a"\naliases="pore"', "'aliases' must be a list of texts"),
         ("name=", "cannot read taxonomy file"),
     ],
 )
@@ -57,3 +58,20 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path, text, message):
 def test_many_classes_have_distinct_colours():
     many = Taxonomy.of_names("many", [f"class {i}" for i in range(60)])
     assert len({d.colour for d in many.defects}) == 60
+
+
+def test_a_class_called_by_a_letter_is_found_by_its_name_whatever_its_place():
+    letters = Taxonomy.of_names("letters", ["D", "scratch", "B", "A"])
+    assert letters.codes == ("D", "C", "B", "A")
+    assert [letters.defect_index(name) for name in ("D", "scratch", "B", "A")] == [1, 2, 3, 4]
+
+
+def test_a_code_that_is_another_class_name_or_alias_is_refused():
+    for other in ({"name": "A"}, {"name": "crack", "aliases": ["a"]}):
+        with pytest.raises(TaxonomyError, match=f"'A' is the code of 'dot' and a name of '{other['name']}'"):
+            Taxonomy.from_dict({"name": "t", "defects": [{"name": "dot", "code": "A"}, {**other, "code": "B"}]})
+
+
+def test_default_codes_pass_over_codes_that_are_given():
+    given = Taxonomy.from_dict({"name": "t", "defects": [{"name": "dot"}, {"name": "line", "code": "A"}]})
+    assert given.codes == ("B", "A")

@@ -1,4 +1,4 @@
-"""`data import` and `data split` through the command line: what is refused, what is left out, what adds up."""
+"""`data import` through the command line: what is refused, what is left out, what adds up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from blemish.cli.data_import import import_, split
+from blemish.cli.data_import import import_
 from blemish.data.dataset import Dataset
 from blemish.data.importing import ImportOptions, import_folder, prepare
 
@@ -23,7 +22,7 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
 
 app = typer.Typer()
 app.command("import")(import_)
-app.command("split")(split)
+app.callback()(lambda: None)  # So that the name of the only command has to be given.
 
 
 def run(*arguments: object) -> Result:
@@ -119,6 +118,16 @@ def link_out(src: Path) -> None:
     (src / "images" / "001.png").symlink_to(outside)
 
 
+def link_to_nothing(src: Path) -> None:
+    (src / "images" / "001.png").unlink()
+    (src / "images" / "001.png").symlink_to(src / "images" / "gone.png")
+
+
+def links_in_a_circle(src: Path) -> None:
+    for name, other in (("a.png", "b.png"), ("b.png", "a.png")):
+        (src / "images" / name).symlink_to(src / "images" / other)
+
+
 def folder_link_out(src: Path) -> None:
     save(src.parent / "elsewhere" / "x.png", gray(3))
     (src / "images" / "more").symlink_to(src.parent / "elsewhere")
@@ -148,6 +157,8 @@ BROKEN: dict[Callable[[Path], None], tuple[str, int, int]] = {  # message, pictu
     stray_text_as_png: ("table.png is not a PNG, JPEG, TIFF or BMP picture", 7, 1),
     zero_bytes: ("images/001.png is empty (0 bytes)", 6, 1),
     link_out: ("images/001.png is a link that leads out of the folder", 6, 1),
+    link_to_nothing: ("images/001.png is a link to nothing", 6, 1),
+    links_in_a_circle: ("images/a.png is a link to nothing", 8, 2),
     folder_link_out: ("images/more is a link that leads out of the folder", 7, 1),
     empty_subfolder: ("folder images/late of", 6, 0),
     without_mask: ("picture images/001.png has no mask", 6, 1),
@@ -332,52 +343,6 @@ def test_a_groups_file_of_another_folder_is_not_used_and_said(tmp_path: Path) ->
     assert report.groups == 9
 
 
-def split_set(tmp_path: Path) -> Path:
-    import_folder(tiles(tmp_path / "src"), tmp_path / "set", ImportOptions(tile_px=32, split=(0.4, 0.3, 0.3)))
-    return tmp_path / "set"
-
-
-def sides_of(folder: Path) -> dict[str, str]:
-    return {record.group: str(record.split) for record in Dataset(folder).records}
-
-
-def test_a_new_split_is_a_new_set_of_the_same_files(tmp_path: Path) -> None:
-    old = split_set(tmp_path)
-    result = run("split", old, "--out", tmp_path / "new", "--ratios", "50/50/0", "--seed", 5, "--json")
-    row: dict[str, Any] = json.loads(result.stdout)["data_sets"][0]
-    assert row["splits"]["test"]["tiles"] == 0
-    assert row["hash"] == Dataset(tmp_path / "new").hash != Dataset(old).hash
-    first = Dataset(old).records[0].id
-    assert (old / "images" / f"{first}.png").samefile(tmp_path / "new" / "images" / f"{first}.png")
-    assert {r.sha256 for r in Dataset(old).records} == {r.sha256 for r in Dataset(tmp_path / "new").records}
-
-
-def test_kept_test_groups_stay_and_the_rest_is_drawn(tmp_path: Path) -> None:
-    old = split_set(tmp_path)
-    run("split", old, "--out", tmp_path / "new", "--ratios", "80/10/10", "--keep-test", "--seed", 9)
-    before, after = sides_of(old), sides_of(tmp_path / "new")
-    assert {g for g, s in before.items() if s == "test"} == {g for g, s in after.items() if s == "test"} != set()
-
-
-def test_folds_judge_every_group_once_and_never_touch_test(tmp_path: Path) -> None:
-    old = split_set(tmp_path)
-    assert run("split", old, "--out", tmp_path / "folds", "--folds", 3).exit_code == 0
-    folds = [sides_of(tmp_path / "folds" / f"fold-{i}") for i in (1, 2, 3)]
-    for group, side in sides_of(old).items():
-        found = sorted(fold[group] for fold in folds)
-        assert found == (["test"] * 3 if side == "test" else ["train", "train", "val"])
-
-
-def test_a_split_from_a_file_goes_by_picture_or_group(tmp_path: Path) -> None:
-    old = split_set(tmp_path)
-    path = rows(tmp_path, magnetic_rows())
-    assert run("split", old, "--out", tmp_path / "new", "--from", path).exit_code == 0
-    assert sides_of(tmp_path / "new")["MT_Hole/Imgs/e1_MT_Hole"] == "val"
-    path.write_text("file,group,split\nelsewhere.png,g,train\n")
-    result = run("split", old, "--out", tmp_path / "other", "--from", path)
-    assert (result.exit_code, (tmp_path / "other").exists()) == (2, False)
-
-
 @pytest.mark.skipif(not (DATA / "magnetic-tile").is_dir(), reason="needs ../shared/data/magnetic-tile: not here")
 def test_magnetic_tile_has_its_published_counts() -> None:
     report = prepare(DATA / "magnetic-tile", ImportOptions()).report
@@ -388,11 +353,22 @@ def test_magnetic_tile_has_its_published_counts() -> None:
     assert {side: n["pictures"] for side, n in report.splits.items()} == {"train": 291, "val": 59, "test": 156}
 
 
-def test_a_split_never_changes_what_is_there_and_a_dry_run_writes_nothing(tmp_path: Path) -> None:
-    old = split_set(tmp_path)
-    assert run("split", old, "--out", tmp_path / "dry", "--folds", 2, "--dry-run").exit_code == 0
-    assert not (tmp_path / "dry").exists()
-    for arguments in (["--folds", 2], ["--ratios", "60/20/20"]):
-        result = run("split", old, "--out", old, *arguments)
-        assert (result.exit_code, "never changed" in result.stderr) == (2, True)
-    assert run("split", old, "--out", tmp_path / "x", "--folds", 2, "--ratios", "60/20/20").exit_code == 2
+def test_a_range_of_16_bit_values_can_be_given_and_what_is_beyond_is_said(tmp_path: Path) -> None:
+    for i, top in enumerate((1000, 4000)):
+        mask = np.zeros((32, 32), np.uint8)
+        mask[4:9, 4:9] = 255
+        save(tmp_path / "src" / "crack" / f"{i}.png", np.linspace(0, top, 1024).reshape(32, 32).astype(np.uint16))
+        save(tmp_path / "src" / "crack" / f"{i}_mask.png", mask)
+    arguments = ("--out", tmp_path / "out", "--tile", 32, "--json", "--range", "0/2000")
+    report = json.loads(run("import", tmp_path / "src", *arguments).stdout)
+    assert Dataset(tmp_path / "out").info.value_range == (0, 2000)
+    assert "16-bit pictures with values beyond --range 0/2000, which are clipped: 1 of 2" in report["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("0/4095", "but none has 16 bit: leave it out"), ("4095", "like 0/4095"), ("9/9", "the lower first, got '9/9'")],
+)
+def test_a_range_that_cannot_be_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    result = run("import", steel(tmp_path / "src"), "--out", tmp_path / "out", "--range", text)
+    assert (result.exit_code, message in result.stderr) == (2, True)

@@ -17,11 +17,16 @@ TWO = Taxonomy.from_dict(
 )
 
 
-def add(writer: DatasetWriter, part: str, x: int, truth: list[int], split: Split = Split.TEST) -> None:
+def add(
+    writer: DatasetWriter,
+    part: str,
+    x: int,
+    truth: list[int],
+    split: Split = Split.TEST,
+    origin: Origin = Origin.SIMULATED,
+) -> None:
     defect = np.array([truth] * 2, np.uint8)
-    record = TileRecord(
-        f"{part}-{x}", part, "", f"{part}.png", Box(x, 0, len(truth), 2), part, split, Origin.SIMULATED, (), ()
-    )
+    record = TileRecord(f"{part}-{x}", part, "", f"{part}.png", Box(x, 0, len(truth), 2), part, split, origin, (), ())
     writer.add(Sample(np.zeros_like(defect), LabelMap(defect, np.zeros_like(defect)), record))
 
 
@@ -44,6 +49,13 @@ def test_a_part_is_what_its_tiles_together_show(folder):
     assert (bad.is_ok, bad.classes, bad.size) == (False, ("dent", "stain"), 2.0)  # 4 px of 0.5 mm, joined.
     assert (good.is_ok, who.is_ok) == (True, None)
     assert [part.serial for part in labelled_parts(folder).parts] == ["bad", "good", "who", "other"]
+
+
+def test_a_synthetic_tile_is_of_no_part(tmp_path):
+    with DatasetWriter(tmp_path / "set", DatasetInfo(TWO, 4, 1)) as writer:
+        add(writer, "good", 0, [0, 0, 0, 0], Split.TRAIN)
+        add(writer, "good", 8, [1, 1, 1, 1], Split.TRAIN, Origin.SYNTHETIC)
+    assert [(part.serial, part.is_ok) for part in labelled_parts(tmp_path / "set").parts] == [("good", True)]
 
 
 def test_a_simulated_folder_drops_defects_under_the_least_size(tmp_path):

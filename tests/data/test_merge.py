@@ -23,7 +23,9 @@ def made(folder, *rows: tuple[str, str, Split], names=("dot", "line"), synthetic
     """A set with a tile for each (id, group, split); pictures differ by folder and id."""
     with DatasetWriter(folder, DatasetInfo(Taxonomy.of_names("t", names), TILE, 1, **info)) as writer:
         for name, group, split in rows:
-            record = TileRecord(name, name, "top", name, Box(0, 0, TILE, TILE), group, split, Origin.REAL, (), ())
+            record = TileRecord(
+                name, name, "top", f"{name}.png", Box(0, 0, TILE, TILE), group, split, Origin.REAL, (), ()
+            )
             if synthetic:
                 record = replace(record, origin=Origin.SYNTHETIC, generator="f" * 64, seed=7, preset="paper")
             seed = zlib.crc32(f"{folder.name}{name}".encode())
@@ -101,3 +103,41 @@ def test_an_altered_tile_is_refused_and_nothing_is_left(tmp_path):
     with pytest.raises(DatasetError, match=r"y in .* was altered after its import"):
         merge_datasets([a, b], tmp_path / "out")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
+
+
+def names_in(folder) -> list[tuple[str, str, str]]:
+    return [(r.part, r.source, r.group) for r in Dataset(folder).records]
+
+
+def test_scans_of_one_name_are_told_apart_with_their_parts_and_own_groups(tmp_path):
+    a = made(tmp_path / "a", ("x", "x", Split.TRAIN), ("y", "lot1", Split.TRAIN))
+    b = made(tmp_path / "b", ("x", "x", Split.TEST), ("y", "lot1", Split.TRAIN), ("z", "z", Split.TEST))
+    merge_datasets([a, b], tmp_path / "out")
+    assert names_in(tmp_path / "out") == [
+        ("a/x", "a/x.png", "a/x"),
+        ("a/y", "a/y.png", "lot1"),
+        ("b/x", "b/x.png", "b/x"),
+        ("b/y", "b/y.png", "lot1"),
+        ("z", "z.png", "z"),
+    ]
+
+
+def test_a_scan_that_is_the_same_in_both_sets_keeps_its_name_and_its_frozen_side(tmp_path):
+    a = made(tmp_path / "one" / "set", ("x", "x", Split.TRAIN))
+    b = made(tmp_path / "two" / "set", ("x", "x", Split.TEST))
+    with pytest.raises(DatasetError, match="group 'x' is in test and in train"):
+        merge_datasets([a, b], tmp_path / "out")
+
+
+def test_a_synthetic_tile_is_a_scan_and_part_of_its_own_in_its_canvas_group(tmp_path):
+    real = made(tmp_path / "real", ("x", "x", Split.TRAIN))
+    pasted = made(tmp_path / "pasted", ("x", "x", Split.TRAIN), synthetic=True)
+    merge_datasets([real, pasted], tmp_path / "out")
+    assert names_in(tmp_path / "out") == [("x", "x.png", "x"), ("pasted/x", "pasted/x", "x")]
+
+
+def test_16_bit_sets_of_other_ranges_are_told_how_to_get_one(tmp_path):
+    a = made(tmp_path / "a", ("x", "g1", Split.TRAIN), value_range=(0, 900))
+    b = made(tmp_path / "b", ("y", "g2", Split.TRAIN), value_range=(0, 4095))
+    with pytest.raises(DatasetError, match=r"value_range: \(0, 900\) and \(0, 4095\); .* with one --range LOW/HIGH"):
+        merge_datasets([a, b], tmp_path / "out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,6 +38,17 @@ def test_two_groups_of_a_class_are_train_and_test_and_one_is_train() -> None:
     sides = draw_splits(groups, seed=1)
     assert sorted((sides["b0"], sides["b1"])) == ["test", "train"]
     assert sides["c"] is Split.TRAIN
+
+
+def test_a_class_is_on_every_side_though_its_groups_show_rarer_ones_too() -> None:
+    random = np.random.default_rng(1)
+    for seed in range(300):
+        names = [f"g{i}" for i in range(int(random.integers(6, 25)))]
+        groups = {name: {c for c in "ABC" if random.random() < 0.35} for name in names}
+        sides = draw_splits(groups, seed=seed)
+        for c in "ABC":
+            held = [sides[name] for name in names if c in groups[name]]
+            assert len(held) < 3 or len(set(held)) == 3
 
 
 def test_clean_groups_are_shared_out_as_a_class_of_their_own() -> None:

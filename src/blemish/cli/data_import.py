@@ -55,6 +55,10 @@ SplitText = Annotated[
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of the drawing of splits.", rich_help_panel=_SPLITS)]
 Tile = Annotated[int, typer.Option("--tile", metavar="PX", min=8, help="Side of a tile.")]
 Overlap = Annotated[int, typer.Option("--overlap", metavar="PX", min=0, help="Least overlap of neighbouring tiles.")]
+Range = Annotated[
+    str | None,
+    typer.Option("--range", metavar="LOW/HIGH", help="16-bit values that become 0 and 255. (those of the whole set)"),
+]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave bad files out; they are listed and counted.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be imported; write nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -71,6 +75,7 @@ def import_(
     split: SplitText = None,
     tile: Tile = 512,
     overlap: Overlap = 0,
+    range: Range = None,  # noqa: A002 - the flag's name
     seed: Seed = 0,
     skip_bad: SkipBad = False,
     dry_run: DryRun = False,
@@ -85,6 +90,7 @@ def import_(
         format=format,
         taxonomy=_taxonomy(taxonomy, classes, src),
         groups=groups,
+        value_range=_value_range(range),
         split=parse_shares(split) if split is not None and "/" in split else split,
         seed=seed,
         skip_bad=skip_bad,
@@ -127,7 +133,7 @@ def split(
         plans = fold_sides(old, folds, seed=seed)
         targets = [out / f"fold-{i}" for i in range(1, folds + 1)]
     elif from_file is not None:
-        plans, targets = [sides_from_file(old, from_file)], [out]
+        plans, targets = [sides_from_file(old, from_file, keep_test=keep_test)], [out]
     else:
         shares = parse_shares(ratios or "70/15/15")
         plans, targets = [drawn_sides(old, shares, seed=seed, keep_test=keep_test)], [out]
@@ -147,6 +153,15 @@ def _taxonomy(file: str | None, classes: str | None, src: Path) -> Taxonomy | No
     if file is None:
         return None
     return Taxonomy.from_toml(Path(file)) if Path(file).suffix or Path(file).exists() else Taxonomy.preset(file)
+
+
+def _value_range(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    low, slash, high = text.partition("/")
+    if not slash or not low.isdecimal() or not high.isdecimal() or not int(low) < int(high) <= 65535:
+        raise InputError(f"--range must be two values of 0 to 65535 like 0/4095, the lower first, got '{text}'")
+    return int(low), int(high)
 
 
 def _split_row(old: Dataset, target: Path, sides: dict[str, Split], *, written: bool) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,19 @@ class DefectClass:
     least_size_px: int = 0  # Longest side on the whole scan; smaller defects become 255. 0 = off.
     aliases: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its name and aliases in lower case, as they are looked up."""
+        return (self.name.lower(), *(alias.lower() for alias in self.aliases))
+
 
 @dataclass(frozen=True)
 class Taxonomy:
     """The classes of one product, in order; a defect's index in a label map is its place here + 1.
 
     Raises:
-        TaxonomyError: two classes share a name, code or colour; no class at all; a bad colour, size or name.
+        TaxonomyError: two classes share a name, code or colour, or the code of one is the name of another; no class at
+            all; a bad colour, size or name.
 
     Example:
         >>> cell = Taxonomy.preset("pouch-cell")
@@ -72,9 +79,10 @@ class Taxonomy:
         if self.pixel_mm_xy is not None and min(self.pixel_mm_xy) <= 0:
             raise TaxonomyError(f"pixel_mm_xy must be two positive sizes in mm, got {list(self.pixel_mm_xy)}")
         everything: list[BackgroundClass | DefectClass] = [*self.backgrounds, *self.defects]
-        _unique("name", [c.name.lower() for c in everything] + [a.lower() for d in self.defects for a in d.aliases])
-        _unique("code", [d.code for d in self.defects])
+        _unique("name", [b.name.lower() for b in self.backgrounds] + [name for d in self.defects for name in d.names])
+        _unique("code", [d.code.lower() for d in self.defects])
         _unique("colour", [c.colour.lower() for c in everything])
+        _refuse_mistakable_codes(self.defects)
         for entry in everything:
             if not _COLOUR.fullmatch(entry.colour):
                 raise TaxonomyError(f"colour of '{entry.name}' must look like #12ab34, got '{entry.colour}'")
@@ -102,14 +110,17 @@ class Taxonomy:
         return self.defects[index - 1]
 
     def defect_index(self, name: str) -> int:
-        """The label value 1..K of a class given by name, alias or code (case does not matter).
+        """The label value 1..K of a class given by name or alias, else by code (case does not matter).
 
         Raises:
             TaxonomyError: no such class; the message lists those there are.
         """
         wanted = name.strip().lower()
         for index, defect in enumerate(self.defects, start=1):
-            if wanted in (defect.name.lower(), defect.code.lower(), *(a.lower() for a in defect.aliases)):
+            if wanted in defect.names:
+                return index
+        for index, defect in enumerate(self.defects, start=1):
+            if wanted == defect.code.lower():
                 return index
         known = ", ".join(f"{d.code} {d.name}" for d in self.defects)
         raise TaxonomyError(f"taxonomy '{self.name}' has no defect '{name}': it has {known}")
@@ -143,7 +154,11 @@ class Taxonomy:
     def from_dict(cls, values: Mapping[str, Any], where: str = "taxonomy") -> Taxonomy:
         """Build from plain values; an unknown key is an error.
 
-        Codes default to A, B, C, ...; colours to a fixed list; backgrounds to one, `surface`.
+        Codes default to A, B, C, ... without those that a class is called (a class called "B" has the code B); colours
+        to a fixed list; backgrounds to one, `surface`.
+
+        Raises:
+            TaxonomyError: a value of the wrong kind, or what the classes themselves refuse.
         """
         _known_keys(values, {"name", "pixel_mm_xy", "backgrounds", "defects"}, where)
         raw_backgrounds = values.get("backgrounds") or [{"name": SURFACE}]
@@ -154,17 +169,18 @@ class Taxonomy:
         for i, row in enumerate(raw_backgrounds):
             _known_keys(row, {"name", "colour"}, f"{where}, background {i}")
             backgrounds.append(BackgroundClass(_text(row, "name", where), str(row.get("colour", background_colour(i)))))
-        defects = []
         for i, row in enumerate(raw_defects):
             _known_keys(row, {"name", "code", "colour", "priority", "least_size_px", "aliases"}, f"{where}, defect {i}")
+        defects = []
+        for i, (row, code) in enumerate(zip(raw_defects, _codes(raw_defects, where), strict=True)):
             defects.append(
                 DefectClass(
                     name=_text(row, "name", where),
-                    code=str(row.get("code", default_code(i))),
+                    code=code,
                     colour=str(row.get("colour", defect_colour(i))),
                     priority=_integer(row.get("priority"), "priority", where),
                     least_size_px=_integer(row.get("least_size_px", 0), "least_size_px", where) or 0,
-                    aliases=tuple(str(a) for a in row.get("aliases", ())),
+                    aliases=_aliases(row, where),
                 )
             )
         return cls(
@@ -220,6 +236,37 @@ def background_colour(place: int) -> str:
 def rgb(colour: str) -> tuple[int, int, int]:
     """'#e6194b' as (230, 25, 75)."""
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _codes(rows: Sequence[Mapping[str, Any]], where: str) -> list[str]:
+    """The code of each class: the one given, its name where that is one letter, else the next that no class bears."""
+    names = [_text(row, "name", where) for row in rows]
+    own = [str(row["code"]) if "code" in row else _letter(name) for row, name in zip(rows, names, strict=True)]
+    taken = {text.lower() for row in rows for text in _aliases(row, where)} | {text.lower() for text in names + own}
+    free = (code for code in map(default_code, count()) if code.lower() not in taken)
+    return [code or next(free) for code in own]
+
+
+def _letter(name: str) -> str:
+    return name.upper() if re.fullmatch(r"[a-zA-Z]", name) else ""
+
+
+def _aliases(row: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    value = row.get("aliases", ())
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(a, str) for a in value):
+        raise TaxonomyError(f"{where}: 'aliases' must be a list of texts, like [\"pore\"], got {value!r}")
+    return tuple(value)
+
+
+def _refuse_mistakable_codes(defects: Sequence[DefectClass]) -> None:
+    called = {name: defect for defect in defects for name in defect.names}
+    for defect in defects:
+        other = called.get(defect.code.lower(), defect)
+        if other is not defect:
+            raise TaxonomyError(
+                f"'{defect.code}' is the code of '{defect.name}' and a name of '{other.name}', so that a label "
+                f"'{defect.code}' could mean either: give '{defect.name}' another code, or import a data set again"
+            )
 
 
 def _unique(what: str, values: Sequence[str]) -> None:

@@ -212,7 +212,7 @@ class DatasetWriter:
 
         Args:
             record: the tile's row in `source`; its files must still be what it says.
-            row: as `record` but for id, part, group, split; pixel counts and hash stay `record`'s.
+            row: as `record` but for id, part, source, group, split; pixel counts and hash stay `record`'s.
         """
         if self._manifest is None:
             raise DatasetError("a DatasetWriter is used in a with block")

@@ -20,8 +20,8 @@ from blemish.core.taxonomy import IGNORE, Taxonomy
 from blemish.data.dataset import refuse_bad_id
 from blemish.data.least_size import ignore_small
 from blemish.data.readers.base import Drawn, LeftOut, Plan, SourcePicture
-from blemish.data.readers.kinds import is_gray
 from blemish.data.readers.layout import EMPTY_SHARE
+from blemish.data.readers.planes import is_gray
 from blemish.picture.normalise import common_range
 
 _NAME = re.compile(r"[\w][\w .+-]{0,63}")
@@ -84,6 +84,24 @@ def survey(plan: Plan, name: str, *, progress: bool = True) -> Survey:
         3 if any(s.is_colour for s in judged) else 1,
         _merged_range(s.value_range for s in judged),
     )
+
+
+def with_range(surveyed: Survey, value_range: tuple[int, int]) -> Survey:
+    """The survey with the user's range of 16-bit values; how many pictures reach beyond it is noted.
+
+    Raises:
+        InputError: no picture has 16 bit.
+    """
+    low, high = value_range
+    found = [s.value_range for s in surveyed.seen if s.value_range is not None]
+    if not found:
+        raise InputError(f"--range {low}/{high} is for 16-bit pictures, but none has 16 bit: leave it out")
+    beyond = sum(lowest < low or highest > high for lowest, highest in found)
+    plan = surveyed.plan
+    if beyond:
+        note = f"16-bit pictures with values beyond --range {low}/{high}, which are clipped: {beyond} of {len(found)}"
+        plan = replace(plan, notes=(*plan.notes, note))
+    return replace(surveyed, plan=plan, value_range=value_range)
 
 
 def look(source: SourcePicture, plan: Plan) -> Seen:

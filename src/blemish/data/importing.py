@@ -19,12 +19,13 @@ from blemish.core.taxonomy import IGNORE, Taxonomy
 from blemish.data.dataset import DatasetInfo, DatasetWriter, Sample
 from blemish.data.import_report import ImportReport, report_of, summarised
 from blemish.data.import_sides import Placed, Placement, SplitChoice, place
-from blemish.data.import_survey import Seen, Survey, label_map_of, survey
+from blemish.data.import_survey import Seen, Survey, label_map_of, survey, with_range
 from blemish.data.readers import reader_named, recognise
 from blemish.data.readers.base import LeftOut, ReadOptions
 from blemish.data.readers.listing import Listing, list_folder, refuse_escape
 from blemish.data.readers.pairing import Folder
 from blemish.picture.normalise import to_8_bit, to_channels
+from blemish.picture.read import is_picture
 from blemish.picture.tiling import cut, padding_of, plan_tiles
 
 STRIDE = 32  # Offsets suit any network here; a tile that is no multiple of it takes the largest divisor they share.
@@ -37,6 +38,7 @@ class ImportOptions:
     Args:
         format: a reader's name; None = recognise.
         groups: a CSV; None = `groups.csv` in the folder, else each picture is its own group.
+        value_range: of 16-bit pictures, the values that become 0 and 255; None = the lowest and highest of the set.
         split: "file" (the CSV's column), "folders" (the publisher's), "none", or shares; None = the CSV's column where
             it has one, else 70/15/15.
     """
@@ -46,6 +48,7 @@ class ImportOptions:
     format: str | None = None
     taxonomy: Taxonomy | None = None
     groups: Path | None = None
+    value_range: tuple[int, int] | None = None
     split: SplitChoice = None
     seed: int = 0
     skip_bad: bool = False
@@ -79,7 +82,8 @@ def prepare(src: Path, options: ImportOptions) -> Prepared:
     """Everything but the writing; `report` says what would be imported and what is wrong.
 
     Raises:
-        InputError: the folder is not recognised, or its groups or splits cannot be had.
+        InputError: the folder is not recognised, its groups or splits cannot be had, or a value range is given for
+            8-bit pictures.
     """
     listing = list_folder(src)
     folder, read_options = Folder(listing), ReadOptions(options.taxonomy)
@@ -91,6 +95,8 @@ def prepare(src: Path, options: ImportOptions) -> Prepared:
     plan = reader.plan(folder, read_options)
     plan = replace(plan, left_out=(*_strange(listing), *plan.left_out))
     surveyed = survey(plan, src.resolve().name)
+    if options.value_range is not None:
+        surveyed = with_range(surveyed, options.value_range)
     placement = place(surveyed, listing, groups=options.groups, split=options.split, seed=options.seed)
     tiles = sum(len(_boxes(row.seen.size_hw, options)) for row in placement.rows)
     return Prepared(surveyed, placement, report_of(str(src), reason, surveyed, placement, tiles=tiles))
@@ -153,11 +159,15 @@ def _write_tiles(
 
 
 def _strange(listing: Listing) -> list[LeftOut]:
-    """Links that lead out, names that are no text, folders without files: none is silently passed over."""
+    """Links that lead out or nowhere, names that are no text, empty folders: none is silently passed over."""
     links = [LeftOut(name, str(refuse_escape(name))) for name in listing.escaping]
+    broken = [
+        LeftOut(name, f"{name} is a link to nothing: put the file there or remove it", is_picture(Path(name)))
+        for name in listing.broken
+    ]
     names = [LeftOut(name, f"the name {name} is not UTF-8: rename the file") for name in listing.unreadable_names]
     folders = [
         LeftOut(name, f"folder {name} of {listing.root} is empty: put its pictures there or remove it", False)
         for name in listing.empty_folders
     ]
-    return links + names + folders
+    return links + broken + names + folders

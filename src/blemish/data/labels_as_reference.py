@@ -12,7 +12,7 @@ import numpy as np
 from blemish.core.arrays import UInt8
 from blemish.core.errors import InputError
 from blemish.core.labels import LabelMap
-from blemish.core.records import Split, TileRecord
+from blemish.core.records import Origin, Split, TileRecord
 from blemish.core.taxonomy import IGNORE, Taxonomy
 from blemish.data.dataset import Dataset
 from blemish.data.least_size import ignore_small
@@ -45,7 +45,7 @@ class LabelledParts:
 
 
 def labelled_parts(folder: Path, split: Split | None = None) -> LabelledParts:
-    """The parts of a data set, or of a folder that `data simulate` wrote.
+    """The parts of a data set, or of a folder that `data simulate` wrote; a synthetic tile is of no part.
 
     Args:
         split: only the parts of this split of a data set; None = all.
@@ -55,7 +55,8 @@ def labelled_parts(folder: Path, split: Split | None = None) -> LabelledParts:
     """
     if (folder / "dataset.toml").is_file():
         dataset = Dataset(folder)
-        records = dataset.records if split is None else dataset.select(split)
+        chosen = dataset.records if split is None else dataset.select(split)
+        records = [record for record in chosen if record.origin is not Origin.SYNTHETIC]
         planes, taxonomy = _of_dataset(dataset, records), dataset.taxonomy
         said_by = f"labels of {_origins(records)} tiles, data set {folder.resolve().name} ({dataset.hash[:12]})"
     elif (folder / "simulation.json").is_file():

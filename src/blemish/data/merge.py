@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from blemish.core.errors import DatasetError
 from blemish.core.records import Split, TileRecord
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset, DatasetWriter
+from blemish.data.merge_names import told_apart
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class MergeReport:
 def merge_datasets(datasets: Sequence[Dataset], out: Path, *, drop_conflicts: bool = False) -> MergeReport:
     """Write one data set with the tiles of all, byte for byte; origins, generators, seeds and presets are kept.
 
-    A group is the same group wherever its name occurs. One that is in test (or val) in any input may not be on another
-    side in the result.
+    A group is the same group wherever its name occurs, unless it is but the name of a scan that is another one there
+    (`merge_names.told_apart`). One that is in test (or val) in any input may not be on another side in the result.
 
     Args:
         drop_conflicts: leave out the tiles of such groups that are on another side (test is kept before val, and val
@@ -44,42 +44,35 @@ def merge_datasets(datasets: Sequence[Dataset], out: Path, *, drop_conflicts: bo
         raise DatasetError(f"merging takes two data sets or more, got {len(datasets)}")
     for other in datasets[1:]:
         _refuse_different(datasets[0], other)
-    sides = _sides(datasets)
+    rows = told_apart(datasets)
+    sides = _sides(rows)
     conflicts = sorted(group for group, found in sides.items() if len(found) > 1)
     if conflicts and not drop_conflicts:
         raise DatasetError(_crossing(conflicts, sides))
     kept_side = {group: min(found, key=_FROZEN_FIRST.index) for group, found in sides.items()}
-    names = _names(datasets)
-    used = Counter(record.id for dataset in datasets for record in dataset.records)
     written = renamed = dropped = 0
     with (
         DatasetWriter(out, replace(datasets[0].info, hash="")) as writer,
         tqdm(total=sum(map(len, datasets)), unit="tile", desc="merge", disable=None) as bar,
     ):
-        for name, dataset, record in _tiles(names, datasets):
-            bar.update()
-            if record.split != kept_side[record.group]:
-                dropped += 1
-                continue
-            clash = used[record.id] > 1
-            writer.copy(dataset, record, replace(record, id=f"{name}/{record.id}") if clash else record)
-            written, renamed = written + 1, renamed + clash
+        for dataset, own in zip(datasets, rows, strict=True):
+            for record, row in zip(dataset.records, own, strict=True):
+                bar.update()
+                if row.split != kept_side[row.group]:
+                    dropped += 1
+                    continue
+                writer.copy(dataset, record, row)
+                written, renamed = written + 1, renamed + (row.id != record.id)
     return MergeReport(tuple(map(len, datasets)), written, dropped, renamed, tuple(conflicts))
 
 
 _FROZEN_FIRST = (Split.TEST, Split.VAL, Split.TRAIN, Split.NONE)
 
 
-def _tiles(names: Sequence[str], datasets: Sequence[Dataset]) -> Iterator[tuple[str, Dataset, TileRecord]]:
-    return (
-        (name, dataset, record) for name, dataset in zip(names, datasets, strict=True) for record in dataset.records
-    )
-
-
-def _sides(datasets: Sequence[Dataset]) -> dict[str, set[Split]]:
+def _sides(rows: Sequence[Sequence[TileRecord]]) -> dict[str, set[Split]]:
     sides: dict[str, set[Split]] = {}
-    for dataset in datasets:
-        for record in dataset.records:
+    for own in rows:
+        for record in own:
             sides.setdefault(record.group, set()).add(record.split)
     return sides
 
@@ -102,7 +95,8 @@ def _refuse_different(one: Dataset, other: Dataset) -> None:
     for what in ("tile_px", "channels", "value_range"):
         here, there = getattr(one.info, what), getattr(other.info, what)
         if here != there:
-            raise DatasetError(f"{both} differ in {what}: {here} and {there}; import them alike")
+            how = "with one --range LOW/HIGH" if what == "value_range" and here and there else "alike"
+            raise DatasetError(f"{both} differ in {what}: {here} and {there}; import them {how}")
 
 
 def taxonomy_difference(one: Taxonomy, other: Taxonomy) -> str:
@@ -125,9 +119,3 @@ def taxonomy_difference(one: Taxonomy, other: Taxonomy) -> str:
     if one.pixel_mm_xy != other.pixel_mm_xy:
         return f"pixels of {one.pixel_mm_xy} and {other.pixel_mm_xy} mm"
     return ""
-
-
-def _names(datasets: Sequence[Dataset]) -> list[str]:
-    """A name for each set: its folder's, with a number where two folders are called the same."""
-    found = [dataset.folder.resolve().name for dataset in datasets]
-    return [name if found.count(name) == 1 else f"{name}-{place}" for place, name in enumerate(found, start=1)]

@@ -24,7 +24,14 @@ Sides = Mapping[str, Split]  # Group -> its side.
 def drawn_sides(
     dataset: Dataset, shares: Sequence[float], *, seed: int = 0, keep_test: bool = False
 ) -> dict[str, Split]:
-    """New sides by group; synthetic tiles stay in train, and with `keep_test` the test groups stay where they are."""
+    """New sides by group.
+
+    With `keep_test` the test groups stay where they are. In a set with synthetic tiles train stays as it is, for they
+    were made from its pixels: the other groups are drawn for val and test, in the proportion of their shares.
+
+    Raises:
+        InputError: with `keep_test`, no share for train or val.
+    """
     groups = group_classes(dataset.records)
     fixed = _fixed(dataset.records, keep_test=keep_test)
     free = {group: classes for group, classes in groups.items() if group not in fixed}
@@ -33,11 +40,24 @@ def drawn_sides(
         if rest <= 0:
             raise InputError("with --keep-test the shares of train and val cannot both be 0")
         shares = (shares[0] / rest, shares[1] / rest, 0.0)
+    others = shares[1] + shares[2]
+    if Split.TRAIN in fixed.values() and others > 0:
+        shares = (0.0, shares[1] / others, shares[2] / others)
     return fixed | draw_splits(free, shares, seed=seed)
 
 
 def fold_sides(dataset: Dataset, n: int, *, seed: int = 0) -> list[dict[str, Split]]:
-    """Sides of each of `n` folds: one part is val, the others train; test groups stay test in all."""
+    """Sides of each of `n` folds: one part is val, the others train; test groups stay test in all.
+
+    Raises:
+        InputError: the set holds synthetic tiles, or has fewer groups than folds.
+    """
+    synthetic = sum(record.origin is Origin.SYNTHETIC for record in dataset.records)
+    if synthetic:
+        raise InputError(
+            f"{dataset.folder} holds {synthetic} synthetic tiles, made from groups that a fold would judge by: make "
+            f"folds of the real set, and synthetic tiles from the train groups of each fold"
+        )
     groups = group_classes(dataset.records)
     fixed = _fixed(dataset.records, keep_test=True)
     parts = folds({group: classes for group, classes in groups.items() if group not in fixed}, n, seed)
@@ -47,11 +67,15 @@ def fold_sides(dataset: Dataset, n: int, *, seed: int = 0) -> list[dict[str, Spl
     ]
 
 
-def sides_from_file(dataset: Dataset, path: Path) -> dict[str, Split]:
+def sides_from_file(dataset: Dataset, path: Path, *, keep_test: bool = False) -> dict[str, Split]:
     """The sides that a groups file gives to the data set's groups, by the group's name or its pictures.
 
+    Args:
+        keep_test: refuse a file that moves a test group.
+
     Raises:
-        InputError: no split column, a group that the file does not have, or one that it puts on two sides.
+        InputError: no split column, a group that the file does not have, or one that it puts on two sides or moves from
+            where it has to stay: from train in a set with synthetic tiles, from test with `keep_test`.
     """
     file = read_groups(path)
     if not file.has_splits:
@@ -62,13 +86,23 @@ def sides_from_file(dataset: Dataset, path: Path) -> dict[str, Split]:
     for record in dataset.records:
         row = by_source.get(record.source)
         side = row.split if row is not None else by_group.get(record.group)
+        if side is None and record.origin is Origin.SYNTHETIC:
+            continue  # No picture of its own to be listed; its side is train.
         if side is None:
             raise InputError(
                 f"{path} has neither the picture {record.source} nor the group '{record.group}': add a row"
             )
         if sides.setdefault(record.group, side) is not side:
             raise InputError(f"{path} puts group '{record.group}' in {sides[record.group]} and in {side}")
-    return sides
+    fixed = _fixed(dataset.records, keep_test=keep_test)
+    moved = next((group for group, side in sides.items() if fixed.get(group, side) is not side), None)
+    if moved is not None:
+        why = "--keep-test" if fixed[moved] is Split.TEST else "synthetic tiles were made from what is in train"
+        raise InputError(
+            f"{path} moves group '{moved}' from {fixed[moved]} to {sides[moved] or 'no split'}, where it may not be "
+            f"({why}): correct its row"
+        )
+    return fixed | sides
 
 
 def write_with_sides(dataset: Dataset, out: Path, sides: Sides) -> None:
@@ -122,7 +156,10 @@ def group_classes(records: Sequence[TileRecord]) -> dict[str, set[str]]:
 
 
 def _fixed(records: Sequence[TileRecord], *, keep_test: bool) -> dict[str, Split]:
-    fixed = {record.group: Split.TRAIN for record in records if record.origin is Origin.SYNTHETIC}
+    """Groups that stay: those in train where synthetic tiles may hold their pixels, and with `keep_test` test's."""
+    fixed: dict[str, Split] = {}
+    if any(record.origin is Origin.SYNTHETIC for record in records):
+        fixed = {record.group: Split.TRAIN for record in records if record.split is Split.TRAIN}
     if keep_test:
         fixed |= {record.group: Split.TEST for record in records if record.split is Split.TEST}
     return fixed

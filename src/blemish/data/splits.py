@@ -21,7 +21,9 @@ Groups = Mapping[str, Collection[str]]  # Group -> the classes that it shows.
 def draw_splits(groups: Groups, shares: Sequence[float] = (0.7, 0.15, 0.15), *, seed: int = 0) -> dict[str, Split]:
     """A side for every group.
 
-    A class of three groups or more is on every side whose share is not 0; of two, in train and the last such side.
+    A class of three groups or more is on every side whose share is not 0; of two, in train and the last such side. Only
+    where groups show several classes, and no single one can change its side without taking another class from it, may a
+    class be missing.
 
     Args:
         shares: of train, val and test; they sum to 1.
@@ -36,7 +38,9 @@ def draw_splits(groups: Groups, shares: Sequence[float] = (0.7, 0.15, 0.15), *, 
     """
     if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
         raise InputError(f"shares of train, val and test must be three and sum to 1, got {list(shares)}")
-    return {group: SIDES[side] for group, side in _shared_out(groups, shares, seed, everywhere=True).items()}
+    side_of = _shared_out(groups, shares, seed, everywhere=True)
+    _fill_gaps(side_of, _with_clean(groups), shares)
+    return {group: SIDES[side] for group, side in side_of.items()}
 
 
 def folds(groups: Groups, n: int, seed: int = 0) -> list[set[str]]:
@@ -72,7 +76,7 @@ def _shared_out(groups: Groups, shares: Sequence[float], seed: int, *, everywher
     random = rng(seed, "splits")
     names = sorted(groups)
     shuffled = [names[i] for i in random.permutation(len(names))]
-    classes = {name: set(groups[name]) or {_CLEAN} for name in names}
+    classes = _with_clean(groups)
     wanted = {c: _wanted(n, shares, everywhere=everywhere) for c, n in _counts(classes).items()}
     room = _wanted(len(names), shares, everywhere=everywhere)
     side_of: dict[str, int] = {}
@@ -88,6 +92,37 @@ def _shared_out(groups: Groups, shares: Sequence[float], seed: int, *, everywher
             for c in classes[name]:
                 wanted[c][side] -= 1
     return side_of
+
+
+def _fill_gaps(side_of: dict[str, int], classes: Mapping[str, set[str]], shares: Sequence[float]) -> None:
+    """Put a class that is missing on a side there, with a group that no class needs where it is."""
+    needed = {c: _needed(n, shares) for c, n in _counts(classes).items()}
+
+    def held(c: str, side: int) -> int:
+        return sum(side_of[name] == side and c in classes[name] for name in side_of)
+
+    def is_free(name: str) -> bool:
+        side = side_of[name]
+        return all(held(c, side) > 1 for c in classes[name] if side in needed[c])
+
+    for c, sides in sorted(needed.items()):
+        for side in sides:
+            if held(c, side) == 0:
+                free = [name for name in side_of if c in classes[name] and is_free(name)]
+                if free:
+                    side_of[max(free, key=lambda name: held(c, side_of[name]))] = side
+
+
+def _needed(count: int, shares: Sequence[float]) -> list[int]:
+    """The sides on which a class of so many groups has to be."""
+    sides = [side for side, share in enumerate(shares) if share > 0]
+    if count >= 3:
+        return sides
+    return [sides[0], sides[-1]] if count == 2 and sides[0] == 0 else []
+
+
+def _with_clean(groups: Groups) -> dict[str, set[str]]:
+    return {name: set(groups[name]) or {_CLEAN} for name in groups}
 
 
 def _counts(classes: Mapping[str, Collection[str]]) -> Counter[str]:

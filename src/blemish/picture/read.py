@@ -32,9 +32,9 @@ def picture_size(path: Path) -> tuple[int, int]:
     """Height and width from the header, without decoding.
 
     Raises:
-        PictureError: not a picture of a known format.
+        PictureError: cannot be read, or not a picture of a known format.
     """
-    with _opened(path.read_bytes(), path) as image:
+    with _opened(read_bytes(path), path) as image:
         width, height = image.size
         return height, width
 

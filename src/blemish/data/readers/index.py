@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from blemish.core.arrays import UInt8
-from blemish.core.errors import PictureError
+from blemish.core.errors import InputError, PictureError
 from blemish.core.taxonomy import IGNORE, Taxonomy
 from blemish.data.readers.base import Drawn, Match, Plan, ReadOptions, refuse_unknown_values
 from blemish.data.readers.kinds import MaskKind, kind_of
 from blemish.data.readers.masks import pairing_of
 from blemish.data.readers.paired import paired_sources
 from blemish.data.readers.pairing import Folder
-from blemish.picture.read import read_index
+from blemish.data.readers.planes import index_plane, values_in
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,7 @@ class IndexMasks:
     def plan(self, folder: Folder, options: ReadOptions) -> Plan:
         pairing = pairing_of(folder, self.name)
         paths = [folder.listing.path(mask) for mask in pairing.masks]
+        _refuse_binary(paths)
         taxonomy = options.taxonomy or numbered_classes(folder.listing.root.name, paths)
         sources, left_out = paired_sources(
             folder.listing, pairing, [""] * len(pairing.pairs), partial(_draw, taxonomy), bare_is_clean=False
@@ -51,7 +50,7 @@ def numbered_classes(name: str, paths: list[Path]) -> Taxonomy:
     masks_with: Counter[int] = Counter()
     for path in paths:
         try:
-            masks_with.update(int(v) for v in np.unique(read_index(path)) if v not in (0, IGNORE))
+            masks_with.update(v for v in values_in(index_plane(path)) if v not in (0, IGNORE))
         except PictureError:
             continue  # Named when the mask is read for good.
     known = 0
@@ -67,7 +66,7 @@ def draw_index(plane: UInt8, taxonomy: Taxonomy, where: str) -> Drawn:
     Raises:
         LabelError: a value that is no class.
     """
-    values = [int(v) for v in np.flatnonzero(np.bincount(plane.ravel(), minlength=256))]
+    values = values_in(plane)
     classes = [v for v in values if v not in (0, IGNORE)]
     refuse_unknown_values(classes, plane, len(taxonomy.defects), where)
     return Drawn(
@@ -78,4 +77,22 @@ def draw_index(plane: UInt8, taxonomy: Taxonomy, where: str) -> Drawn:
 
 
 def _draw(taxonomy: Taxonomy, path: Path, token: str) -> Drawn:
-    return draw_index(read_index(path), taxonomy, str(path))
+    return draw_index(index_plane(path), taxonomy, str(path))
+
+
+def _refuse_binary(paths: list[Path]) -> None:
+    """Refuse masks that hold 255 and no class at all: read as index masks, every defect would be ignored."""
+    only_ignored: Path | None = None
+    for path in paths:
+        try:
+            values = set(values_in(index_plane(path)))
+        except PictureError:
+            continue  # Named when the mask is read for good.
+        if values - {0, IGNORE}:
+            return
+        only_ignored = only_ignored or (path if IGNORE in values else None)
+    if only_ignored is not None:
+        raise InputError(
+            f"index masks must hold values that name classes, but the {len(paths)} masks hold none but 0 and 255 "
+            f"(ignore), the first {only_ignored}: if 255 is a defect, give --format masks"
+        )

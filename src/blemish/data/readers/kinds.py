@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
+from itertools import chain
 
 import numpy as np
 
-from blemish.core.arrays import UInt8, UInt16
+from blemish.core.arrays import UInt8
 from blemish.core.errors import PictureError, TaxonomyError
 from blemish.core.taxonomy import IGNORE, Taxonomy, rgb
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.pairing import spread
-from blemish.picture.read import read_index, read_picture
+from blemish.data.readers.planes import gray_plane, mask_picture, values_in
+from blemish.picture.read import read_index
 
 _SAMPLES = 24
 NOTHING, WHITE = (0, 0, 0), (255, 255, 255)  # Painted: no class, and ignore, where no class has that colour.
@@ -29,13 +31,17 @@ class MaskKind(StrEnum):
 def kind_of(listing: Listing, masks: list[Entry], taxonomy: Taxonomy | None) -> MaskKind | None:
     """The kind that most of a sample of masks have; None where no mask can be read. Only empty masks are binary.
 
+    Where no mask of the sample says anything, the others are asked until one does.
+
     Args:
         taxonomy: the user's; None = the one that lies in the folder, if any.
     """
     taxonomy = taxonomy or taxonomy_in(listing)
     votes: Counter[MaskKind] = Counter()
     readable = False
-    for entry in spread(masks, _SAMPLES):
+    sample = spread(masks, _SAMPLES)
+    others = (mask for mask in masks if not votes and mask not in sample)
+    for entry in chain(sample, others):
         try:
             vote = _kind(listing, entry, taxonomy)
         except PictureError:
@@ -63,18 +69,6 @@ def taxonomy_in(listing: Listing) -> Taxonomy | None:
     return None
 
 
-def is_gray(pixels: UInt8 | UInt16) -> bool:
-    """One plane, or three equal ones."""
-    return pixels.ndim == 2 or bool((pixels == pixels[:, :, :1]).all())
-
-
-def gray_plane(pixels: UInt8) -> UInt8 | None:
-    """The one plane of a gray picture, also where it is stored as RGB; None for a coloured one."""
-    if pixels.ndim == 2:
-        return pixels
-    return pixels[:, :, 0] if is_gray(pixels) else None
-
-
 def colours_in(pixels: UInt8) -> dict[tuple[int, int, int], int]:
     """Each colour of an RGB picture and how many pixels have it, the most frequent first."""
     packed = pixels.reshape(-1, 3).astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
@@ -91,29 +85,42 @@ def colours_of(taxonomy: Taxonomy) -> set[tuple[int, int, int]]:
 
 
 def _kind(listing: Listing, entry: Entry, taxonomy: Taxonomy | None) -> MaskKind | None:
-    shown = read_picture(listing.path(entry))
-    plane = gray_plane(shown.astype(np.uint8)) if shown.dtype == np.uint8 else None
+    path = listing.path(entry)
+    shown = mask_picture(path)
+    plane = gray_plane(shown)
+    if _is_painted(shown, taxonomy):  # A taxonomy's colours are classes also where they are gray, as a cell's body is.
+        return MaskKind.COLOUR
     try:
-        raw = read_index(listing.path(entry))
-    except PictureError:  # RGB. A taxonomy's colours are classes also where they are gray, as the pouch cell's body is.
-        return MaskKind.COLOUR if plane is None or _is_painted(shown, taxonomy) else _kind_of_values(plane)
-    if plane is None or shown.ndim == 3:  # A palette.
-        return MaskKind.COLOUR if _is_painted(shown, taxonomy) else MaskKind.INDEX
-    return _kind_of_values(raw)
+        raw = read_index(path)
+    except PictureError:  # RGB, or 16 bit.
+        return MaskKind.COLOUR if plane is None else _kind_of_values(plane)
+    return _kind_of_values(raw) if shown.ndim == 2 else _kind_of_indices(raw, plane)
 
 
-def _is_painted(shown: UInt8 | UInt16, taxonomy: Taxonomy | None) -> bool:
+def _is_painted(shown: UInt8, taxonomy: Taxonomy | None) -> bool:
     """Whether a picture in three planes shows colours of the taxonomy and no other."""
     if taxonomy is None or shown.ndim != 3:
         return False
-    found = set(colours_in(shown.astype(np.uint8)))
+    found = set(colours_in(shown))
     return found <= {*colours_of(taxonomy), NOTHING, WHITE} and bool(found & colours_of(taxonomy))
 
 
 def _kind_of_values(plane: UInt8) -> MaskKind | None:
-    between = [int(v) for v in np.unique(plane) if v not in (0, IGNORE)]
+    between = [v for v in values_in(plane) if v not in (0, IGNORE)]
     if not between:
         return MaskKind.BINARY if plane.any() else None
     low = [v for v in between if v <= 127]
     one_stray = len(between) - len(low) <= 1 and low == list(range(1, len(low) + 1))
     return MaskKind.INDEX if len(low) == len(between) or (low and one_stray) else MaskKind.BINARY
+
+
+def _kind_of_indices(indices: UInt8, shown: UInt8 | None) -> MaskKind | None:
+    """Of a mask with a palette; 0 and 255 alone say nothing: they are binary, unless others of the set hold classes.
+
+    Args:
+        shown: the gray plane that the palette makes of it; None = colours.
+    """
+    if not set(values_in(indices)) - {0, IGNORE}:
+        return None
+    is_gray_picture = shown is not None and np.array_equal(shown, indices)
+    return _kind_of_values(indices) if is_gray_picture else MaskKind.INDEX

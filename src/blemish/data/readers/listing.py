@@ -40,6 +40,7 @@ class Listing:
     pictures: tuple[Entry, ...]
     others: tuple[Entry, ...]
     escaping: tuple[str, ...] = ()  # Links that lead out of the root.
+    broken: tuple[str, ...] = ()  # Links to nothing.
     unreadable_names: tuple[str, ...] = ()  # Not UTF-8, shown with their bytes escaped.
     empty_folders: tuple[str, ...] = ()
 
@@ -62,9 +63,10 @@ def list_folder(root: Path) -> Listing:
     pictures: list[Entry] = []
     others: list[Entry] = []
     escaping: list[str] = []
+    broken: list[str] = []
     unreadable: list[str] = []
     empty: list[str] = []
-    inside = root.resolve()
+    inside = Path(os.path.realpath(root))
     for folder, subfolders, names in _walk(root):
         relative = folder.relative_to(root).parts
         if not names and not subfolders and relative:
@@ -74,13 +76,17 @@ def list_folder(root: Path) -> Listing:
             path = folder / name
             if not _is_text(entry.relative):
                 unreadable.append(ascii(entry.relative))
-            elif path.is_symlink() and not path.resolve().is_relative_to(inside):
-                escaping.append(entry.relative)
+            elif path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside):
+                escaping.append(entry.relative)  # realpath, for resolve raises where links go round in a circle.
+            elif path.is_symlink() and not path.exists():
+                broken.append(entry.relative)
             elif path.is_file():
                 (pictures if is_picture(path) else others).append(entry)
-    if not pictures and not others and not escaping and not unreadable:
+    if not any((pictures, others, escaping, broken, unreadable)):
         raise InputError(f"{root} is empty: expected a folder of pictures and labels (PNG, JPEG, TIFF, BMP, JSON)")
-    return Listing(root, tuple(pictures), tuple(others), tuple(escaping), tuple(unreadable), tuple(empty))
+    return Listing(
+        root, tuple(pictures), tuple(others), tuple(escaping), tuple(broken), tuple(unreadable), tuple(empty)
+    )
 
 
 def refuse_escape(name: str) -> PictureError:

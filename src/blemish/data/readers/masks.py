@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from blemish.core.errors import InputError
+from blemish.core.errors import InputError, PictureError
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.readers.base import ONE_CLASS, Drawn, Match, Plan, ReadOptions
 from blemish.data.readers.binary import binary_mask
 from blemish.data.readers.kinds import MaskKind, kind_of
 from blemish.data.readers.layout import EMPTY_SHARE, class_names, empty_shares, tokens
 from blemish.data.readers.paired import paired_sources
-from blemish.data.readers.pairing import Folder, Pairing
+from blemish.data.readers.pairing import Folder, Pairing, spread
+from blemish.data.readers.planes import gray_plane, mask_picture, values_in
+
+_SAMPLES = 24
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ class KolektorFolders:
             partial(_draw_named, {"": _only_class(options)}),
             bare_is_clean=False,
         )
-        return Plan(self.name, tuple(sources), tuple(left_out), options.taxonomy, empty_is_clean=True)
+        notes = _notes(folder, pairing)
+        return Plan(self.name, tuple(sources), tuple(left_out), options.taxonomy, empty_is_clean=True, notes=notes)
 
 
 def pairing_of(folder: Folder, name: str) -> Pairing:
@@ -123,6 +127,27 @@ def _plan_by_class(name: str, folder: Folder, options: ReadOptions) -> Plan:
         tuple(left_out),
         options.taxonomy,
         folder_is_class=any(found),
+        notes=_notes(folder, pairing),
+    )
+
+
+def _notes(folder: Folder, pairing: Pairing) -> tuple[str, ...]:
+    """A warning where masks of one value each differ in it: their gray levels may name classes."""
+    levels: dict[int, str] = {}
+    for entry in spread(pairing.masks, _SAMPLES):
+        try:
+            plane = gray_plane(mask_picture(folder.listing.path(entry)))
+        except PictureError:
+            continue
+        values = [] if plane is None else values_in(plane)
+        if len(values) == 2 and values[0] == 0:
+            levels.setdefault(values[1], entry.relative)
+    if len(levels) < 2:
+        return ()
+    (one, here), (other, there) = list(levels.items())[:2]
+    return (
+        f"masks differ in their one value, {one} in {here} and {other} in {there}: all are read as the same defect; "
+        f"where gray levels name classes give --format colour and a --taxonomy FILE with these grays as colours",
     )
 
 
