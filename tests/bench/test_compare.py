@@ -1,7 +1,18 @@
 import numpy as np
 import pytest
 
-from blemish.bench.compare import HELPS, HURTS, NOTHING, UNKNOWN, chosen_pair, effect, gain, verdict, words
+from blemish.bench.compare import (
+    HELPS,
+    HURTS,
+    NOTHING,
+    UNKNOWN,
+    chosen_pair,
+    comparable,
+    effect,
+    gain,
+    verdict,
+    words,
+)
 from blemish.bench.figures import best_of, of_rung
 from blemish.bench.judging import JUDGING, packed, separation
 from blemish.core.errors import InputError
@@ -113,3 +124,20 @@ def test_the_pair_is_the_better_of_ours_and_the_best_simple_one():
     cells = [cell(rung, (hit, hit)) for rung, hit in (("real", 40), ("copy_paste", 60), ("gan", 50))]
     assert chosen_pair([*cells, cell("gan_copy_paste", (70, 70))]) == ("gan_copy_paste", "copy_paste")
     assert chosen_pair(cells[:2]) is None
+
+
+def test_the_pair_is_one_that_can_be_compared():
+    """In several goes: copy_paste looks best, but stands on a fold that none of ours was run on."""
+    cells = [cell("balance", (40, 40), fold=f) for f in (0, 1)] + [cell("copy_paste", (90, 90)), cell("real", (95, 95))]
+    cells.append(cell("gan", (50, 50), fold=1))
+    assert chosen_pair(cells) == ("gan", "balance")
+    assert gain(cells, CLASSES, "gan", "balance")["mean"] == pytest.approx(0.1)
+    assert chosen_pair([each for each in cells if each["rung"] != "balance"]) is None
+
+
+def test_rungs_on_other_folds_with_other_seeds_cannot_be_compared():
+    cells = [cell("balance", (40, 40), fold=f, seed=f) for f in (0, 1)]
+    cells += [cell("gan", (50, 50), fold=f, seed=f) for f in (0, 1)]
+    assert not comparable(cells, "gan", "balance")  # No seed has both folds.
+    assert comparable(cells[1:], "gan", "balance")
+    assert not comparable(cells, "gan", "loss")

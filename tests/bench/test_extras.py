@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from blemish.bench.extras import enough, share_curve
+from blemish.bench.compare import HELPS, NOTHING, UNKNOWN
+from blemish.bench.extras import _advice, enough, share_curve
 from blemish.bench.ladder import LadderPlan, climb
 from blemish.bench.ladder_file import chosen_share, ground_of, selection_half
 from blemish.bench.views import View
@@ -43,6 +44,26 @@ def test_enough_says_for_each_class_what_more_real_tiles_do(tiny, climbed):
     assert set(found["classes"]) == {"pit", "scratch"}
     assert found["classes"]["pit"]["words"].startswith("from 1 in 2 real groups to all ")
     assert "copy_paste over balance" in found["classes"]["pit"]["words"]
+
+
+def test_a_class_of_too_few_defects_gets_no_verdict():
+    assert _advice(UNKNOWN, HELPS) == _advice(UNKNOWN, "not run")
+    assert _advice(UNKNOWN, HELPS).startswith("could not be judged, as fewer than 3 physical defects")
+
+
+@pytest.mark.parametrize("synthetic", ["not run", UNKNOWN])
+def test_nothing_is_said_of_synthetic_tiles_that_were_not_judged(synthetic):
+    assert _advice(HELPS, synthetic) == "label more"
+    assert _advice(NOTHING, synthetic).startswith("more real tiles were not shown to help")
+    assert _advice(HELPS, NOTHING) == "label more: synthetic tiles were not shown to make up for it"
+
+
+def test_a_synthetic_rung_of_other_seeds_stands_beside_nothing(tiny, climbed):
+    half, work = climbed
+    moved = [{**cell, "seed": 1} if cell["rung"] == "copy_paste" else cell for cell in half["cells"]]
+    found = enough(tiny, ground_of({**half, "cells": moved}), "copy_paste", work, jobs=1)
+    assert found["synthetic"] is None
+    assert found["classes"]["pit"]["synthetic"] is None
 
 
 def test_a_seed_that_the_ladder_does_not_have_is_refused(climbed):

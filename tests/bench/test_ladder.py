@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from blemish.bench.cells import Cell
+from blemish.bench.cells import Cell, sets_to_make
 from blemish.bench.figures import of_rung
 from blemish.bench.ladder import LadderPlan, climb, table
 from blemish.bench.ladder_file import selection_half
@@ -86,6 +86,29 @@ def test_cells_of_another_precision_count_only_where_asked_and_are_told_apart(
     assert of_rung("real", mixed, ["pit", "scratch"])["precision"] == sorted([own, other])
 
 
+@pytest.mark.parametrize("rung", ["gan", "gan_copy_paste"])
+def test_gated_cells_of_another_precision_are_found_and_their_sets_are_not_made(
+    tiny, tiny_scale, rung, tmp_path, monkeypatch
+):
+    """The gate's trainings have a precision of their own, which stands in the key of the tiles."""
+    scale, own = replace(tiny_scale, gan_gate=True), default_precision()
+    cell = Cell(rung=rung, base="balance", view=View(), seed=0, scale=scale, any_precision=True)
+    file = cell.file(tiny, tmp_path)
+    file.parent.mkdir()
+    file.write_text("{}")
+    other = next(each for each in PRECISIONS if each != own)
+    for module in ("cells", "gating"):
+        monkeypatch.setattr(f"blemish.bench.{module}.default_precision", lambda: other)
+    assert cell.file(tiny, tmp_path) == file
+    assert sets_to_make([cell], tiny, tmp_path) == []
+    assert len(sets_to_make([replace(cell, any_precision=False), cell], tiny, tmp_path)) == len(cell.sets)
+
+
+def test_this_machines_precision_gives_the_key_that_no_precision_gives(tiny, tiny_scale):
+    cell = Cell(rung="gan", base="real", view=View(), seed=0, scale=replace(tiny_scale, gan_gate=True))
+    assert cell.inputs(tiny) == cell.inputs(tiny, default_precision())
+
+
 def test_a_cell_that_was_judged_otherwise_is_judged_again_by_its_weights(tiny, tiny_scale, work, tmp_path):
     plan = plan_of(tiny_scale, "real")
     now = climb(tiny, plan, work).cells[0]
@@ -164,6 +187,46 @@ def test_cells_of_an_earlier_go_stay_unless_the_scale_changed(tiny, work, tmp_pa
     assert [rung["name"] for rung in other["selection"]["rungs"]] == ["augment"]
 
 
+def test_a_later_go_stands_on_the_training_rungs_of_an_earlier_one(tiny, work, tmp_path):
+    out = tmp_path / "ladder-two.json"
+    ladder(*TINY_FLAGS, "--rungs", "real,balance", "--fold", "0", dataset=tiny, out=out, work=work)
+    done, more = ladder(*TINY_FLAGS, "--rungs", "copy_paste", "--fold", "0", dataset=tiny, out=out, work=work)
+    assert done.exit_code == 0, done.output
+    assert [rung["name"] for rung in more["selection"]["rungs"]] == ["real", "balance", "copy_paste"]
+
+
+def test_goes_without_a_fold_in_common_are_written_and_told(tiny, work, tmp_path):
+    out = tmp_path / "ladder-two.json"
+    ladder(*TINY_FLAGS, "--rungs", "real,balance", "--fold", "0", dataset=tiny, out=out, work=work)
+    done, more = ladder(*TINY_FLAGS, "--rungs", "augment,gan", "--fold", "1", dataset=tiny, out=out, work=work)
+    assert done.exit_code == 0, done.output
+    assert (more["selection"]["gain"]["of"], more["selection"]["gain"]["over"]) == ("gan", "augment")
+    assert all(entry["over"] in ("augment", more["selection"]["base"]) for entry in more["selection"]["verdicts"])
+
+
+def test_a_repeated_fold_or_seed_counts_once(tiny, work, tmp_path):
+    out = tmp_path / "ladder-two.json"
+    flags = [*TINY_FLAGS, "--rungs", "real", "--fold", "0", "--fold", "0", "--seed", "0", "--seed", "0"]
+    done, told = ladder(*flags, dataset=tiny, out=out, work=work)
+    assert done.exit_code == 0, done.output
+    assert len(told["selection"]["cells"]) == 1
+
+
+def test_a_share_of_no_synthetic_rung_is_refused(tiny, work, tmp_path):
+    done, _ = ladder("--share", "0.25,gna=0.5", dataset=tiny, out=tmp_path / "none.json", work=work)
+    assert done.exit_code == 2
+    assert "no rung with synthetic tiles: 'gna'; there are copy_paste, gan_paper" in done.stderr
+
+
+def test_what_is_no_ladder_is_not_written_over(tiny, work, tmp_path):
+    out = tmp_path / "precious.json"
+    out.write_text('{"precious": 1}')
+    done, kept = ladder(*TINY_FLAGS, "--rungs", "real", "--fold", "0", dataset=tiny, out=out, work=work)
+    assert done.exit_code == 2
+    assert "is not the result of a ladder" in done.stderr
+    assert kept == {"precious": 1}
+
+
 def test_a_trial_stands_on_base_and_is_told_in_words(tiny, work, tmp_path):
     out = tmp_path / "trials.json"
     flags = [*TINY_FLAGS, "--rungs", "real,clean_half", "--fold", "0"]
@@ -183,10 +246,10 @@ def test_publishing_without_a_selection_is_refused(tiny, work, tmp_path):
     assert "run bench ladder without --published first" in done.stderr
 
 
-def test_rungs_that_stand_on_nothing_are_refused(tiny_scale):
+def test_rungs_that_stand_on_nothing_are_refused(tiny, tiny_scale, tmp_path):
     with pytest.raises(InputError, match="no rung 'magic': there are real, augment"):
         plan_of(tiny_scale, "magic")
     with pytest.raises(InputError, match="start from the best of them"):
-        plan_of(tiny_scale, "gan_paper")
+        climb(tiny, plan_of(tiny_scale, "gan_paper"), tmp_path)
     with pytest.raises(InputError, match="go together"):
         plan_of(tiny_scale, "real", "more_real")

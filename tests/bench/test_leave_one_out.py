@@ -1,10 +1,11 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from blemish.bench.leave_one_out import LeaveOnePlan, _count_parts, _Tile, without_class
+from blemish.bench.leave_one_out import LeaveOnePlan, _count_parts, _judge, _Tile, large_enough, without_class
 from blemish.bench.views import View
 from blemish.cli.main import app
 from blemish.core.errors import InputError
@@ -63,6 +64,38 @@ def test_parts_escape_or_are_caught_in_three_ways():
     }
 
 
+class OnePixelOnIt:
+    """Calls one pixel of every scratch and, where asked, a large false region as well, both under the name `pit`."""
+
+    def __init__(self, taxonomy, elsewhere):
+        self.taxonomy, self.channels, self.elsewhere = taxonomy, 1, elsewhere
+
+    def probabilities(self, pictures):
+        called = np.zeros(pictures.shape[:3], int)
+        called[:, 31, 20] = pictures[:, 31, 20, 0] == 220
+        if self.elsewhere:
+            called[:, 50:62, 40:60] = 1
+        return np.eye(3, dtype=np.float32)[called].transpose(0, 3, 1, 2)
+
+
+def test_a_stray_pixel_under_the_least_size_catches_nothing_on_the_defect(tiny):
+    view = without_class(View().open(tiny), 2)
+    taxonomy = replace(view.taxonomy, defects=tuple(replace(d, least_size_px=10) for d in view.taxonomy.defects))
+    view.info = replace(view.info, taxonomy=taxonomy)
+    told = [_count_parts(_judge(OnePixelOnIt(taxonomy, elsewhere), view, 2), 2) for elsewhere in (False, True)]
+    counts = [[row[way]["count"] for way in ("escaped", "caught_on_it", "caught_elsewhere")] for row in told]
+    shown = told[0]["of"]
+    assert shown > 0
+    assert counts == [[shown, 0, 0], [0, 0, shown]]
+
+
+def test_each_class_has_its_own_least_size(tiny):
+    pit, scratch = tiny.taxonomy.defects
+    taxonomy = replace(tiny.taxonomy, defects=(replace(pit, least_size_px=3), replace(scratch, least_size_px=2)))
+    called = np.array([[1, 1, 0, 0, 2, 2], [0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 2], [0, 1, 1, 0, 0, 0]], np.uint8)
+    assert large_enough(called, taxonomy).tolist() == [[0, 0, 0, 0, 2, 2], [0] * 6, [1] + [0] * 5, [0, 1, 1, 0, 0, 0]]
+
+
 def test_the_command_keeps_each_class_and_goes_on(tiny, tmp_path):
     words = ["bench", "leave-one-out", str(tiny.folder), "--out", str(tmp_path / "left.json"), "--work", str(tmp_path)]
     words += ["--steps", "2", "--batch", "2", "--crop", "32", "--start-from", "scratch"]
@@ -78,6 +111,15 @@ def test_the_command_keeps_each_class_and_goes_on(tiny, tmp_path):
     ways = ("escaped", "caught_on_it", "caught_elsewhere")
     assert sum(shares[way]["count"] for way in ways) == shares["of"]
     assert "called OK and not strange" in again.stdout
+
+
+def test_the_result_of_another_command_is_not_written_over(tiny, tmp_path):
+    out = tmp_path / "ablation.json"
+    out.write_text('{"classes": ["pit"], "folds": 3, "kid": "KID", "rows": []}')
+    words = ["bench", "leave-one-out", str(tiny.folder), "--out", str(out), "--work", str(tmp_path)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert "is not the result of leave-one-out" in done.stderr
 
 
 def test_the_test_split_and_other_rungs_are_refused(tiny_scale):

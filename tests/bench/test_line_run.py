@@ -103,6 +103,16 @@ def test_a_finished_run_is_widened_by_more_parts(line, whole, tmp_path):
     ]  # fmt: skip
 
 
+def test_a_line_simulated_otherwise_is_refused(line, whole, tmp_path):
+    run_line(line, PARTS - 2, tmp_path / "line")
+    harder = replace(line, settings=replace(SETTINGS, contrast=0.5))
+    with pytest.raises(InputError, match=r"simulated otherwise \(contrast 1.0, now 0.5\): choose another folder"):
+        run_line(harder, PARTS, tmp_path / "line")
+    (tmp_path / "line" / "line.json").unlink()  # As a run of an earlier version left it.
+    assert run_line(line, PARTS, tmp_path / "line").read_bytes() == (whole / "reference.csv").read_bytes()
+    assert (tmp_path / "line" / "line.json").read_bytes() == (whole / "line.json").read_bytes()
+
+
 def test_a_finished_run_is_not_written_over(line, whole):
     with pytest.raises(InputError, match="choose another --out"):
         run_line(line, PARTS, whole)

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from blemish.bench.provenance import command_line, write_result
+from blemish.bench.provenance import command_line, read_own, write_result
+from blemish.core.errors import InputError
 
 
 def test_a_result_carries_what_made_it(tmp_path):
@@ -21,6 +22,20 @@ def test_a_figure_that_is_not_a_number_is_refused_and_nothing_is_written(tmp_pat
     with pytest.raises(ValueError, match="Out of range float"):
         write_result(tmp_path / "speed.json", {"seconds": float("nan")}, seeds=[])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", '"rows"', '{"precious": 1}', "no JSON", None])
+def test_a_file_that_is_no_result_of_the_command_is_refused(tmp_path, text):
+    file = tmp_path / "out.json"
+    file.mkdir() if text is None else file.write_text(text)
+    with pytest.raises(InputError, match=r"out.json is not the result of an ablation .*: choose another --out"):
+        read_own(file, "an ablation", lambda there: "rows" in there)
+
+
+def test_the_commands_own_result_is_read_and_none_is_empty(tmp_path):
+    assert read_own(tmp_path / "out.json", "an ablation", lambda _: False) == {}
+    (tmp_path / "out.json").write_text('{"rows": []}')
+    assert read_own(tmp_path / "out.json", "an ablation", lambda there: "rows" in there) == {"rows": []}
 
 
 @pytest.mark.parametrize(

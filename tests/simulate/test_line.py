@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from blemish.core.errors import InputError
+from blemish.core.seeds import rng
 from blemish.core.taxonomy import Taxonomy
 from blemish.simulate.defects import SOFT_PX
+from blemish.simulate.layout import lay_out
 from blemish.simulate.line import DEFAULT, LineSettings, simulate_cell
 
 SMALL = replace(LineSettings.small(640, 400), clean_share=0.0, defects_per_cell=6.0)
@@ -108,3 +110,15 @@ def test_the_default_scan_is_the_papers():
 def test_a_scan_that_is_too_small_is_refused():
     with pytest.raises(InputError, match="at least 128 x 128"):
         LineSettings.small(100, 400)
+
+
+def test_a_scan_too_narrow_for_its_seals_is_refused():
+    with pytest.raises(InputError, match="2000 px height must be at least 400 px wide"):
+        LineSettings.small(300, 2000)
+
+
+@pytest.mark.parametrize(("width", "height"), [(128, 576), (400, 1800), (400, 4000), (128, 128), (5400, 128)])
+def test_every_cell_of_the_narrowest_scans_has_a_cup(width, height):
+    settings = LineSettings.small(width, height)
+    cups = [lay_out(rng(0, "layout", index), settings).cup for index in range(200)]
+    assert all(cup.left < cup.right and cup.top < cup.bottom for cup in cups)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -56,7 +56,7 @@ class Cell:
         """All that decides its figures, by contents.
 
         Args:
-            precision: None = the one that this machine trains in.
+            precision: of its training and of its synthetic sets; None = the one that this machine trains in.
         """
         return {
             "version": _VERSION,
@@ -70,7 +70,7 @@ class Cell:
             "precision": precision or default_precision(),
             "share": self.scale.share_of(self.rung) if self.sets else None,
             "until": self.scale.synthetic_until if self.sets else None,
-            "sets": {made.name: key_of(made.inputs(dataset)) for made in self.sets},
+            "sets": {made.name: key_of(made.inputs(dataset, precision)) for made in self.sets},
         }
 
     def file(self, dataset: Dataset, work: Path) -> Path:
@@ -150,6 +150,12 @@ class Cell:
         if not _can_be_judged_again(kept, run):
             return None
         return {**kept, **self._judged(dataset, run), "judged_at": commit()}
+
+
+def sets_to_make(cells: Sequence[Cell], dataset: Dataset, work: Path) -> list[SyntheticSet]:
+    """The synthetic sets that cells learn from which are not kept yet, each once; none of a cell that is there."""
+    missing = [cell for cell in cells if not cell.file(dataset, work).is_file()]
+    return list({made.folder(dataset, work): made for cell in missing for made in cell.sets}.values())
 
 
 def _run_of(file: Path, work: Path) -> Path:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from blemish.bench.figures import Cells, best_of, best_simple, precisions
+from blemish.bench.figures import Cells, best_of, precisions
 from blemish.bench.judging import unpacked
-from blemish.bench.rungs import OURS
+from blemish.bench.rungs import OURS, SIMPLE
 from blemish.core.arrays import Int64
 from blemish.core.errors import InputError
 from blemish.metrics.bootstrap import Compared, Difference, paired_difference
@@ -49,22 +49,31 @@ def paired_tables(first: Cells, second: Cells, defects: int) -> tuple[Int64, Int
         InputError: none in common.
     """
     ours, theirs = _by_place(first), _by_place(second)
-    common = ours.keys() & theirs.keys()
-    folds = {fold for fold, _ in common}
-    seeds = sorted(seed for seed in {seed for _, seed in common} if all((fold, seed) in common for fold in folds))
+    folds, seeds = _common(ours, theirs)
     if not seeds:
         raise InputError(
             "two rungs have no seed with the same folds in common: run them with the same --fold and --seed"
         )
-    order = sorted(folds, key=str)
-    return _tables(ours, order, seeds, defects), _tables(theirs, order, seeds, defects)
+    return _tables(ours, folds, seeds, defects), _tables(theirs, folds, seeds, defects)
+
+
+def comparable(cells: Cells, of: str, over: str) -> bool:
+    """Whether two rungs have a seed with the same folds in common, as a ladder climbed in several goes may not."""
+    first, second = (_by_place([cell for cell in cells if cell["rung"] == rung]) for rung in (of, over))
+    return bool(_common(first, second)[1])
 
 
 def chosen_pair(cells: Cells) -> tuple[str, str] | None:
-    """The better of our rungs and the best simple one, as the gain names them; None where none of ours was run."""
+    """The better of our rungs, and the best simple one of those that can be compared with it.
+
+    Returns:
+        The pair as the gain names it; None where none of ours was run, or no simple one beside it.
+    """
     if not any(cell["rung"] in OURS for cell in cells):
         return None
-    return best_of(OURS, cells), best_simple(cells)
+    ours = best_of(OURS, cells)
+    beside = [rung for rung in SIMPLE if comparable(cells, ours, rung)]
+    return (ours, best_of(beside, cells)) if beside else None
 
 
 def verdict(cells: Cells, classes: Sequence[str], of: str, over: str) -> dict[str, Any]:
@@ -140,13 +149,22 @@ def _made_otherwise(cells: Cells, of: str, over: str) -> str:
     return "" if ours == theirs else f"{of} was trained in {listed(ours)}, {over} in {listed(theirs)}"
 
 
-def _by_place(cells: Cells) -> dict[tuple[Any, int], Mapping[str, Any]]:
+_Places = Mapping[tuple[Any, int], Mapping[str, Any]]  # Cells of one rung by fold and seed.
+
+
+def _common(first: _Places, second: _Places) -> tuple[list[Any], list[int]]:
+    """The folds that both have, and the seeds that have all of these on both sides; no seeds = nothing to compare."""
+    common = first.keys() & second.keys()
+    folds = {fold for fold, _ in common}
+    seeds = {seed for _, seed in common}
+    return sorted(folds, key=str), sorted(seed for seed in seeds if all((fold, seed) in common for fold in folds))
+
+
+def _by_place(cells: Cells) -> _Places:
     return {(cell["fold"], int(cell["seed"])): cell for cell in cells}
 
 
-def _tables(
-    cells: Mapping[tuple[Any, int], Mapping[str, Any]], folds: Sequence[Any], seeds: Sequence[int], defects: int
-) -> Int64:
+def _tables(cells: _Places, folds: Sequence[Any], seeds: Sequence[int], defects: int) -> Int64:
     return np.stack(
         [
             np.stack([unpacked(text, defects) for fold in folds for text in cells[fold, seed]["groups"].values()])

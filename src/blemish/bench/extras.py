@@ -12,8 +12,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from blemish.bench.cells import Cell
-from blemish.bench.compare import HELPS, compared, effect
+from blemish.bench.cells import Cell, sets_to_make
+from blemish.bench.compare import HELPS, LEAST_GROUPS, UNKNOWN, comparable, compared, effect
 from blemish.bench.figures import Cells, of_rung
 from blemish.bench.parallel import make_all
 from blemish.bench.rungs import SETS
@@ -30,6 +30,14 @@ _ADVICE = {
     (False, True): "synthetic tiles help; more real ones were not shown to",
     (False, False): "neither was shown to help: look at the labels and at the worst tiles first",
 }
+_ADVICE_REAL = {
+    True: "label more",
+    False: "more real tiles were not shown to help: look at the labels and at the worst tiles first",
+}
+_TOO_FEW = (
+    f"could not be judged, as fewer than {LEAST_GROUPS} physical defects of it are in the folds: label more of it"
+)
+_NOT_RUN = "not run"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,13 +87,16 @@ def enough(
     """Is my data enough? BASE with a part of the training groups and with all; beside it what synthetic tiles gain.
 
     Args:
-        of: the synthetic rung to stand beside it; None = the ladder has none.
+        of: the synthetic rung to stand beside it; None = the ladder has none. It is left out where it has no seed with
+            the same folds in common with BASE.
         one_in: learn from one in so many groups.
     """
     few = _made(dataset, ground, ground.base, ground.views(one_in), ground.scale, work, jobs, f"1 in {one_in} groups")
     named = [{**cell, "rung": "few"} for cell in few]
     defects = len(ground.classes)
     real = compared([*named, *ground.of_base()], defects, ground.base, "few").classes
+    if of and not comparable(ground.cells, of, ground.base):
+        of = None
     made = compared(ground.cells, defects, of, ground.base).classes if of else [None] * defects
     return {
         "base": ground.base,
@@ -113,7 +124,7 @@ def _made(
     cells = [
         Cell(rung=rung, base=ground.base, view=view, seed=seed, scale=scale) for seed in ground.seeds for view in views
     ]
-    sets = list({made.folder(dataset, work): made for cell in cells for made in cell.sets}.values())
+    sets = sets_to_make(cells, dataset, work)
     with tqdm(total=len(cells) + len(sets), desc=title, unit="cell", dynamic_ncols=True) as bar:
         make_all(sets, dataset, work, jobs=jobs, bar=bar)
         make_all(cells, dataset, work, jobs=jobs, bar=bar)
@@ -136,15 +147,24 @@ def _groups_of(view: Dataset, index: int) -> int:
 
 
 def _said(more: Difference, synthetic: Difference | None, one_in: int, of: str | None, base: str) -> dict[str, Any]:
-    gains = effect(more), "not run" if synthetic is None else effect(synthetic)
+    gains = effect(more), _NOT_RUN if synthetic is None else effect(synthetic)
     parts = [f"from 1 in {one_in} real groups to all {_change(more)}"]
     if synthetic is not None:
         parts.append(f"{of} over {base} {_change(synthetic)}")
     return {
         "more_real": {**more.to_dict(), "effect": gains[0]},
         "synthetic": None if synthetic is None else {**synthetic.to_dict(), "effect": gains[1]},
-        "words": "; ".join(parts) + ": " + _ADVICE[gains[0] == HELPS, gains[1] == HELPS],
+        "words": "; ".join(parts) + ": " + _advice(*gains),
     }
+
+
+def _advice(more_real: str, synthetic: str) -> str:
+    """What to do about a class; of synthetic tiles only where they were run and could be judged."""
+    if more_real == UNKNOWN:
+        return _TOO_FEW
+    if synthetic in (_NOT_RUN, UNKNOWN):
+        return _ADVICE_REAL[more_real == HELPS]
+    return _ADVICE[more_real == HELPS, synthetic == HELPS]
 
 
 def _change(difference: Difference) -> str:

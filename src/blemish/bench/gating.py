@@ -27,13 +27,17 @@ from blemish.gan.recognition_features import packaged_features
 from blemish.segment.model import WEIGHTS_FOLDER, TorchSegmenter
 from blemish.segment.out_of_fold import OutOfFold, out_of_fold
 from blemish.train.checkpoint import WEIGHTS, load_weights
-from blemish.train.precision import default_precision
+from blemish.train.precision import Precision, default_precision
 
 _RUNG, _SEED = "balance", 0  # Of the gate's segmenters: the choice of BASE must not change the tiles.
 
 
-def gate_inputs(scale: Scale) -> dict[str, Any] | None:
-    """What decides the gate, beside the view; None = no gate."""
+def gate_inputs(scale: Scale, precision: Precision | None = None) -> dict[str, Any] | None:
+    """What decides the gate, beside the view; None = no gate.
+
+    Args:
+        precision: of its trainings; None = the one that this machine trains in.
+    """
     if not scale.gan_gate:
         return None
     recognised = RECOGNISED not in scale.gan_off
@@ -46,7 +50,7 @@ def gate_inputs(scale: Scale) -> dict[str, Any] | None:
         "recognised": recognised,
         "scale": scale.of_training(),
         "start": start_hash(scale),
-        "precision": default_precision(),
+        "precision": precision or default_precision(),
     }
 
 

@@ -13,14 +13,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from blemish.bench.cells import Cell, refuse_without_ceiling
+from blemish.bench.cells import Cell, refuse_without_ceiling, sets_to_make
 from blemish.bench.figures import best_training, of_rung
 from blemish.bench.parallel import make_all
 from blemish.bench.rungs import MORE_REAL, RUNGS, SETS, TRAINING
 from blemish.bench.scale import Scale
-from blemish.bench.synthetic_sets import SyntheticSet
 from blemish.bench.views import View
-from blemish.bench.worker import Task
 from blemish.core.errors import InputError
 from blemish.data.dataset import Dataset
 
@@ -35,7 +33,7 @@ class LadderPlan:
         any_precision: cells that another machine kept in another precision are taken as they are.
 
     Raises:
-        InputError: an unknown rung, no view or seed, or rungs that stand on nothing.
+        InputError: an unknown rung, no view or seed, or a ceiling without its tiles.
     """
 
     rungs: tuple[str, ...]
@@ -52,10 +50,6 @@ class LadderPlan:
             raise InputError(f"no rung '{unknown[0]}': there are {', '.join(RUNGS)}")
         if not self.views or not self.seeds:
             raise InputError("a ladder needs at least one fold and one seed")
-        if self.base is None and not any(name in TRAINING for name in self.rungs):
-            raise InputError(
-                f"a ladder needs one of {', '.join(TRAINING)}: the other rungs start from the best of them"
-            )
         refuse_without_ceiling(self.rungs, self.more_real)
 
     def cells(self, rungs: Sequence[str], base: str) -> list[Cell]:
@@ -91,31 +85,40 @@ class Climbed:
 def climb(
     dataset: Dataset, plan: LadderPlan, work: Path, *, jobs: int = 1, known: Sequence[Mapping[str, Any]] = ()
 ) -> Climbed:
-    """Make every cell that is not there: the first four rungs and the synthetic sets, then the rungs that need both.
+    """Make every cell that is not there: the first four rungs, then the synthetic sets and the rungs that need both.
 
     Args:
         jobs: processes side by side, one thread each.
         known: earlier cells of the same scale, which take part in the choice of BASE.
 
     Raises:
-        InputError, DatasetError: settings or a data set that do not fit.
+        InputError, DatasetError: settings or a data set that do not fit, or rungs that stand on nothing.
         TaskError: a cell failed.
         KeyboardInterrupt: stopped; the same call goes on from there.
     """
     first = [name for name in plan.rungs if name in TRAINING]
     rest = [name for name in plan.rungs if name not in TRAINING]
+    _refuse_without_base(plan, first, known)
     begun = plan.cells(first, base="")
-    sets = sorted({name for rung in rest for name in SETS.get(rung, ())})
-    needed: list[Task] = [SyntheticSet(name, view, plan.scale) for view in plan.views for name in sets]
-    total = len(begun) + len(needed) + len(plan.views) * len(plan.seeds) * len(rest)
+    total = len(plan.views) * len(plan.seeds) * (len(first) + len(rest))
     with tqdm(total=total, desc="ladder", unit="cell", dynamic_ncols=True) as bar:
         made = make_all(begun, dataset, work, jobs=jobs, bar=bar)
-        make_all(needed, dataset, work, jobs=jobs, bar=bar)
         results = [cell.read(dataset, work) for cell in begun]
         base = plan.base or best_training([*known, *results])
         on_base = plan.cells(rest, base)
+        sets = sets_to_make(on_base, dataset, work)
+        bar.total += len(sets)
+        make_all(sets, dataset, work, jobs=jobs, bar=bar)
         made += make_all(on_base, dataset, work, jobs=jobs, bar=bar)
     return Climbed(base, [*results, *(cell.read(dataset, work) for cell in on_base)], made)
+
+
+def _refuse_without_base(plan: LadderPlan, training: Sequence[str], known: Sequence[Mapping[str, Any]]) -> None:
+    if plan.base is None and not training and not known:
+        raise InputError(
+            f"a ladder needs one of {', '.join(TRAINING)}, in --rungs or in an earlier go of the same scale in --out: "
+            f"the other rungs start from the best of them"
+        )
 
 
 def default_rungs(more_real: str) -> tuple[str, ...]:

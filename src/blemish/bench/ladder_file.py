@@ -6,19 +6,17 @@ half, so that a ladder can be climbed in several goes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from blemish.bench.cells import Cell
-from blemish.bench.compare import chosen_pair, gain, verdict
+from blemish.bench.compare import chosen_pair, comparable, gain, verdict
 from blemish.bench.extras import Ground
 from blemish.bench.figures import best_simple, of_rung
 from blemish.bench.judging import without_padding
 from blemish.bench.ladder import Climbed, LadderPlan
-from blemish.bench.provenance import provenance, write_result
+from blemish.bench.provenance import provenance, read_own, write_result
 from blemish.bench.rungs import RUNGS, TRAINING, TRIALS
 from blemish.bench.scale import Scale
 from blemish.bench.views import View
@@ -35,13 +33,13 @@ def read_halves(file: Path) -> dict[str, Half]:
     Raises:
         InputError: something else is in that file.
     """
-    if not file.exists():
-        return {}
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        return {name: dict(values[name]) for name in _HALVES if name in values}
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{file} is not the result of a ladder ({error}): choose another --out") from error
+    values = read_own(file, "a ladder", _has_halves)
+    return {name: values[name] for name in _HALVES if name in values}
+
+
+def _has_halves(values: Mapping[str, Any]) -> bool:
+    there = [values[name] for name in _HALVES if name in values]
+    return bool(there) and all(isinstance(half, dict) for half in there)
 
 
 def write_half(file: Path, name: str, half: Half) -> dict[str, Any]:
@@ -84,11 +82,8 @@ def selection_half(
 
 def over_base(cells: Sequence[Mapping[str, Any]], classes: Sequence[str], base: str) -> list[dict[str, Any]]:
     """What every other rung gains over BASE, where it was run on the same folds and seeds."""
-    found = []
-    for rung in (name for name in _rungs(cells) if name != base):
-        with suppress(InputError):  # Nothing in common: nothing to compare.
-            found.append(gain(cells, classes, rung, base))
-    return found
+    others = [rung for rung in _rungs(cells) if rung != base]
+    return [gain(cells, classes, rung, base) for rung in others if comparable(cells, rung, base)]
 
 
 def _cautions(cells: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -123,11 +118,12 @@ def chosen_share(half: Half) -> float:
     """The share of synthetic tiles for this set: the best of our rung's curve, else the one that the ladder used.
 
     Raises:
-        InputError: the ladder has none of our rungs.
+        InputError: the ladder has none of our rungs, or no simple one beside it.
     """
     if half["gain"] is None:
         raise InputError(
-            "this ladder has no rung of ours (gan or gan_copy_paste), so it chose no share: run it with one"
+            "this ladder has no rung of ours (gan or gan_copy_paste) with a simple one on the same folds and seeds, "
+            "so it chose no share: run both"
         )
     rung = half["gain"]["of"]
     curve = half.get("shares", {}).get(rung)
@@ -144,7 +140,7 @@ def published_half(dataset: Dataset, plan: LadderPlan, climbed: Climbed, selecti
     earlier = earlier_cells(dataset, plan, before, climbed)
     cells, classes = _in_order([*earlier, *climbed.cells]), list(dataset.taxonomy.defect_names)
     chosen = selection.get("gain")
-    there = chosen is not None and {chosen["of"], chosen["over"]} <= set(_rungs(cells))
+    pair = (chosen["of"], chosen["over"]) if chosen and comparable(cells, chosen["of"], chosen["over"]) else None
     seen = set(before["seen"]) if before else set()
     keys = {str(cell["key"]) for cell in cells}
     anew = climbed.made > 0 or not keys <= seen
@@ -155,8 +151,8 @@ def published_half(dataset: Dataset, plan: LadderPlan, climbed: Climbed, selecti
         "rungs": [of_rung(name, cells, classes) for name in _rungs(cells)],
         "trials": {name: TRIALS[name].words for name in _rungs(cells) if name in TRIALS},
         "over_base": over_base(cells, classes, climbed.base),
-        "gain": gain(cells, classes, chosen["of"], chosen["over"]) if there and chosen is not None else None,
-        "verdicts": _verdicts(cells, classes, (chosen["of"], chosen["over"]), climbed.base) if there and chosen else [],
+        "gain": None if pair is None else gain(cells, classes, *pair),
+        "verdicts": [] if pair is None else _verdicts(cells, classes, pair, climbed.base),
         "seen": sorted(seen | keys),
         "cautions": _cautions(cells),
         "cells": cells,
@@ -219,9 +215,14 @@ def _still_true(
 def _verdicts(
     cells: Sequence[Mapping[str, Any]], classes: Sequence[str], pair: tuple[str, str], base: str
 ) -> list[Any]:
-    """Against the best simple rung first, then against BASE: the same tiles without any synthetic one."""
-    ran = _rungs(cells)
-    return [verdict(cells, classes, pair[0], over) for over in dict.fromkeys([pair[1], base]) if over in ran]
+    """Against the best simple rung first, then against BASE: the same tiles without any synthetic one.
+
+    BASE is left out where it was not run on the same folds and seeds.
+    """
+    ours, best = pair
+    return [
+        verdict(cells, classes, ours, over) for over in dict.fromkeys([best, base]) if comparable(cells, ours, over)
+    ]
 
 
 def _head(dataset: Dataset, plan: LadderPlan, ladder: str) -> dict[str, Any]:

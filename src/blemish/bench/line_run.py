@@ -29,10 +29,10 @@ from blemish.inspect.run import Inspection, inspect_part
 from blemish.inspect.stored import JSON_LINES, read_parts
 from blemish.metrics.acceptance import ReferencePart
 from blemish.picture.write import write_bytes, write_png
-from blemish.simulate.line import DEFAULT, LineSettings, serial_of, simulate_cell
+from blemish.simulate.line import DEFAULT, VERSION, LineSettings, serial_of, simulate_cell
 
 RESULTS, REFERENCE = "results", "reference.csv"
-_TRUTH = "truth.jsonl"
+_TRUTH, _SETTINGS = "truth.jsonl", "line.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,8 @@ class Line:
 def run_line(line: Line, parts: int, folder: Path, *, processes: int = 1) -> Path:
     """Inspect parts 0 to `parts` - 1; a stopped run goes on, and is as one that was never stopped.
 
-    A finished run of fewer parts is widened by those that follow.
+    A finished run of fewer parts is widened by those that follow. A folder begun before settings were kept beside its
+    truth is gone on with as it is.
 
     Args:
         folder: takes the folder `results` and the file `reference.csv`. Parts of which nobody knows whether they are
@@ -74,6 +75,8 @@ def run_line(line: Line, parts: int, folder: Path, *, processes: int = 1) -> Pat
     if parts < 1:
         raise InputError(f"at least 1 part must be inspected, got {parts}")
     folder.mkdir(parents=True, exist_ok=True)
+    settings = _simulated_as(line)
+    _refuse_other_line(folder / _SETTINGS, settings)
     inspected, truth = line.inspection().inspected, _read_truth(folder / _TRUTH)
     serials = [serial_of(line.seed, index) for index in range(parts)]
     finished = _finished(folder)
@@ -84,6 +87,7 @@ def run_line(line: Line, parts: int, folder: Path, *, processes: int = 1) -> Pat
     if not done <= truth.keys() & set(serials):
         raise InputError(f"{folder} holds results of parts that are not among these: choose another folder")
     left = [index for index, serial in enumerate(serials) if serial not in done]
+    write_bytes(folder / _SETTINGS, (json.dumps(settings, indent=1) + "\n").encode())
     write_bytes(folder / _TRUTH, "".join(map(_truth_line, truth.values())).encode())  # Without a torn last line.
     with results, (folder / _TRUTH).open("a", encoding="utf-8") as file:
         bar = tqdm(total=parts, initial=parts - len(left), desc="line", unit="part", disable=None)
@@ -124,6 +128,24 @@ def _one(index: int) -> tuple[LabelledPart, PartResult]:
         write_png(file, scan.picture)
         result = inspect_part(Part(scan.serial, (View("", file),)), _LINE["inspection"])
     return of_plane(scan.serial, *as_imported(scan.label_map, taxonomy), taxonomy), result
+
+
+def _simulated_as(line: Line) -> dict[str, Any]:
+    """What decides a scan beside its serial, as plain JSON values."""
+    values: dict[str, Any] = json.loads(json.dumps({"version": VERSION, **asdict(line.settings)}))
+    return values
+
+
+def _refuse_other_line(file: Path, settings: dict[str, Any]) -> None:
+    if not file.is_file():
+        return
+    there = json.loads(file.read_text(encoding="utf-8"))
+    for name, value in settings.items():
+        if there.get(name) != value:
+            raise InputError(
+                f"{file.parent} holds parts of a line simulated otherwise ({name} {there.get(name)}, now {value}): "
+                f"choose another folder"
+            )
 
 
 def _finished(folder: Path) -> set[str]:

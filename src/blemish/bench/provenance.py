@@ -6,11 +6,12 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from blemish.core.errors import InputError
 from blemish.picture.write import write_bytes
 from blemish.train.machine import commit, machine, versions
 
@@ -38,6 +39,27 @@ def command_line() -> str:
     if program.suffix != ".py":
         return shlex.join([program.name, *sys.argv[1:]])
     return shlex.join(["python", os.path.relpath(program), *sys.argv[1:]])
+
+
+def read_own(path: Path, of: str, is_own: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
+    """What a result file holds that a command is about to write over; empty where there is none yet.
+
+    Args:
+        of: the command's results, in words.
+        is_own: whether a JSON object is one of them.
+
+    Raises:
+        InputError: something else lies there.
+    """
+    if not path.exists():
+        return {}
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not the result of {of} ({error}): choose another --out") from error
+    if not isinstance(values, dict) or not is_own(values):
+        raise InputError(f"{path} is not the result of {of} but something else: choose another --out")
+    return values
 
 
 def write_result(path: Path, figures: Mapping[str, Any], *, seeds: Sequence[int]) -> dict[str, Any]:

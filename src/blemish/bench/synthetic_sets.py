@@ -28,6 +28,7 @@ from blemish.gan.plan import Plan
 from blemish.gan.presets import DEFAULT, Settings, preset
 from blemish.gan.synthesis import Synthesis
 from blemish.segment.out_of_fold import OutOfFold
+from blemish.train.precision import Precision
 
 SEED = 0  # Of every synthetic set: seeds of the ladder differ in the inspector's training only.
 
@@ -40,15 +41,19 @@ class SyntheticSet:
     view: View
     scale: Scale
 
-    def inputs(self, dataset: Dataset) -> dict[str, Any]:
-        """What decides its tiles."""
+    def inputs(self, dataset: Dataset, precision: Precision | None = None) -> dict[str, Any]:
+        """What decides its tiles.
+
+        Args:
+            precision: of the machine that makes it; None = of this one.
+        """
         return {
             "set": self.name,
             "data": dataset.hash,
             "view": self.view.inputs(),
             "per_class": self.scale.per_class,
             "seed": SEED,
-            **_MAKERS[self.name].inputs(self.scale),
+            **_MAKERS[self.name].inputs(self.scale, precision),
         }
 
     @property
@@ -78,7 +83,7 @@ class SyntheticSet:
 
 @dataclass(frozen=True)
 class _Maker:
-    inputs: Callable[[Scale], Mapping[str, Any]]
+    inputs: Callable[[Scale, Precision | None], Mapping[str, Any]]
     make: Callable[[Dataset, Path, Scale], dict[str, Any]]  # Writes a data set and tells how.
 
 
@@ -167,12 +172,12 @@ def told_of(made: Synthesis) -> dict[str, Any]:
     return told if gate is None else {**told, "gate": {**gate, "rejects": Path(gate["rejects"]).name}}
 
 
-def _gan_inputs(scale: Scale) -> dict[str, Any]:
+def _gan_inputs(scale: Scale, precision: Precision | None) -> dict[str, Any]:
     drawn = [name for name in scale.gan_off if name in DRAWN]
     own: dict[str, Any] = {
         "gan": our_settings(scale).to_dict(),
         "background": scale.gan_background,
-        "gate": gate_inputs(scale),
+        "gate": gate_inputs(scale, precision),
         "weak_explained": WEAK_EXPLAINED,
     }
     return own | ({"off": sorted(drawn)} if drawn else {})
@@ -189,8 +194,8 @@ def _told(folder: Path) -> Path:
 
 _MAKERS: Mapping[str, _Maker] = MappingProxyType(
     {
-        "copy_paste": _Maker(lambda _: {}, _copy_paste),
-        "gan_paper": _Maker(lambda scale: {"gan": _paper(scale).to_dict()}, _gan_paper),
+        "copy_paste": _Maker(lambda *_: {}, _copy_paste),
+        "gan_paper": _Maker(lambda scale, _: {"gan": _paper(scale).to_dict()}, _gan_paper),
         "gan": _Maker(_gan_inputs, _gan),
     }
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
@@ -125,7 +126,7 @@ def ladder(
     if published:
         if fold or shares:
             raise InputError("--published judges by the test split: leave --fold and --shares out")
-        _publish(data, out, work, names, tuple(seed or (0, 1, 2)), ceiling, jobs, any_precision, as_json)
+        _publish(data, out, work, names, each_once(seed, (0, 1, 2)), ceiling, jobs, any_precision, as_json)
         return
     everywhere, own_shares = _shares(share)
     scale = Scale(
@@ -151,9 +152,9 @@ def ladder(
         paper_batch=paper_batch,
         paper_steps=paper_steps,
     )
-    chosen = tuple(fold) if fold else tuple(range(folds))
+    chosen = each_once(fold, range(folds))
     plan = replace(
-        _selection_plan(names, folds, chosen, tuple(seed or (0,)), scale, ceiling), any_precision=any_precision
+        _selection_plan(names, folds, chosen, each_once(seed, (0,)), scale, ceiling), any_precision=any_precision
     )
     _select(data, out, work, plan, curve, jobs, as_json)
 
@@ -249,6 +250,11 @@ def listed(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")] if text else []
 
 
+def each_once(values: Iterable[int] | None, default: Iterable[int]) -> tuple[int, ...]:
+    """Folds or seeds as given, none of them twice; a repeated one would count twice in every figure."""
+    return tuple(dict.fromkeys(values or default))
+
+
 def _numbers(flag: str, text: str) -> list[float]:
     try:
         return [float(value) for value in listed(text)]
@@ -267,6 +273,8 @@ def _background(text: str) -> Background:
 
 def _shares(text: str) -> tuple[float, tuple[tuple[str, float], ...]]:
     """`0.5,gan=0.25`: the share everywhere, and those of single rungs."""
+    from blemish.bench.rungs import SETS
+
     everywhere, own = 0.25, []
     try:
         for entry in text.split(","):
@@ -277,6 +285,9 @@ def _shares(text: str) -> tuple[float, tuple[tuple[str, float], ...]]:
                 everywhere = float(value)
     except ValueError as error:
         raise InputError(f"--share must look like 0.5 or 0.5,gan=0.25, got '{text}'") from error
+    unknown = [rung for rung, _ in own if rung not in SETS]
+    if unknown:
+        raise InputError(f"--share names no rung with synthetic tiles: '{unknown[0]}'; there are {', '.join(SETS)}")
     return everywhere, tuple(own)
 
 

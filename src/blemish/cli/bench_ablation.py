@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blemish.cli.bench import AsJson, Folder, Jobs, Out, Seeds, Work, listed, refuse_other_suffix
+from blemish.cli.bench import AsJson, Folder, Jobs, Out, Seeds, Work, each_once, listed, refuse_other_suffix
 from blemish.cli.console import guarded, say, show
 
 if TYPE_CHECKING:
@@ -63,14 +63,15 @@ def ablation(
     Rows are kept in --work under the hash of their inputs, so the same command goes on where it was stopped.
     """
     from blemish.bench.ablation import AblationPlan, ablate
-    from blemish.bench.provenance import write_result
+    from blemish.bench.provenance import read_own, write_result
     from blemish.bench.views import View
     from blemish.data.dataset import Dataset
     from blemish.report.ablation import table, write_ablation
 
     refuse_other_suffix(out)
+    read_own(out, "an ablation", lambda there: {"kid", "rows"} <= there.keys())
     data = Dataset(dataset)
-    seeds = tuple(seed or (0,))
+    seeds = each_once(seed, (0,))
     scale = scale_of(steps, batch, crop, start_from, share, per_class, gan_steps, gan_batch, gan_size, gate=gate)
     plan = AblationPlan(
         view=View(folds=folds, fold=fold), scale=scale, base=base, seeds=seeds, only=tuple(listed(only)), iou=iou

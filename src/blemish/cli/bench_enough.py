@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from blemish.cli.bench import AsJson, Folder, Jobs, Work, write_files
+from blemish.cli.bench import AsJson, Folder, Jobs, Work, each_once, write_files
 from blemish.cli.console import guarded, show
 
 
@@ -29,7 +29,8 @@ def enough(
     data = Dataset(dataset)
     half = selection_of(read_halves(out), out, data)
     of = half["gain"]["of"] if half["gain"] else None
-    half["enough"] = find_out(data, ground_of(half, seed), of, work, jobs=jobs, one_in=one_in)
+    seeds = each_once(seed, ()) or None
+    half["enough"] = find_out(data, ground_of(half, seeds), of, work, jobs=jobs, one_in=one_in)
     write_files(out, "selection", half)
     text = "\n".join(f"{name}: {said['words']}" for name, said in half["enough"]["classes"].items())
     show(half["enough"], text, as_json)

@@ -41,12 +41,13 @@ def few_defects(
     from blemish.bench.few_defects import FewPlan, sheets_of
     from blemish.bench.few_defects import few_defects as find_out
     from blemish.bench.few_words import words_of
-    from blemish.bench.provenance import write_result
+    from blemish.bench.provenance import read_own, write_result
     from blemish.bench.views import View
     from blemish.data.dataset import Dataset
     from blemish.report.few_defects import write_few_defects
 
     refuse_other_suffix(out)
+    read_own(out, "few-defects", lambda there: {"wanted", "held_out"} <= there.keys())
     data = Dataset(dataset)
     name = data.taxonomy.defect(data.taxonomy.defect_index(class_name)).name
     view = View(folds=folds, fold=fold, few_class=name, few_groups=groups, few_seed=seed)

@@ -33,12 +33,13 @@ def leave_one_out(
     """
     from blemish.bench.leave_one_out import LeaveOnePlan, to_table
     from blemish.bench.leave_one_out import leave_one_out as find_out
-    from blemish.bench.provenance import write_result
+    from blemish.bench.provenance import read_own, write_result
     from blemish.bench.scale import Scale
     from blemish.bench.views import View
     from blemish.data.dataset import Dataset
 
     refuse_other_suffix(out)
+    read_own(out, "leave-one-out", lambda there: isinstance(there.get("classes"), dict) and "folds" in there)
     scale = Scale(steps=steps, batch=batch, crop_px=crop or None, start=start_from)
     view = View(folds=folds, fold=fold)
     plan = LeaveOnePlan(view=view, scale=scale, classes=tuple(listed(classes)), base=base, seed=seed)

@@ -31,10 +31,13 @@ def speed(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # Before torch: its threads would spin into the other's turn.
     import json
 
+    from blemish.bench.provenance import read_own
     from blemish.bench.speed import measure_speed
     from blemish.bench.speed_scene import FULL, QUICK
     from blemish.picture.write import write_bytes
 
+    if out is not None:
+        read_own(out, "bench speed", lambda there: "equal_work_ratio" in there)
     figures = measure_speed(rounds=rounds, precision=precision, run=run, scale=QUICK if quick else FULL)
     if figures["load_before"] > _BUSY * figures["threads"]:
         say(f"the machine was busy before this began (load {figures['load_before']}): the figures mean little")

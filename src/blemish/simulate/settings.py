@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from blemish.core.errors import InputError
 
 LEAST_SIDE_PX = 128
+_TALLEST = 4.5  # Of height to width: margins and seals go by the height,
+_WIDEST_SEALS_PX = 1800  # up to this one.
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,7 @@ class LineSettings:
     """A simulated line; the defaults are the paper's scans (section IV.A, Table 3) and a line one would call ordinary.
 
     Raises:
-        InputError: a scan under 128 px a side, or a share outside 0 to 1.
+        InputError: a scan under 128 px a side or so narrow that its seals leave no cup, or a share outside 0 to 1.
 
     Example:
         >>> LineSettings.small(640, 480).width_px
@@ -41,6 +43,12 @@ class LineSettings:
             raise InputError(
                 f"a simulated scan must be at least {LEAST_SIDE_PX} x {LEAST_SIDE_PX} px, "
                 f"got {self.width_px} x {self.height_px}: give a larger --size"
+            )
+        least_width_px = math.ceil(min(self.height_px, _WIDEST_SEALS_PX) / _TALLEST)
+        if self.width_px < least_width_px:
+            raise InputError(
+                f"a simulated scan of {self.height_px} px height must be at least {least_width_px} px wide, or its "
+                f"seals leave no cup, got {self.width_px}: give another --size"
             )
         for name in ("clean_share", "edge_share", "faint_share", "light_frac"):
             if not 0 <= getattr(self, name) <= 1:
