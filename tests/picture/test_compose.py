@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from blemish.core.labels import LabelMap
-from blemish.picture.compose import composed, defect_mask, nearest_class, soft_edge, without_defect
+from blemish.picture.compose import composed, defect_mask, nearest_class, soft_edge, with_texture_of, without_defect
 
 
 def noisy(seed: int, size: int = 64) -> np.ndarray:
@@ -75,3 +75,12 @@ def test_a_hole_that_is_the_whole_picture_is_closed_too():
     closed = without_defect(noisy(4), np.ones((64, 64), bool), noisy(5))
     assert closed.shape == (64, 64, 1)
     assert abs(float(closed.mean()) - float(noisy(4).mean())) < 10
+
+
+def test_another_texture_lies_under_the_pictures_own_light():
+    ramp = np.broadcast_to(np.linspace(60, 180, 96)[None, :, None], (96, 96, 1)).astype(np.uint8)
+    stripes = np.broadcast_to((100 + 20 * (np.arange(96) % 6 < 3))[None, :, None], (96, 96, 1)).astype(np.uint8)
+    made = with_texture_of(ramp, stripes).astype(float)
+    blocks = made[:, 24:72].reshape(96, 8, 6).mean((0, 2))
+    assert np.abs(blocks - ramp[0, 24:72, 0].reshape(8, 6).mean(1)).max() < 6
+    assert made[0, 24:72].std() > ramp[0, 24:72].std()

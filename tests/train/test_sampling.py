@@ -72,6 +72,16 @@ def test_by_group_a_defect_counts_once_however_often_it_was_pictured(by_group, e
     assert lone == pytest.approx(expected, abs=0.03)
 
 
+def test_the_class_that_was_drawn_is_told_beside_its_tile_and_one_class_can_be_asked_for():
+    told = [ClassBalancedSampler(LOPSIDED, seed=1).pick_of_class(draw, 0) for draw in range(200)]
+    assert all(LOPSIDED[place].is_clean if value == 0 else value in LOPSIDED[place].classes for value, place in told)
+    assert {value for value, _ in told} == {0, 1, 2}
+    alone = ClassBalancedSampler(LOPSIDED, seed=1, only=2)
+    assert {alone.pick_of_class(draw, 0)[0] for draw in range(50)} == {2}
+    with pytest.raises(DatasetError, match="shows class 3"):
+        ClassBalancedSampler(LOPSIDED, seed=1, only=3)
+
+
 @pytest.mark.parametrize("make", [lambda s: UniformSampler(101, s), lambda s: ClassBalancedSampler(LOPSIDED, s)])
 def test_a_pick_depends_on_seed_step_and_index_alone(make):
     def drawn(sampler, steps):

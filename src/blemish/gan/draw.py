@@ -17,7 +17,7 @@ from blemish.data.augment import Augmentation, augment, point_on_defect
 from blemish.data.dataset import Dataset
 from blemish.gan.presets import Sampling
 from blemish.train.loader import Draw
-from blemish.train.sampling import ClassBalancedSampler, Sampler, UniformSampler
+from blemish.train.sampling import ClassBalancedSampler, UniformSampler
 
 
 def train_tiles(dataset: Dataset) -> list[TileRecord]:
@@ -45,20 +45,25 @@ def augmented(
 ) -> Draw:
     """A draw of `picture` uint8 H W C, `defect` uint8 H W and `background` uint8 H W, each size_px square.
 
-    A tile larger than that is cropped; of one that shows a defect, the crop holds a pixel of it.
+    A tile larger than that is cropped; of one that shows a defect, the crop holds a pixel of it: of the class that it
+    was drawn for, where classes are drawn evenly.
 
     Args:
         augmentation: None = the paper's (rotation, translation, scaling, mirroring, noise).
     """
     changes = Augmentation.paper_gan() if augmentation is None else augmentation
-    sampler: Sampler = (
-        UniformSampler(len(records), seed) if sampling == "uniform" else ClassBalancedSampler(records, seed)
-    )
+    uniform = UniformSampler(len(records), seed)
+    by_class = None if sampling == "uniform" else ClassBalancedSampler(records, seed)
 
     def draw(step: int, index: int) -> dict[str, NDArray[Any]]:
-        sample = dataset.sample(records[sampler.pick(step, index)])
+        shown_class, place = (
+            (None, uniform.pick(step, index)) if by_class is None else by_class.pick_of_class(step, index)
+        )
+        sample = dataset.sample(records[place])
         random = rng(seed, "gan-tile", step, index)
-        focus_xy = point_on_defect(sample.label_map, random) if has_defect(sample.label_map) else None
+        focus_xy = (
+            point_on_defect(sample.label_map, random, shown_class or None) if has_defect(sample.label_map) else None
+        )
         picture, label_map = augment(
             sample.picture, sample.label_map, changes, random, crop_px=size_px, focus_xy=focus_xy
         )

@@ -92,6 +92,7 @@ class Composed:
             whole_frac=self.settings.whole_frac,
             seed=plan.seed,
             balanced=self.settings.parts.balanced,
+            other_surfaces=self.settings.parts.other_surfaces,
         )
 
     def finish(self, dataset: Dataset, plan: TrainingPlan, trainer: ComposedTrainer) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from blemish.core.labels import LabelMap
 from blemish.core.taxonomy import IGNORE
 
 GRAIN_SIGMA_PX = 3.0  # Finer than this is grain, coarser is lighting.
+TEXTURE_SIGMA_PX = 12.0  # Texture with its lines and stripes is finer than this.
+_RELIGHT_GAIN = (0.3, 3.0)
 _GRAIN_GAIN = (0.5, 2.0)
 _GRAIN_LIMIT = 4.5  # Times the median of its absolute values: three deviations of Gaussian grain.
 
@@ -111,8 +113,22 @@ def without_defect(picture: Picture, hole: Bool, grain_of: Picture) -> Picture:
     return result
 
 
-def _blurred(picture: Float32) -> Float32:
-    soft = cv2.GaussianBlur(picture, (0, 0), GRAIN_SIGMA_PX)
+def with_texture_of(picture: Picture, other: Picture) -> Picture:
+    """Another picture under this one's lighting: what is finer than some 12 px is the other's, brightness is its own.
+
+    Beneath a defect that was closed the surface is plain; what a generator paints on in synthesis is not.
+
+    Args:
+        picture, other: uint8 H W C of one size.
+    """
+    wanted, there = (_blurred(p.astype(np.float32), TEXTURE_SIGMA_PX) + 1 for p in (picture, other))
+    made = wanted + (other + 1 - there) * np.clip(wanted / there, *_RELIGHT_GAIN) - 1
+    result: Picture = np.clip(np.rint(made), 0, 255).astype(np.uint8)
+    return result
+
+
+def _blurred(picture: Float32, sigma_px: float = GRAIN_SIGMA_PX) -> Float32:
+    soft = cv2.GaussianBlur(picture, (0, 0), sigma_px)
     return soft.reshape(picture.shape).astype(np.float32)
 
 

@@ -53,27 +53,43 @@ class ClassBalancedSampler:
             clean tiles it goes to the classes, without classes everything is clean.
         by_group: within a class draw a group first, then one of its tiles: fourteen pictures of four defects count as
             four defects. False = every tile of the class equally often.
+        only: the one class, 1..K, to draw; None = all that are there.
 
     Raises:
-        DatasetError: neither a class nor a clean tile among the records.
+        DatasetError: neither a class nor a clean tile among the records, or none that shows the only class.
     """
 
     def __init__(
-        self, records: Sequence[TileRecord], seed: int, *, clean_share: float | None = None, by_group: bool = False
+        self,
+        records: Sequence[TileRecord],
+        seed: int,
+        *,
+        clean_share: float | None = None,
+        by_group: bool = False,
+        only: int | None = None,
     ) -> None:
         _refuse_clean_share(clean_share)
         self.seed = seed
         places = _places_of_classes(records)
+        if only is not None:
+            if only not in places:
+                raise DatasetError(f"none of the {len(records)} tiles shows class {only}: there is nothing to draw")
+            places = {only: places[only]}
         self.shares = _shares(sorted(places), clean_share)
         self._pools = {
             value: _by_group(records, places[value]) if by_group else [np.array(places[value])] for value in self.shares
         }
 
     def pick(self, step: int, index: int) -> int:
+        return self.pick_of_class(step, index)[1]
+
+    def pick_of_class(self, step: int, index: int) -> tuple[int, int]:
+        """The class that was drawn (0 = clean), and the place of the tile that was drawn for it."""
         draw = rng(self.seed, "class-balanced", step, index)
-        groups = self._pools[_drawn(self.shares, draw)]
+        value = _drawn(self.shares, draw)
+        groups = self._pools[value]
         tiles = groups[int(draw.integers(len(groups)))]
-        return int(tiles[int(draw.integers(len(tiles)))])
+        return value, int(tiles[int(draw.integers(len(tiles)))])
 
 
 class MixedSampler:

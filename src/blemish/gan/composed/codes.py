@@ -32,10 +32,20 @@ def draw_codes(generator: ComposedGenerator, classes_there: Tensor) -> Tensor:
     which = torch.arange(k, device=held.device).expand(n, k)
     mix = torch.rand(n, k, 1, device=held.device) * (torch.rand(n, k, 1, device=held.device) < MIX_CHANCE)
     codes = torch.lerp(generator.codes[which, first], generator.codes[which, second], mix)
-    codes = codes + SPREAD * generator.codes.std(1)[which[0]] * torch.randn_like(codes)
+    codes = codes + SPREAD * _spread(generator)[which[0]] * torch.randn_like(codes)
     fresh = torch.randn_like(codes)
     known = (generator.held > 0).expand(n, k)[:, :, None]
     return torch.where(known, codes, fresh) * classes_there[:, :, None]
+
+
+def _spread(generator: ComposedGenerator) -> Tensor:
+    """Deviation of the codes that are held, by class, K 8; 1 where fewer than two are: as the painter draws them."""
+    places = torch.arange(generator.codes.shape[1], device=generator.codes.device)
+    there = (places < generator.held[:, None])[:, :, None]
+    count = there.sum(1).clamp(min=1)
+    mean = (generator.codes * there).sum(1, keepdim=True) / count[:, None]
+    deviation = (((generator.codes - mean) ** 2 * there).sum(1) / count).sqrt()
+    return torch.where(count > 1, deviation, torch.ones_like(deviation))
 
 
 @torch.no_grad()

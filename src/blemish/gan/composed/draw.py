@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,18 +12,21 @@ from numpy.typing import NDArray
 
 from blemish.core.arrays import UInt8, with_channels
 from blemish.core.errors import DatasetError
-from blemish.core.labels import LabelMap, has_defect
+from blemish.core.labels import LabelMap
 from blemish.core.records import Box, TileRecord
-from blemish.core.seeds import rng
+from blemish.core.seeds import derive_seed, rng
 from blemish.core.taxonomy import IGNORE
 from blemish.data.augment import Augmentation, augment, point_on_defect
 from blemish.data.dataset import Dataset
 from blemish.gan.clean_areas import largest_clean_area
-from blemish.picture.compose import defect_mask, nearest_class, soft_edge, without_defect
+from blemish.picture.compose import defect_mask, nearest_class, reach, soft_edge, with_texture_of, without_defect
 from blemish.picture.tiling import cut
-from blemish.train.sampling import ClassBalancedSampler, Sampler, UniformSampler
+from blemish.train.sampling import ClassBalancedSampler, UniformSampler
 
 GRAIN_TILES = 48  # Pictures of defect-free surface held for their grain.
+LARGE = 0.25  # Of a crop: a defect, with what its edge reaches, of which too little surface is seen round it.
+OTHER_SURFACE = 0.5  # How often the texture of another surface lies beneath a large real defect.
+_MOST_KEPT_BYTES = 400_000_000
 AUGMENTATION = Augmentation(
     rotation_deg=15,
     translation_frac=0.1,
@@ -32,6 +36,7 @@ AUGMENTATION = Augmentation(
     brightness_frac=0.08,
     contrast_frac=0.2,  # So that a defect is learned relative to its surface's lighting.
 )
+_LARGEST_SCALE = AUGMENTATION.scale[1]
 
 
 @dataclass(frozen=True)
@@ -51,15 +56,27 @@ def scene(surface: UInt8, label_map: LabelMap, ring_px: int) -> Scene:
     return Scene(surface, label_map, eight, nearest_class(label_map.defect, edge))
 
 
+@dataclass(frozen=True)
+class _Tile:
+    both: UInt8  # H W 2C: a real tile, and the same with its defects closed.
+    label_map: LabelMap
+
+
 class CompositionDraw:
     """`draw(step, index)` of the loader: picture and surface uint8 H W C, defect, background, edge, region uint8 H W.
 
     Classes are drawn evenly, within a class its groups; a crop holds a pixel of the class's defect. In the last
     `whole_frac` of the steps crops are twice as large, as far as the tile reaches.
 
+    A defect is closed on its whole tile, before the crop is cut: one that fills the crop must show how it differs from
+    the surface round it, as it will have to in synthesis, where nothing of it is there yet.
+
     Args:
         records: real train tiles.
-        balanced: False = every tile with a defect equally often (an ablation).
+        balanced: False = every tile with a defect equally often (an ablation), and a crop on any of its defects.
+        only: draw this class only, 1..K; None = all.
+        other_surfaces: beneath half of the large defects lies the texture of another surface, so that what a defect
+            does to a surface is learned, to its lines and stripes too.
 
     Raises:
         DatasetError: no tile shows a defect.
@@ -76,6 +93,8 @@ class CompositionDraw:
         whole_frac: float,
         seed: int,
         balanced: bool = True,
+        only: int | None = None,
+        other_surfaces: bool = False,
     ) -> None:
         self.dataset, self.ring_px, self.seed, self.size_px = dataset, ring_px, seed, size_px
         self.whole_from = round(steps * (1 - whole_frac))
@@ -83,41 +102,55 @@ class CompositionDraw:
         self.defective = [record for record in records if record.classes]
         if not self.defective:
             raise DatasetError(f"{dataset.folder} has no real train tile with a defect: there is nothing to learn from")
-        self.sampler: Sampler = (
-            ClassBalancedSampler(self.defective, seed, clean_share=0.0, by_group=True)
-            if balanced
-            else UniformSampler(len(self.defective), seed)
-        )
+        self.by_class = ClassBalancedSampler(self.defective, seed, clean_share=0.0, by_group=True, only=only)
+        self.evenly = None if balanced else UniformSampler(len(self.defective), seed)
         self.grains = grain_pictures(dataset, records)
         self.which = UniformSampler(len(self.grains), seed)
-        self._kept: dict[str, tuple[UInt8, LabelMap]] = {}
+        self.other_surfaces = other_surfaces
+        self._kept: dict[str, _Tile] = {}
+        self._kept_bytes = 0
 
     def __call__(self, step: int, index: int) -> dict[str, NDArray[Any]]:
-        record = self.defective[self.sampler.pick(step, index)]
-        picture, label_map = self._tile(record)
-        random = rng(self.seed, "composed-tile", step, index)
+        shown_class, place = self._pick(step, index)
+        tile = self._tile(self.defective[place])
         crop_px = self.whole_px if step >= self.whole_from else self.size_px
-        focus_xy = point_on_defect(label_map, random) if has_defect(label_map) else None
-        picture, label_map = augment(picture, label_map, AUGMENTATION, random, crop_px=crop_px, focus_xy=focus_xy)
-        shown = with_channels(np.ascontiguousarray(picture))
+
+        random = rng(self.seed, "composed-tile", step, index)
+        focus_xy = point_on_defect(tile.label_map, random, shown_class)
+        both, label_map = augment(tile.both, tile.label_map, AUGMENTATION, random, crop_px=crop_px, focus_xy=focus_xy)
+        shown, closed = (np.ascontiguousarray(half) for half in np.split(both, 2, axis=2))
         made = scene(shown, label_map, self.ring_px)
-        surface = without_defect(shown, made.edge > 0, self._grain(step, index, random, crop_px))
+        hole = made.edge > 0
+        if self.other_surfaces and hole.mean() >= LARGE and random.random() < OTHER_SURFACE:
+            closed = with_texture_of(closed, self._grain(step, index, random, crop_px))
         return {
             "picture": shown,
-            "surface": surface,
+            "surface": np.where(hole[:, :, None], closed, shown),
             "defect": label_map.defect,
             "background": label_map.background,
             "edge": made.edge,
             "region": made.region,
         }
 
-    def _tile(self, record: TileRecord) -> tuple[UInt8, LabelMap]:
-        if record.id not in self._kept:
-            sample = self.dataset.sample(record)
-            if len(self._kept) >= 400:
-                return sample.picture, sample.label_map
-            self._kept[record.id] = sample.picture, sample.label_map
-        return self._kept[record.id]
+    def _pick(self, step: int, index: int) -> tuple[int | None, int]:
+        """The class that the crop is to show, None = any; and the tile's place."""
+        if self.evenly is not None:
+            return None, self.evenly.pick(step, index)
+        return self.by_class.pick_of_class(step, index)
+
+    def _tile(self, record: TileRecord) -> _Tile:
+        if record.id in self._kept:
+            return self._kept[record.id]
+        sample = self.dataset.sample(record)
+        picture, label_map = with_channels(sample.picture), sample.label_map
+        hole = reach(soft_edge(defect_mask(label_map), math.ceil(self.ring_px * _LARGEST_SCALE)))
+        grain = self.grains[derive_seed(0, record.id) % len(self.grains)]
+        grain = with_channels(cut(grain, Box(0, 0, picture.shape[1], picture.shape[0])))
+        tile = _Tile(np.concatenate([picture, without_defect(picture, hole, grain)], axis=2), label_map)
+        if self._kept_bytes < _MOST_KEPT_BYTES:
+            self._kept[record.id] = tile
+            self._kept_bytes += tile.both.nbytes + 2 * label_map.defect.nbytes
+        return tile
 
     def _grain(self, step: int, index: int, random: np.random.Generator, size_px: int) -> UInt8:
         picture = self.grains[self.which.pick(step, index)]

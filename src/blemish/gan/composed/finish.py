@@ -113,7 +113,14 @@ def _judge(
     settings: ComposedSettings,
 ) -> tuple[float, float, float]:
     draw = CompositionDraw(
-        dataset, of_class, size_px=settings.size_px, ring_px=settings.ring_px, steps=1, whole_frac=0.0, seed=index
+        dataset,
+        of_class,
+        size_px=settings.size_px,
+        ring_px=settings.ring_px,
+        steps=1,
+        whole_frac=0.0,
+        seed=index,
+        only=index,
     )
     batch = stack([draw(0, i) for i in range(_JUDGED)])
     scenes = scenes_of({name: t.to(generator.codes.device) for name, t in batch.items()}, dataset.taxonomy)

@@ -44,6 +44,7 @@ def watched_scenes(dataset: Dataset, records: Sequence[TileRecord], settings: Co
             steps=1,
             whole_frac=0.0,
             seed=index,
+            only=index,
         )
         for index in range(1, len(dataset.taxonomy.defects) + 1)
         if any(index in record.classes for record in records)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,6 +36,7 @@ class Parts:
     segmenting: bool = True  # Off: the discriminator knows only real and synthetic.
     area_weighted: bool = True  # Off: every painted pixel counts alike.
     balanced: bool = True  # Off: tiles with a defect are drawn evenly, whatever their class.
+    other_surfaces: bool = True  # Off: beneath a real defect lies its own surface only, closed from round it.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +73,11 @@ class ComposedSettings:
                 f"ring_px must be 0 to 64, whole_frac 0 to under 1 and background_every 0 or more, got "
                 f"{self.ring_px}, {self.whole_frac} and {self.background_every}"
             )
+        if self.epochs is not None and not 0 < self.epochs < math.inf:
+            raise InputError(f"epochs must be above 0, got {self.epochs}")
         if self.steps is not None and self.steps < 1:
             raise InputError(f"steps must be 1 or more, got {self.steps}")
-        if not self.learning_rates or min(self.learning_rates) <= 0:
+        if not self.learning_rates or not all(0 < rate < math.inf for rate in self.learning_rates):
             raise InputError(f"learning rates must be above 0, got {list(self.learning_rates)}")
 
     def steps_for(self, tiles: int) -> int:

@@ -59,6 +59,15 @@ class Scenes:
         """M: clean pixels of each background class."""
         return self.planes.latent[:, : -self.region.shape[1]] * self.planes.is_clean
 
+    def shown(self, pictures: Tensor) -> Tensor:
+        """What the discriminator sees: real and painted pictures alike are blank where the label is 255.
+
+        Args:
+            pictures: N C H W, or a multiple of N: the batch several times over.
+        """
+        times = len(pictures) // len(self.edge)
+        return pictures * self.planes.is_valid.repeat(times, 1, 1, 1)
+
 
 class ComposedTrainer:
     """Generator and discriminator, their optimizers, the moving average and the health check.
@@ -146,7 +155,7 @@ class ComposedTrainer:
         """Real crops against as many painted ones, read and drawn codes in turn; the loss, and the real features."""
         n = len(scenes.edge)
         in_turn = torch.stack([made[i + (i % 2) * n] for i in range(n)])
-        logits, features = self.discriminator(torch.cat([scenes.picture * scenes.planes.is_valid, in_turn]))
+        logits, features = self.discriminator(scenes.shown(torch.cat([scenes.picture, in_turn])))
         real, painted = logits[:n], logits[n:]
         masks, ring, grounds = cells(scenes.masks), cells(scenes.ring), clean_cells(scenes)
         on_real = loss.as_classes(
@@ -167,7 +176,7 @@ class ComposedTrainer:
     ) -> dict[str, Tensor]:
         weights, n = self.settings.weights, len(scenes.edge)
         self.discriminator.requires_grad_(False)
-        logits, features = self.discriminator(made)
+        logits, features = self.discriminator(scenes.shown(made))
         masks, ring = cells(scenes.masks), cells(scenes.ring) * clean_cells(scenes)
         wanted = torch.cat([ring, masks], 1).repeat(2, 1, 1, 1)
         said, _ = self.generator.appearance(made[n:], scenes.surface, scenes.region)
@@ -210,13 +219,13 @@ class ComposedTrainer:
         noise = torch.randn(len(light), BACKGROUND_NOISE, *light.shape[2:], device=self.device)
         made = self.generator.background(scenes.planes.latent[:, : grounds.shape[1]], light, noise)
         region = clean_cells(scenes)
-        logits, _ = self.discriminator(made.detach())
+        logits, _ = self.discriminator(scenes.shown(made.detach()))
         d_background = loss.as_classes(logits, region, self._all_synthetic(region.shape[1]))
-        real, _ = self.discriminator(scenes.picture * scenes.planes.is_valid)
+        real, _ = self.discriminator(scenes.shown(scenes.picture))
         d_background = d_background + loss.as_classes(real, region, self._classes(region.shape[1]))
         self._update(d_background, self.d_adam)
         self.discriminator.requires_grad_(False)
-        logits, _ = self.discriminator(made)
+        logits, _ = self.discriminator(scenes.shown(made))
         g_background = loss.as_classes(logits, region, self._classes(region.shape[1]))
         weights = self.settings.weights
         rough = sum(loss.region_mean(loss.grain_difference(made, scenes.picture, w), grounds) for w in (5, 21))
