@@ -24,6 +24,11 @@ def test_lossless_formats_come_back_pixel_by_pixel(tmp_path, ending, picture):
     assert picture_size(path) == (6, 8)
 
 
+def test_the_size_of_a_file_that_cannot_be_read_is_refused(tmp_path):
+    with pytest.raises(PictureError, match=r"cannot read .*gone\.png: No such file"):
+        picture_size(tmp_path / "gone.png")
+
+
 def test_jpeg_comes_back_nearly(tmp_path):
     path = tmp_path / "p.jpg"
     smooth = np.tile(np.linspace(20, 200, 64, dtype=np.uint8), (64, 1))

@@ -15,7 +15,7 @@ from blemish.metrics.pixel import Confusion
 from blemish.segment.baseline import FixedParameters
 from blemish.segment.baseline_regions import VisionParameters, find_regions
 from blemish.segment.baseline_rules import count_votes, learn_committee, learn_rules, name_regions
-from blemish.segment.baseline_tuning import true_classes
+from blemish.segment.baseline_tuning import folds_of, true_classes
 
 TWO = Taxonomy.of_names("two", ["spot", "bar"])
 
@@ -68,6 +68,13 @@ def test_equal_seeds_give_an_equal_baseline_and_tile_order_does_not_matter():
     first = FixedParameters.tuned(tiles, TWO, 1, seed=1, trials=2, tiles_per_class=4)
     again = FixedParameters.tuned(reversed(tiles), TWO, 1, seed=1, trials=2, tiles_per_class=4)
     assert first.to_dict() == again.to_dict()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_three_groups_are_three_folds_and_a_group_is_in_one(seed):
+    folds = folds_of(["a", "b", "c", "a", "b"], seed)
+    assert sorted(folds[:3]) == [0, 1, 2]
+    assert folds[3:].tolist() == folds[:2].tolist()
 
 
 def test_rgb_tiles_are_read_as_gray():

@@ -163,6 +163,8 @@ class TestOneInspector:
         (["--recall", "0.9", "--cost-escape", "1", "--cost-overkill", "1"], "not both"),
         (["--cost-escape", "1"], "needs --cost-escape and --cost-overkill"),
         (["--threshold", "A:0.5"], "--threshold must look like A=0.6"),
+        (["--least-area", "A=nan"], "--least-area must look like A=0.6, got 'A=nan'"),
+        (["--least-area", "A=inf"], "--least-area must look like A=0.6, got 'A=inf'"),
         (["--recall", "0.9", "--pixel", "0.33"], "--pixel must be one of"),
         (["--recall", "0.9", "--defect-rate", "1.5"], "--defect-rate must be"),
         (["--recall", "0.9", "--threshold", "Z=0.5"], "no class Z: there are A, B"),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -94,6 +96,22 @@ def test_a_choice_by_cost_is_no_dearer_than_any_of_many_others(drawn):
         pairs = [sorted(random.uniform(0.3, 1, 2)) for _ in range(2)]
         other = [Chosen(code, 0.3, *pair, int(random.integers(1, 20))) for code, pair in zip("AB", pairs, strict=True)]
         assert paid <= cost_of(ranks_of(candidates, other), candidates, folds, costs) + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("labelled", "level", "note"), [(2, 0.2, "no region of it was found"), (1, 0.3, "no labelled defect")]
+)
+def test_costs_choose_nothing_for_a_class_that_there_is_nothing_to_choose_by(made, labelled, level, note):
+    """Class B: labelled, but found at another level only; or found, but never labelled."""
+    parts = [(fold, [1], [(1, 0.9, 40, True)]) for fold in (0, 1)]
+    parts += [(fold, [labelled], [(2, 0.4, 40, labelled == 2)]) for fold in (0, 1)]
+    parts += [(fold, [], [(1, 0.35, 9, False)]) for fold in (0, 1)]
+    candidates = made(parts)
+    levels = np.where(candidates.regions.kind == 2, level, 0.3).astype(np.float32)
+    candidates = replace(candidates, regions=replace(candidates.regions, level=levels))
+    chosen = by_cost(candidates, (0, 1), Costs(100, 1), 0.3)[1]
+    assert (chosen.review, chosen.ng) == (UNKNOWN, UNKNOWN)
+    assert chosen.note.startswith(note)
 
 
 def test_costs_need_good_parts(made):

@@ -1,6 +1,7 @@
 """Export runs the validation tiles through both networks, and refuses where a class's IoU falls."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from blemish.bundle.bundle import Bundle
 from blemish.cli.segment_export import export
 from blemish.core.errors import DatasetError, ParityError
 from blemish.core.records import Split
+from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter
 from blemish.segment.export_parity import Judged, drops_of, refuse_worse, validated
 from blemish.segment.model import save_segmenter
 from blemish.segment.networks import build
@@ -75,6 +77,22 @@ def test_a_set_without_validation_tiles_is_refused(shapes):
     train = [record for record in shapes.records if record.split == Split.NONE]
     with pytest.raises(DatasetError, match="no tiles to judge by"):
         validated(Oracle(shapes), {"onnx": Oracle(shapes)}, Judged(shapes, train))
+
+
+def test_a_set_without_val_tiles_gets_advice_that_export_can_follow(run, synthetic_folder, tmp_path):
+    ended = exported(run, Dataset(synthetic_folder), tmp_path / "b")
+    assert ended.exit_code == 2
+    assert "has no val tiles to judge the bundle by: draw a split with data split, or leave --dataset" in ended.stderr
+
+
+def test_a_gray_run_is_judged_on_rgb_tiles(run, shapes, tmp_path):
+    with DatasetWriter(tmp_path / "rgb", DatasetInfo(shapes.taxonomy, 64, 3)) as writer:
+        for record in shapes.select(Split.VAL):
+            sample = shapes.sample(record)
+            writer.add(replace(sample, picture=np.repeat(sample.picture[:, :, None], 3, axis=2)))
+    ended = exported(run, Dataset(tmp_path / "rgb"), tmp_path / "b", "--json")
+    assert ended.exit_code == 0, ended.stderr
+    assert json.loads(ended.stdout)["validation"]["tiles"] == 6
 
 
 @pytest.fixture(scope="module")

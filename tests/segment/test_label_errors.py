@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from blemish.cli.main import app
 from blemish.core.errors import InputError
 from blemish.core.labels import LabelMap
-from blemish.core.records import Split
+from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
 from blemish.segment.label_errors import SuspicionTally
@@ -93,6 +93,32 @@ def test_loose_borders_and_ignored_pixels_are_no_errors(shapes):
     unknown = np.full_like(eroded, 255)
     tally.see(replace(sample, label_map=LabelMap(unknown, sample.label_map.background)), Seer().see(sample.picture))
     assert [one.kind for one in tally.worst() if one.score > 0.3] == []
+
+
+def called_square(label, rows, *, padding_px=0):
+    """A tile with this label, and a network sure of a square in some rows."""
+    size_px = label.defect.shape[0]
+    box = Box(0, 0, size_px, size_px)
+    record = TileRecord("t", "t", "", "t", box, "t", Split.VAL, Origin.REAL, (), (), padding_px=padding_px)
+    probabilities = np.zeros((3, size_px, size_px), np.float32)
+    probabilities[0] = 1
+    probabilities[:, rows, 18:32] = np.array([0.05, 0.9, 0.05])[:, None, None]
+    return Sample(np.zeros_like(label.defect), label, record), probabilities
+
+
+class TestIgnored:
+    def test_a_call_that_covers_more_than_the_ignored_region_is_neither_suspect_nor_counted(self, shapes):
+        label, tally = LabelMap.clean(64, 64), SuspicionTally(shapes.taxonomy)
+        label.defect[20:30, 20:30] = 255
+        tally.see(*called_square(label, slice(18, 32)))
+        assert tally.worst() == []
+        assert (tally._right.sum(), tally._named.sum()) == (0, 0)
+
+    def test_a_call_that_reaches_into_padding_is_not_excused(self, shapes):
+        label, tally = LabelMap.clean(64, 64), SuspicionTally(shapes.taxonomy)
+        label.defect[40:] = 255
+        tally.see(*called_square(label, slice(30, 50), padding_px=24 * 64))
+        assert [(one.kind, one.box) for one in tally.worst()] == [("missing", Box(18, 30, 14, 10))]
 
 
 def test_the_tables_and_the_page_hold_the_same_order(wrong, tmp_path):

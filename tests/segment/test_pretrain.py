@@ -30,6 +30,12 @@ def run(tmp_path_factory):
     return folder
 
 
+def test_one_sample_of_one_stride_a_step_is_refused_before_the_run_is_there(tmp_path):
+    with pytest.raises(InputError, match="cannot learn from one sample of 32 px a step"):
+        pretrain(tmp_path / "run", replace(TINY, batch=1), pace=PACE, precision="fp32")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_sample_is_a_function_of_step_and_index_and_no_tile_comes_twice():
     draw = ProceduralDraw(TINY)
     first, again = draw(1, 1), draw(1, 1)

@@ -9,6 +9,7 @@ from blemish.bundle.bundle import openvino_core
 from blemish.bundle.files import plainly_named
 from blemish.core.errors import InputError
 from blemish.data.dataset import Dataset
+from blemish.segment import quantise
 from blemish.segment.export_networks import Frozen, to_openvino
 from blemish.segment.networks import build
 from blemish.segment.quantise import calibration_tiles, quantised
@@ -85,6 +86,13 @@ def test_calibration_is_the_same_each_time_and_at_most_all_tiles(shapes):
     assert len(one.pictures) == 12
     assert one.pictures[0].shape == (1, 96, 96, 3)
     assert all(np.array_equal(a, b) for a, b in zip(one.pictures, two.pictures, strict=True))
+
+
+def test_calibration_takes_no_more_tiles_than_nncf_looks_at(shapes, monkeypatch):
+    monkeypatch.setattr(quantise, "MOST_PICTURES", 5)
+    chosen = calibration_tiles(shapes, 1, 32, count=8)
+    assert len(chosen.pictures) == 5
+    assert chosen.what.startswith("5 of 12 real training tiles")
 
 
 def test_synthetic_tiles_are_no_ranges_for_int8(synthetic_folder):

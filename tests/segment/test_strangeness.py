@@ -33,10 +33,18 @@ def test_the_command_writes_a_file_and_tells_foreign_tiles(shapes_folder, foreig
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     values = json.loads(done.stdout)
-    assert values["foreign"]["other"]["auroc"] == 1
-    assert values["foreign"]["other"]["strange_above"]["count"] == 6
+    assert values["foreign"][str(foreign)]["auroc"] == 1
+    assert values["foreign"][str(foreign)]["strange_above"]["count"] == 6
     assert Familiar.from_dict(json.loads(out.read_text())).pictures == 12
     assert CliRunner().invoke(app, words).exit_code == 2  # It is there already.
+
+
+def test_foreign_sets_of_one_taxonomy_are_all_told(shapes_folder, elsewhere_folder, synthetic_folder, tmp_path):
+    sets = [str(elsewhere_folder), str(synthetic_folder)]
+    words = ["segment", "strangeness", str(shapes_folder), "--out", str(tmp_path / "s.json"), "--json"]
+    done = CliRunner().invoke(app, [*words, "--foreign", sets[0], "--foreign", sets[1]])
+    assert done.exit_code == 0, done.output
+    assert list(json.loads(done.stdout)["foreign"]) == sets
 
 
 def test_figures_of_nothing_are_none():

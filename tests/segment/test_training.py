@@ -146,13 +146,24 @@ def test_a_dry_run_writes_nothing(run_command, shapes_folder, tmp_path):
         (["--precision", "fp8"], "must be fp32 or bf16"),
         (["--sampling", "random"], "uniform or balanced"),
         (["--preset", "best"], "there are default, paper"),
+        (["--class-weights", "1,5"], "class weights must be 3 (no defect, then the classes), got 2"),
+        (["--crop", "32", "--batch", "1"], "cannot learn from one sample of 32 px a step"),
+        (["--batch", "1", "--network", "fc-hardnet-70"], "cannot learn from one sample of 64 px a step"),
+        (["--synthetic-share", "0.5"], "give --synthetic DIR too"),
+        (["--synthetic-until", "0.5"], "give --synthetic DIR too"),
     ],
 )
 def test_a_wrong_option_ends_in_one_line(run_command, shapes_folder, tmp_path, options, message):
     done = run_command("train", shapes_folder, "--out", tmp_path / "run", *options)
     assert done.exit_code == 2
     assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("options", [["--network", "unet"], ["--class-weights", "1,5"], ["--batch", "1", "--crop", 16]])
+def test_a_dry_run_refuses_what_the_training_would(run_command, shapes_folder, tmp_path, options):
+    assert run_command("train", shapes_folder, "--out", tmp_path / "run", "--dry-run", *options).exit_code == 2
 
 
 def test_describe_prints_the_figures_of_fc_hardnet_70(run_command):
@@ -268,6 +279,14 @@ def test_keeping_the_best_needs_a_val_split(shapes, tmp_path):
     shapes_without_val.records = shapes.select(Split.TRAIN)
     with pytest.raises(InputError, match="no val split"):
         train(shapes_without_val, tmp_path / "run", TrainSettings(network="hardnet-small", keep="best"))
+
+
+def test_keeping_the_best_needs_a_labelled_defect_to_judge_by(shapes, tmp_path):
+    clean_val = Dataset(shapes.folder)
+    clean_val.records = [record for record in shapes.records if record.split == Split.TRAIN or not record.classes]
+    with pytest.raises(InputError, match=r"none of the 2 val tiles .* shows a labelled defect .* use --keep last"):
+        train(clean_val, tmp_path / "run", TrainSettings(network="hardnet-small", steps=1, batch=2, keep="best"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_uniform_sampling_does_not_balance_through_its_crops():

@@ -219,6 +219,7 @@ def train(
     from blemish.segment.start import start_named
     from blemish.segment.training import Pace
     from blemish.segment.training import train as run_training
+    from blemish.segment.unfit import refuse_unfit
 
     weights, network = _numbers(class_weights), network_named(network, preset)
     data, made = Dataset(dataset), [Dataset(folder) for folder in synthetic or []]
@@ -240,6 +241,7 @@ def train(
         "seed": seed,
     }
     settings = settings_of(preset, changes)
+    refuse_unfit(data, settings)
     if dry_run:
         show(settings.to_dict(), _plan(settings, len(train_records(data))), as_json)
         return
@@ -285,11 +287,19 @@ def _steps(preset: str, steps: int | None, epochs: int | None, tiles: int, batch
 def _mixing(
     share: float | None, until: float | None, ladder: Path | None, data: Dataset, any_made: bool
 ) -> dict[str, float]:
-    """What was asked; else what this set's ladder chose; else the default. Nothing without synthetic tiles."""
+    """What was asked; else what this set's ladder chose; else the default. Nothing without synthetic tiles.
+
+    Raises:
+        InputError: something is asked of synthetic tiles, and there are none.
+    """
     from blemish.segment.settings import SYNTHETIC_SHARE, SYNTHETIC_UNTIL
 
     if ladder is not None and not any_made:
         raise InputError("--ladder chooses the share of synthetic tiles: give --synthetic DIR too, or leave it out")
+    if not any_made and (share is not None or until is not None):
+        raise InputError(
+            "--synthetic-share and --synthetic-until are of synthetic tiles: give --synthetic DIR too, or omit them"
+        )
     chosen = {"synthetic_share": SYNTHETIC_SHARE, "synthetic_until": SYNTHETIC_UNTIL}
     if ladder is not None:
         from blemish.bench.ladder_file import chosen_share, read_halves, scale_of, selection_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -141,12 +142,19 @@ def _costs(escape: float | None, overkill: float | None, review: float | None, r
 
 
 def _per_class(flag: str, texts: Sequence[str] | None) -> dict[str, float]:
-    """'A=0.6' as {"A": 0.6}."""
+    """'A=0.6' as {"A": 0.6}.
+
+    Raises:
+        InputError: no number, or one that is not finite.
+    """
     values = {}
     for text in texts or ():
         code, _, number = text.partition("=")
         try:
-            values[code.strip()] = float(number)
+            value = float(number)
         except ValueError:
-            raise InputError(f"{flag} must look like A=0.6, got '{text}'") from None
+            value = math.nan
+        if not math.isfinite(value):
+            raise InputError(f"{flag} must look like A=0.6, got '{text}'")
+        values[code.strip()] = value
     return values

@@ -46,7 +46,10 @@ def export(
         ),
     ] = None,
     calibration: Annotated[
-        int, typer.Option("--calibration-tiles", metavar="N", min=1, help="Tiles that int8 takes its ranges from.")
+        int,
+        typer.Option(
+            "--calibration-tiles", metavar="N", min=1, help="Tiles that int8 takes its ranges from; 1000 at the most."
+        ),
     ] = 300,
     tile: Annotated[
         int | None, typer.Option("--tile", metavar="PX", min=1, help="Side of tiles. (the data set's)")

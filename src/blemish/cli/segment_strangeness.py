@@ -63,8 +63,9 @@ def strangeness(
     familiar = learn_familiar(data, data.select(Split.TRAIN), quantile)
     held = strangeness_of(familiar, data, data.select(Split.VAL))
     found = {}
-    for other in (Dataset(path) for path in foreign or ()):
-        found[other.taxonomy.name] = told_from(held, strangeness_of(familiar, other, judged_records(other, Split.VAL)))
+    for path in foreign or ():
+        other = Dataset(path)
+        found[str(path)] = told_from(held, strangeness_of(familiar, other, judged_records(other, Split.VAL)))
     _written(out, {**familiar.to_dict(), "data_hash": data.hash, "quantile": quantile})
     above = sum(value > 1 for value in held)
     lines = [f"{familiar.pictures} tiles learned; {above} of {len(held)} own val tiles are above the limit"]

@@ -175,13 +175,22 @@ def _choose_tiles(samples: Iterable[Sample], defects: int, each: int, seed: int)
 
 
 def _gathered(kept: Sequence[Sample], weights: dict[str, float], seed: int) -> _Tiles:
-    folds = [derive_seed(seed, "fold", sample.record.group or sample.record.id) % FOLDS for sample in kept]
     return _Tiles(
         grays=[np.ascontiguousarray(to_channels(sample.picture, 1)[:, :, 0]) for sample in kept],
         truths=[sample.label_map.defect for sample in kept],
         weights=np.array([weights[sample.record.id] for sample in kept]),
-        folds=np.array(folds, np.int64),
+        folds=folds_of([sample.record.group or sample.record.id for sample in kept], seed),
     )
+
+
+def folds_of(groups: Sequence[str], seed: int) -> Int64:
+    """The fold of each tile by its group, int64 N: groups in a seeded order, one fold after the other.
+
+    So no fold is empty where there are as many groups as folds.
+    """
+    order = sorted(set(groups), key=lambda group: (derive_seed(seed, "fold", group), group))
+    fold_of = {group: place % FOLDS for place, group in enumerate(order)}
+    return np.array([fold_of[group] for group in groups], np.int64)
 
 
 def _settings(seed: int, trials: int) -> list[VisionParameters]:

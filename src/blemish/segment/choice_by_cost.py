@@ -16,7 +16,7 @@ import numpy as np
 from blemish.core.arrays import Bool, Float32, Float64, Int64
 from blemish.core.errors import InputError
 from blemish.segment.candidates import Candidates
-from blemish.segment.choice import NEVER, UNKNOWN, Chosen, areas_for, halfway
+from blemish.segment.choice import NEVER, UNKNOWN, Chosen, areas_for, halfway, labelled_in
 
 _ROUNDS = 20
 _CHEAPER = 1e-12
@@ -161,8 +161,12 @@ def _ranks(scores: Float32, one: Chosen) -> Int64:
 
 
 def _noted(one: Chosen, candidates: Candidates, folds: Collection[int], kind: int) -> Chosen:
-    inside = candidates.inside(folds)
-    if not inside[candidates.regions.part[candidates.regions.kind == kind]].any():
+    """With what to say of it; both thresholds unknown where there was nothing to choose by."""
+    if not labelled_in(candidates, folds, kind).any():
+        return Chosen(one.code, one.pixel, UNKNOWN, UNKNOWN, note="no labelled defect to choose by")
+    regions = candidates.regions
+    own = (regions.kind == kind) & (regions.level == np.float32(one.pixel))
+    if not candidates.inside(folds)[regions.part[own]].any():
         return Chosen(one.code, one.pixel, UNKNOWN, UNKNOWN, note="no region of it was found: nothing to choose by")
     if one.review >= NEVER:
         return Chosen(one.code, one.pixel, NEVER, NEVER, one.least_area_px, "calling it costs more than it saves")

@@ -124,6 +124,18 @@ def train_records(dataset: Dataset) -> list[TileRecord]:
     return records
 
 
+def val_records(dataset: Dataset, most: int) -> list[TileRecord]:
+    """The rows that validation judges by: at most so many of the val split; empty where there is none."""
+    return spread(dataset.select(Split.VAL), most)
+
+
+def spread(records: Sequence[TileRecord], most: int) -> list[TileRecord]:
+    """At most so many records, spread evenly over all of them."""
+    if len(records) <= most:
+        return list(records)
+    return [records[place * len(records) // most] for place in range(most)]
+
+
 def synthetic_records(dataset: Dataset, real: Dataset) -> list[TileRecord]:
     """All rows of a set that only adds to the training.
 

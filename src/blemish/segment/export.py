@@ -76,7 +76,7 @@ def export_module(
         calibration: pictures that the ranges of int8 are taken from.
         tolerance: of the difference from PyTorch's float32; None = 0.001 at most in f32, 0.01 on average in bf16, 0.02
             on average in int8.
-        tiles: real tiles to compare probabilities on; None = seeded random pictures.
+        tiles: real tiles to compare probabilities on, gray or RGB; None = seeded random pictures.
         judged: validation tiles to compare the IoU of each class on; None = not compared, and the card says nothing.
         allowed_drop: of any class's IoU on the validation tiles.
         thresholds: by class code; None = one half.
@@ -118,7 +118,7 @@ def export_module(
     frozen = Frozen(network).eval()
     eager = Eager(frozen, taxonomy, channels, stride)
     networks = _networks(frozen, channels, stride, backends, calibration if precision == "int8" else None)
-    compared = [tiles or random_tiles(RANDOM_TILES, channels, tile_px, tile_px)]
+    compared = [(tiles or random_tiles(RANDOM_TILES, channels, tile_px, tile_px)).in_channels(channels)]
     compared.append(_of_another_size(compared[0], stride))
     exported = _opened(networks, draft)
     parity = measured_parity(eager, exported, compared, tolerance or TOLERANCES[precision])

@@ -17,11 +17,12 @@ from torch import nn
 from blemish.bundle.bundle import BundleSegmenter
 from blemish.bundle.card import Backend, Parity, Precision, Validation
 from blemish.core.arrays import Float32, UInt8, with_channels
-from blemish.core.errors import ParityError
+from blemish.core.errors import DatasetError, ParityError
 from blemish.core.protocols import Segmenter
 from blemish.core.records import Box, Split, TileRecord
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset
+from blemish.picture.normalise import to_channels
 from blemish.picture.tiling import cut
 from blemish.segment.evaluation import evaluate, none_if_nan
 
@@ -49,6 +50,10 @@ class Tiles:
         pictures = np.stack([with_channels(dataset.picture(record)) for record in records])
         return cls(pictures, f"{len(records)} tiles of data set {dataset.hash[:12]}")
 
+    def in_channels(self, channels: int) -> Tiles:
+        """As a network of so many channels takes them, 1 gray or 3 RGB."""
+        return Tiles(np.stack([to_channels(picture, channels) for picture in self.pictures]), self.what)
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -59,8 +64,18 @@ class Judged:
 
     @classmethod
     def of(cls, dataset: Dataset) -> Judged:
-        """The validation tiles of a data set."""
-        return cls(dataset, [record for record in dataset.records if record.split == Split.VAL])
+        """The validation tiles of a data set.
+
+        Raises:
+            DatasetError: it has none.
+        """
+        records = dataset.select(Split.VAL)
+        if not records:
+            raise DatasetError(
+                f"{dataset.folder} has no val tiles to judge the bundle by: draw a split with data split, or leave "
+                f"--dataset out"
+            )
+        return cls(dataset, records)
 
 
 class Eager:

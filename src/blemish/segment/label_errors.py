@@ -24,6 +24,7 @@ from blemish.core.arrays import Bool, Float32, Float64, UInt8
 from blemish.core.records import Box, TileRecord
 from blemish.core.taxonomy import IGNORE, Taxonomy
 from blemish.data.dataset import Sample
+from blemish.segment.padding import shown_hw
 
 Kind = Literal["missing", "unseen", "swapped"]
 NEAR_PX = 3  # A call so near a labelled region belongs to it: borders are drawn loosely.
@@ -91,11 +92,11 @@ class SuspicionTally:
         self._named = np.zeros((count, 2))  # the same of those on any labelled region.
 
     def see(self, sample: Sample, probabilities: Float32) -> None:
-        """Take one tile; pixels of 255 are of no interest."""
-        truth = sample.label_map.defect
-        called = np.where(truth == IGNORE, 0, probabilities.argmax(axis=0)).astype(np.uint8)
+        """Take one tile and its probabilities, float32 (K+1) H W; what reaches an ignored pixel says nothing."""
+        height, width = shown_hw(sample)
+        truth, probabilities = sample.label_map.defect[:height, :width], probabilities[:, :height, :width]
         self._look_at_labels(sample.record, truth, probabilities)
-        self._look_at_calls(sample.record, truth, called, probabilities)
+        self._look_at_calls(sample.record, truth, probabilities)
 
     def worst(self, most: int | None = None) -> list[Suspicion]:
         """Suspicions of all tiles seen, highest score first; those of score 0 are left out."""
@@ -124,13 +125,17 @@ class SuspicionTally:
                 else:
                     self._suspect(record, "unseen", int(index), 0, nothing, box, area)
 
-    def _look_at_calls(self, record: TileRecord, truth: UInt8, called: UInt8, probabilities: Float32) -> None:
+    def _look_at_calls(self, record: TileRecord, truth: UInt8, probabilities: Float32) -> None:
+        called = probabilities.argmax(axis=0)
         labelled = ((truth > 0) & (truth != IGNORE)).astype(np.uint8)
         near = cv2.dilate(labelled, np.ones((2 * NEAR_PX + 1, 2 * NEAR_PX + 1), np.uint8)) > 0
         for index in np.unique(called[called > 0]):
             for box, mask in _regions(called == index):
                 rows, columns = slice(box.y, box.y + box.height), slice(box.x, box.x + box.width)
-                hit = bool((truth[rows, columns][mask] == index).any())
+                under = truth[rows, columns][mask]
+                if (under == IGNORE).any():
+                    continue
+                hit = bool((under == index).any())
                 self._right[index] += hit, 1
                 self._named[index] += hit, labelled[rows, columns][mask].any()
                 if not near[rows, columns][mask].any() and mask.sum() >= LEAST_PX:

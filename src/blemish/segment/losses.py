@@ -60,6 +60,21 @@ def loss_named(name: str, class_weights: Sequence[float] = (), balanced_until: f
     return replace(LOSSES[name], class_weights=tuple(class_weights), balanced_until=balanced_until)
 
 
+def refuse_other_weights(settings: LossSettings, classes: int) -> None:
+    """Raise where there are class weights, but not one for no defect and one for each defect class.
+
+    Args:
+        classes: K + 1.
+
+    Raises:
+        InputError: another number of them.
+    """
+    if settings.class_weights and len(settings.class_weights) != classes:
+        raise InputError(
+            f"class weights must be {classes} (no defect, then the classes), got {len(settings.class_weights)}"
+        )
+
+
 def cross_entropy(logits: Tensor, truth: Tensor, class_weights: Tensor | None = None) -> Tensor:
     """Mean over the pixels that are not 255 of -log p(true class); with weights, their weighted mean.
 
@@ -226,8 +241,5 @@ def _pixels(truth: Tensor, classes: int) -> Tensor:
 def _class_weights(logits: Tensor, settings: LossSettings) -> Tensor | None:
     if not settings.class_weights:
         return None
-    if len(settings.class_weights) != logits.shape[1]:
-        raise InputError(
-            f"class weights must be {logits.shape[1]} (no defect, then the classes), got {len(settings.class_weights)}"
-        )
+    refuse_other_weights(settings, logits.shape[1])
     return torch.tensor(settings.class_weights, dtype=torch.float32, device=logits.device)

@@ -29,6 +29,31 @@ def network_named(name: str, preset: str = "") -> str:
     return DEFAULT if preset == "paper" or torch.cuda.is_available() else SMALL
 
 
+def plan_named(name: str) -> HarDNetPlan:
+    """The sizes of a network.
+
+    Raises:
+        InputError: no such network.
+    """
+    if name not in PLANS:
+        raise InputError(f"no network '{name}': there are {', '.join(PLANS)}")
+    return PLANS[name]
+
+
+def refuse_one_pixel(name: str, batch: int, side_px: int) -> None:
+    """Raise where a step would leave batch norm one pixel to learn from: one sample, of one stride at the most.
+
+    Raises:
+        InputError: that, or no such network.
+    """
+    stride = plan_named(name).stride
+    if batch == 1 and side_px <= stride:
+        raise InputError(
+            f"{name} cannot learn from one sample of {side_px} px a step: give --batch 2 or more, or samples of more "
+            f"than {stride} px"
+        )
+
+
 def build(
     name: str, channels: int, outputs: int, *, mean: Sequence[float] = (0.5,), std: Sequence[float] = (0.25,)
 ) -> FCHarDNet:
@@ -47,8 +72,7 @@ def build(
         >>> build("hardnet-small", 1, 7).stride
         32
     """
-    if name not in PLANS:
-        raise InputError(f"no network '{name}': there are {', '.join(PLANS)}")
+    plan = plan_named(name)
     if channels not in (1, 3) or outputs < 2:
         raise InputError(f"a network has 1 or 3 channels and 2 or more outputs, got {channels} and {outputs}")
-    return FCHarDNet(PLANS[name], channels, outputs, mean, std)
+    return FCHarDNet(plan, channels, outputs, mean, std)

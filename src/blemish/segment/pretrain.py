@@ -27,7 +27,7 @@ from blemish.picture.write import write_png
 from blemish.segment.hardnet import FCHarDNet
 from blemish.segment.losses import LossSettings, loss_terms
 from blemish.segment.model import TorchSegmenter, save_segmenter, to_input
-from blemish.segment.networks import build
+from blemish.segment.networks import build, refuse_one_pixel
 from blemish.segment.panels import below, beside, paint
 from blemish.segment.teacher import Teacher
 from blemish.segment.training import Pace, Trained
@@ -102,12 +102,14 @@ def pretrain(
         resume: go on where the run was stopped; gives what an uninterrupted run would have given.
 
     Raises:
-        InputError: settings that differ from those that the run was begun with.
+        InputError: one sample a step that the network shrinks to one pixel, or settings that differ from those that the
+            run was begun with.
         TrainingError: a loss that is not finite.
         Interrupted: stopped by the user, with a checkpoint.
     """
     pace, precision = pace or Pace.of(settings.steps, threads=1), precision or default_precision()
     facts = {"data": DATA, "precision": precision, **asdict(settings)}
+    refuse_one_pixel(settings.network, settings.batch, settings.size_px)
     torch.manual_seed(derive_seed(settings.seed, "init"))
     trainer = PretrainTrainer(build(settings.network, settings.channels, _CLASSES + 1), settings, precision, pace)
     run = RunFolder.start(out, facts, resume=resume)

@@ -46,7 +46,7 @@ def calibration_tiles(dataset: Dataset, channels: int, stride: int, *, count: in
     """Real training tiles in a seeded draw that takes from each class in turn, clean tiles as one of them.
 
     Args:
-        count: fewer where the set has fewer.
+        count: fewer where the set has fewer, and 1000 at the most: NNCF looks at no more.
 
     Raises:
         InputError: no real training tile, or a count below 1.
@@ -56,7 +56,7 @@ def calibration_tiles(dataset: Dataset, channels: int, stride: int, *, count: in
     records = [r for r in dataset.records if r.split == Split.TRAIN and r.origin != Origin.SYNTHETIC]
     if not records:
         raise InputError(f"{dataset.folder} has no real training tile to take the ranges of int8 from: split it first")
-    chosen = _in_turn(records)[:count]
+    chosen = _in_turn(records)[: min(count, MOST_PICTURES)]
     pictures = [_padded(to_channels(dataset.picture(record), channels), stride) for record in chosen]
     return Calibration(pictures, f"{len(chosen)} of {len(records)} real training tiles of data set {dataset.hash[:12]}")
 

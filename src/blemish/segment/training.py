@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from blemish.core.errors import DatasetError, InputError
-from blemish.core.records import Split, TileRecord
+from blemish.core.records import TileRecord
 from blemish.core.seeds import derive_seed
 from blemish.data.dataset import Dataset
 from blemish.picture.normalise import to_channels
 from blemish.picture.write import write_png
-from blemish.segment.draw import SampleDraw, TilePool, synthetic_records, train_records
+from blemish.segment.draw import SampleDraw, TilePool, spread, synthetic_records, train_records, val_records
 from blemish.segment.evaluation import evaluate, predict
 from blemish.segment.hardnet import FCHarDNet
 from blemish.segment.losses import loss_terms
@@ -28,6 +28,7 @@ from blemish.segment.networks import build
 from blemish.segment.panels import below, panel
 from blemish.segment.settings import TrainSettings
 from blemish.segment.start import start_from
+from blemish.segment.unfit import refuse_unfit
 from blemish.train.ema import MovingAverage
 from blemish.train.loader import BatchLoader
 from blemish.train.loop import LoopSettings, Outcome, run_loop
@@ -86,15 +87,15 @@ def train(
 
     Raises:
         DatasetError: no train split, other classes, or real tiles in a synthetic set.
-        InputError: settings that do not fit together, or differ from those that the run was begun with.
+        InputError: settings that do not fit together or the data set, or differ from those that the run was begun
+            with.
         TrainingError: a loss that is not finite.
         Interrupted: stopped by the user, with a checkpoint.
     """
     pace, precision = pace or Pace.of(settings.steps), precision or default_precision()
     draw = _draw(dataset, synthetic, settings)
-    val = spread(dataset.select(Split.VAL), settings.val_tiles)
-    if settings.keep == "best" and not val:
-        raise InputError(f"{dataset.folder} has no val split to choose the best by: use --keep last")
+    refuse_unfit(dataset, settings)
+    val = val_records(dataset, settings.val_tiles)
     network = _fresh_network(dataset, settings)
     begun = None if start is None else start_from(network, start).to_dict()
     facts = _facts(dataset, synthetic, settings, precision) | {"start": begun}
@@ -214,13 +215,6 @@ class Best(nn.Module):
             self.network.load_state_dict(network.state_dict())
             self.iou.fill_(iou)
             self.step.fill_(step)
-
-
-def spread(records: Sequence[TileRecord], most: int) -> list[TileRecord]:
-    """At most so many records, spread evenly over all of them."""
-    if len(records) <= most:
-        return list(records)
-    return [records[place * len(records) // most] for place in range(most)]
 
 
 def measure_normalisation(dataset: Dataset, records: Sequence[TileRecord]) -> tuple[list[float], list[float]]:
