@@ -158,6 +158,7 @@ def test_the_shares_of_classes_are_matched_by_hand():
     assert sorted(drawn.first_classes.tolist()) == [1] * 6 + [2] * 3
     few, as_few = matched(side(1, 1, 1, 2), side(1, 2, 2))
     assert sorted(few.first_classes.tolist()) == sorted(as_few.first_classes.tolist()) == [1, 2]
+    assert [len(each) for each in matched(side(*[1] * 7), side(*[1] * 9))] == [7, 9]  # 9 / (9 / 7) is under 7.
 
 
 def test_copies_of_training_tiles_are_counted(real, tmp_path):

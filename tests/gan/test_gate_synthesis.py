@@ -13,6 +13,7 @@ from blemish.gan import gate_gallery, synthesis
 from blemish.gan.bank import build_bank
 from blemish.gan.gate import Gate
 from blemish.gan.gate_reference import measure_real
+from blemish.gan.made_with import FILE as MADE_WITH
 from blemish.gan.plan import plan_per_class, plan_tiles
 from blemish.gan.synthesis import Job, Provenance, RealPictures, synthesise
 
@@ -65,6 +66,11 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+def tiles_of(folder: Path) -> dict[str, bytes]:
+    """All but what the set was made with."""
+    return {name: data for name, data in files(folder).items() if name != MADE_WITH}
+
+
 def often(seed, index):
     return seed % 3 > 0
 
@@ -99,7 +105,7 @@ def test_an_attempt_does_not_depend_on_batch_or_neighbours(small_set, tmp_path):
     for name, batch in (("a", 1), ("b", 4)):
         job = job_on(small_set, invisible=often)
         synthesise(job, plan, small_set, tmp_path / name, batch=batch, gate=gate_of(small_set), attempts=30)
-    assert files(tmp_path / "a") == files(tmp_path / "b")
+    assert tiles_of(tmp_path / "a") == tiles_of(tmp_path / "b")
     told = [json.loads((tmp_path / f"{name}.rejects" / "rejects.json").read_text()) for name in ("a", "b")]
     assert told[0]["later_attempts"] == told[1]["later_attempts"] != {}
     assert told[0]["counts"] == told[1]["counts"]
@@ -272,3 +278,48 @@ def test_a_set_made_without_a_gate_is_not_taken_for_a_gated_one(small_set, tmp_p
         synthesise(job, plan, small_set, tmp_path / "set", gate=gate_of(small_set), resume=True)
     assert unfinished_work(tmp_path / "set") == []
     assert len(Dataset(tmp_path / "set")) == 2
+
+
+@pytest.fixture(scope="module")
+def finished(small_set, tmp_path_factory):
+    """Four grooves through the gate."""
+    out = tmp_path_factory.mktemp("finished") / "set"
+    plan = plan_tiles(small_set.records, small_set.taxonomy, 1, 4)
+    synthesise(job_on(small_set), plan, small_set, out, gate=gate_of(small_set))
+    return out
+
+
+@pytest.mark.parametrize(
+    ("tiles", "real", "batch", "attempts", "gated"),
+    [
+        (10, True, 8, 8, True),
+        (4, False, 8, 8, True),
+        (4, True, 2, 8, True),
+        (4, True, 8, 3, True),
+        (4, True, 8, 8, False),
+    ],
+)
+def test_a_finished_set_of_other_settings_is_refused(small_set, finished, tiles, real, batch, attempts, gated):
+    plan = plan_tiles(small_set.records, small_set.taxonomy, 1, tiles)
+    gate = gate_of(small_set) if gated else None
+    settings = {"batch": batch, "attempts": attempts, "gate": gate, "resume": True}
+    with pytest.raises(DatasetError, match="is there already and is not what these settings make"):
+        synthesise(job_on(small_set, real=real), plan, small_set, finished, **settings)
+
+
+def test_a_finished_set_of_another_data_set_is_refused(small_set, set_without_clean, finished):
+    plan = plan_tiles(set_without_clean.records, set_without_clean.taxonomy, 1, 4)
+    job, gate = job_on(set_without_clean), gate_of(set_without_clean)
+    with pytest.raises(DatasetError, match="is not what these settings make"):
+        synthesise(job, plan, set_without_clean, finished, gate=gate, resume=True)
+
+
+def test_a_finished_set_that_does_not_say_what_it_was_made_with_must_add_up(small_set, finished):
+    kept = (finished / MADE_WITH).read_bytes()
+    (finished / MADE_WITH).unlink()
+    four, ten = (plan_tiles(small_set.records, small_set.taxonomy, 1, tiles) for tiles in (4, 10))
+    settings = {"gate": gate_of(small_set), "resume": True}
+    assert synthesise(job_on(small_set), four, small_set, finished, **settings).kept == 4
+    with pytest.raises(DatasetError, match="is not what these settings make"):
+        synthesise(job_on(small_set), ten, small_set, finished, **settings)
+    (finished / MADE_WITH).write_bytes(kept)

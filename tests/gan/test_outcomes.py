@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 from blemish.cli.main import app
+from blemish.data.dataset import Dataset, DatasetWriter
 from blemish.gan.outcomes import outcomes_of, weak_words
 
 
@@ -68,3 +70,34 @@ def test_a_generator_without_a_monitor_has_no_weak_class():
 def test_draws_that_hardly_differ_are_the_reason_where_they_are():
     row = {"state": "weak", "explained_frac": 0.5, "diversity_frac": 0.01}
     assert "dot came out weak (draws of one label differ by 0.01 of what" in weak_words({"dot": row})["dot"]
+
+
+@pytest.fixture(scope="module")
+def set_with_pieces(small_set, tmp_path_factory):
+    """The small set, with two pixels of a ghost on a training tile."""
+    folder = tmp_path_factory.mktemp("pieces") / "set"
+    with DatasetWriter(folder, small_set.info) as writer:
+        for sample in small_set.samples():
+            if sample.record.id == "groove/0":
+                defect = sample.label_map.defect.copy()
+                defect[44, 2:4] = 3
+                sample = replace(sample, label_map=replace(sample.label_map, defect=defect))
+            writer.add(sample)
+    return Dataset(folder)
+
+
+def test_a_class_of_tiny_pieces_only_is_left_out_with_a_note(trained, set_with_pieces, tmp_path):
+    _, run = trained
+    with_states(run, groove="learned", dot="learned")
+    planned = generate(run, set_with_pieces, tmp_path / "set", "--per-class", "7", "--dry-run")
+    row = json.loads(planned.stdout)["classes"][2]
+    assert (row["real"], row["planned"]) == (1, 0)
+    assert row["note"] == "ghost has only real defects of under 4 px in the training split: no shape to draw"
+    done = generate(run, set_with_pieces, tmp_path / "set", "--per-class", "7")
+    assert done.exit_code == 0, done.output
+    assert set(json.loads(done.stdout)["per_class"]) == {"groove", "dot"}
+    none = generate(run, set_with_pieces, tmp_path / "none", "--tiles", "2", "--class", "ghost")
+    assert (none.exit_code, "nothing to generate: ghost has only real defects of under 4 px" in none.stderr) == (
+        2,
+        True,
+    )

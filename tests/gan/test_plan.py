@@ -5,7 +5,7 @@ import pytest
 from blemish.core.errors import DatasetError, InputError, TaxonomyError
 from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.core.taxonomy import Taxonomy
-from blemish.gan.plan import plan_per_class, plan_tiles
+from blemish.gan.plan import plan_per_class, plan_tiles, without
 
 THREE = Taxonomy.of_names("three", ["groove", "dot", "ghost"])
 
@@ -51,6 +51,16 @@ def test_tiles_of_one_class():
     plan = plan_tiles(rows(), THREE, 2, 3)
     assert [item.classes for item in plan.items] == [(2,)] * 3
     assert [(c.real, c.synthetic, c.planned, c.after) for c in plan.classes] == [(2, 1, 3, 6)]
+
+
+def test_a_class_that_is_left_out_is_noted_and_the_others_stay():
+    plan = plan_per_class(rows(), THREE, 9)
+    left, counts = without(plan, {2: "dots are tiny"}, "label some")
+    assert counts == {"dots are tiny": 6}
+    assert {item.classes for item in left.items} == {(1,)}
+    assert [(row.planned, row.note) for row in left.classes[:2]] == [(2, ""), (0, "dots are tiny")]
+    with pytest.raises(InputError, match="nothing to generate: dots are tiny; label some"):
+        without(plan_tiles(rows(), THREE, 2, 3), {2: "dots are tiny"}, "label some")
 
 
 def test_table_and_json_say_the_same():

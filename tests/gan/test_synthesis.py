@@ -14,9 +14,11 @@ from typer.testing import CliRunner
 from blemish.cli.gan_generate import generate
 from blemish.core.errors import DatasetError, InputError
 from blemish.core.taxonomy import Taxonomy
+from blemish.data.check import check_dataset
 from blemish.data.dataset import Dataset, unfinished_work
 from blemish.gan import any_size
 from blemish.gan.bank import build_bank
+from blemish.gan.made_with import FILE as MADE_WITH
 from blemish.gan.model import TorchGenerator
 from blemish.gan.networks import STRIDE, PaperGenerator
 from blemish.gan.plan import PlanItem, plan_per_class, plan_tiles
@@ -79,6 +81,11 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+def tiles_of(folder: Path) -> dict[str, bytes]:
+    """All but what the set was made with."""
+    return {name: data for name, data in files(folder).items() if name != MADE_WITH}
+
+
 def test_every_class_has_the_tiles_that_were_wanted(small_set, tmp_path):
     plan = plan_per_class(small_set.records, small_set.taxonomy, 9)
     made = synthesise(job_on(small_set), plan, small_set, tmp_path / "set", batch=4)
@@ -106,7 +113,7 @@ def test_tiles_do_not_depend_on_batch_or_neighbours(small_set, tmp_path):
     plan = plan_tiles(small_set.records, small_set.taxonomy, 1, 5)
     synthesise(job, plan, small_set, tmp_path / "a", batch=2)
     synthesise(job, plan, small_set, tmp_path / "b", batch=5)
-    assert files(tmp_path / "a") == files(tmp_path / "b")
+    assert tiles_of(tmp_path / "a") == tiles_of(tmp_path / "b")
     tasks, _ = draw_batch(job, [PlanItem(3, (1,))])
     assert (paint_batch(job, tasks)[0].picture == Dataset(tmp_path / "a").sample(3).picture).all()
 
@@ -140,6 +147,8 @@ def test_what_could_not_be_drawn_is_counted_with_its_reason(small_set, tmp_path,
     assert made.planned == made.written + sum(made.failed.values())
     assert made.failed == {"no place for groove: a background where this class never occurs": 2}
     assert made.per_class == {"dot": 5}
+    again = synthesise(job, plan, small_set, tmp_path / "set", batch=3, resume=True)
+    assert (again.kept, again.failed, again.per_class) == (5, made.failed, made.per_class)
 
 
 def test_a_stopped_run_goes_on_without_painting_again(small_set, tmp_path, monkeypatch):
@@ -159,6 +168,19 @@ def test_a_stopped_run_goes_on_without_painting_again(small_set, tmp_path, monke
     assert (made.kept, made.written, job.generator.painted) == (6, 9, 3)
     assert files(tmp_path / "set") == files(tmp_path / "whole")
     assert synthesise(job, plan, small_set, tmp_path / "set", batch=3, resume=True).kept == 9
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_finished_set_is_not_taken_for_a_larger_one(small_set, tmp_path, is_old):
+    job = job_on(small_set)
+    four, ten = (plan_tiles(small_set.records, small_set.taxonomy, 1, tiles) for tiles in (4, 10))
+    synthesise(job, four, small_set, tmp_path / "set")
+    assert check_dataset(Dataset(tmp_path / "set")).note_counts["stray file"] == 0
+    if is_old:  # Made before sets said what they were made with.
+        (tmp_path / "set" / MADE_WITH).unlink()
+    assert synthesise(job, four, small_set, tmp_path / "set", resume=True).kept == 4
+    with pytest.raises(DatasetError, match="is not what these settings make"):
+        synthesise(job, ten, small_set, tmp_path / "set", resume=True)
 
 
 def stop_at(generator, call):
@@ -233,7 +255,7 @@ def test_several_processes_give_the_same_files_and_a_stopped_one_goes_on(run, sm
     words = ["gan", "generate", *command(run, small_set, tmp_path / "set", *more, "--processes", "2")]
     stopped = subprocess.Popen([sys.executable, "-m", "blemish", *words], stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 100
-    while not any(tmp_path.glob(".set.resumable-*/images/*/*/*.png")) and time.monotonic() < until:
+    while not any(tmp_path.glob(".set.resumable-*/backgrounds/*/*/*.png")) and time.monotonic() < until:
         time.sleep(0.01)
     stopped.send_signal(signal.SIGINT)
     assert (stopped.wait(60), "the finished tiles are kept in" in stopped.stderr.read()) == (130, True)

@@ -152,6 +152,19 @@ def test_no_train_tile_is_said_with_the_remedy(tmp_path):
         train_tiles(Dataset(tmp_path / "data"))
 
 
+@pytest.mark.parametrize("more", [[], ["--dry-run"], ["--preset", "paper"]])
+def test_a_train_split_without_a_defect_is_refused_before_a_folder_is_made(tmp_path, more):
+    with DatasetWriter(tmp_path / "data", DatasetInfo(CELL, 64, 1)) as writer:
+        clean = Sample(np.full((64, 64), 90, np.uint8), LabelMap.clean(64, 64), record(0))
+        writer.add(clean)
+        writer.add(Sample(*tile(1, size=64), record(1, Split.VAL)))
+    words = ["train", str(tmp_path / "data"), "--out", str(tmp_path / "run"), "--size", "64", *more]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert "has no real train tile with a defect: there is nothing to learn from" in " ".join(done.stderr.split())
+    assert not (tmp_path / "run").exists()
+
+
 def test_ignored_pixels_change_no_weight():
     def weights(value):
         batch = {"picture": torch.full((2, 32, 32, 1), 90, dtype=torch.uint8)}
@@ -226,10 +239,22 @@ def test_the_paper_preset_keeps_its_learning_rate_and_asks_for_1000_epochs():
     assert paper.steps_for(10_000) == 1000 * 10_000 // paper.batch
 
 
-@pytest.mark.parametrize(("wrong", "match"), [({"size_px": 40}, "multiple of 16"), ({"batch": 0}, "batch must be")])
-def test_settings_out_of_range_are_refused(wrong, match):
+@pytest.mark.parametrize("name", ["default", "paper"])
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [
+        ({"size_px": 40}, "multiple of 16"),
+        ({"batch": 0}, "batch must be"),
+        ({"epochs": 0}, "epochs must be above 0"),
+        ({"epochs": -3.0}, "epochs must be above 0"),
+        ({"epochs": float("nan")}, "epochs must be above 0"),
+        ({"learning_rates": (float("nan"),)}, "learning rates must be above 0"),
+        ({"learning_rates": (float("inf"),)}, "learning rates must be above 0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(name, wrong, match):
     with pytest.raises(InputError, match=match):
-        preset("paper", **wrong)
+        preset(name, **wrong)
 
 
 def test_the_command_trains_and_prints_one_json_object(data, tmp_path):

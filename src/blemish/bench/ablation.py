@@ -58,6 +58,7 @@ ROWS = (
     Row("segmenting", "the discriminator knows only real and synthetic", ("segmenting",)),
     Row("area weights", "every painted pixel counts alike", ("area_weighted",)),
     Row("balance", "tiles with a defect are drawn evenly, whatever their class", ("balanced",)),
+    Row("wear", "no plain way to take a surface's texture away", ("wear",)),
     Row("other surfaces", "a defect is learned on its own surface only", ("other_surfaces",)),
     Row("adversarial", "no loss comes from the discriminator", (ADVERSARIAL,)),
     Row("fine detail", "no loss on fine detail and grain", (FINE_DETAIL,)),

@@ -92,7 +92,7 @@ def train(
     from blemish.gan.draw import train_tiles
     from blemish.gan.outcomes import read_outcomes, weak_words
     from blemish.gan.presets import preset as preset_of
-    from blemish.gan.training import TrainingPlan, refuse_small_tiles
+    from blemish.gan.training import TrainingPlan, refuse_defectless, refuse_small_tiles
     from blemish.gan.training import train as train_gan
 
     if steps is not None and epochs is not None:
@@ -110,6 +110,7 @@ def train(
     )
     tiles = len(train_tiles(data))
     refuse_small_tiles(data, chosen)
+    refuse_defectless(data)
     plan = TrainingPlan.of(chosen, tiles, seed=seed, precision=trained_in(precision))
     if dry_run:
         show(

@@ -74,6 +74,7 @@ def evaluate(
         "generator": "not given" if painter is None else f"{painter.preset}, {painter.hash[:12]}",
         "segmenter": "not given" if segmenter is None else segmenter.name,
         "seed": str(seed),
+        **({} if found.figures["doubt"] is None else {"beware": found.figures["doubt"]}),
     }
     redraw = redraw_with(painter) if isinstance(painter, Painter) else None
     page = write_evaluation(out, found, material, facts, made_by=provenance([seed]), generator=painter, redraw=redraw)

@@ -26,7 +26,7 @@ from blemish.data.dataset import Dataset
 from blemish.gan.clean_areas import largest_clean_area
 from blemish.gan.shape_class import ClassShapes
 from blemish.gan.shape_model import DEFAULT_MIX, ShapeMix
-from blemish.gan.shapes import Shape, find_shapes, grain_of
+from blemish.gan.shapes import LEAST_AREA_PX, Shape, find_shapes, grain_of
 from blemish.picture.tiling import cut
 
 TILES_PER_CLASS = 1000
@@ -145,14 +145,30 @@ def background_picture(tile: Picture, background: Background) -> Picture:
     return cut(shown, Box(-area.x, -area.y, background.size_hw[1], background.size_hw[0]))
 
 
+def shapeless(dataset: Dataset, defects: Iterable[int]) -> list[int]:
+    """Those of some classes that no shape can be taken from: the training split shows only pieces of under 4 px."""
+    sources = source_tiles(dataset.records)
+    return [index for index in defects if not _has_shape(dataset, _of_class(sources, index), index)]
+
+
+def _has_shape(dataset: Dataset, records: Iterable[TileRecord], index: int) -> bool:
+    """Tiles are read until one has a shape: mostly the first."""
+    m = len(dataset.taxonomy.backgrounds)
+    maps = (dataset.label_map(record) for record in records)
+    return any(shape.defect == index for each in maps for shape in find_shapes(each, backgrounds=m))
+
+
+def _of_class(sources: Sequence[TileRecord], index: int) -> list[TileRecord]:
+    return _sample([record for record in sources if index in record.classes], TILES_PER_CLASS, f"class {index}")
+
+
 def _read_classes(
     dataset: Dataset, sources: Sequence[TileRecord], defects: Sequence[int], *, with_gray: bool
 ) -> dict[int, ClassShapes]:
     wanted: dict[str, list[int]] = {}
     by_id = {record.id: record for record in sources}
     for index in defects:
-        of_class = [record for record in sources if index in record.classes]
-        for record in _sample(of_class, TILES_PER_CLASS, f"class {index}"):
+        for record in _of_class(sources, index):
             wanted.setdefault(record.id, []).append(index)
     m = len(dataset.taxonomy.backgrounds)
     shapes: dict[int, list[Shape]] = {index: [] for index in defects}
@@ -173,8 +189,8 @@ def _read_classes(
     for index in defects:
         if not shapes[index]:
             raise DatasetError(
-                f"{dataset.folder}: class '{dataset.taxonomy.defect(index).name}' has no real defect in the training "
-                f"split to take shapes from: label some, or leave the class out"
+                f"{dataset.folder}: class '{dataset.taxonomy.defect(index).name}' has no real defect of at least "
+                f"{LEAST_AREA_PX} px in the training split to take shapes from: label some, or leave the class out"
             )
     return {
         index: ClassShapes(

@@ -124,7 +124,9 @@ def describe_composed(
 
     condition = 1 + m + k + CODE
     with torch.device("meta"):
-        defect = DefectBranch(condition, settings.width, channels, every_scale=settings.parts.every_scale)
+        defect = DefectBranch(
+            condition, settings.width, channels, every_scale=settings.parts.every_scale, wear=settings.parts.wear
+        )
         background = BackgroundBranch(m, settings.width, channels)
         judge = SegmentingDiscriminator(m + k + 1, settings.width, channels)
     layers = [

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from blemish.core.arrays import Float64
-from blemish.core.errors import DatasetError
+from blemish.core.errors import DatasetError, InputError
 from blemish.core.protocols import Generator, Segmenter
 from blemish.core.records import Origin, TileRecord
 from blemish.core.seeds import derive_seed
@@ -23,6 +23,7 @@ from blemish.gan.evaluation_compare import Described, compare, matched, plain, s
 from blemish.gan.evaluation_crops import Cutter, Place, find_places
 from blemish.gan.evaluation_pixels import changes, consistency, likeness, same_label
 from blemish.gan.features import FeatureCache, Features
+from blemish.gan.made_with import learned_from, read_made_with
 from blemish.metrics.inception_score import inception_score
 from blemish.metrics.neighbours import Memorisation, mean_pairwise_distance, memorisation
 
@@ -110,8 +111,11 @@ def evaluate(
 
     Raises:
         DatasetError: other classes, nothing to compare, or a group on both sides.
+        InputError: a generator or segmenter of other classes, or of the same in another order.
     """
     settings = settings or Settings()
+    _refuse_other_classes("generator", generator, material.real)
+    _refuse_other_classes("segmenter", segmenter, material.real)
     if not material.made:
         raise DatasetError(f"{material.synthetic.folder} holds no synthetic tile with a defect: nothing to evaluate")
     sides = {
@@ -126,6 +130,7 @@ def evaluate(
     figures: dict[str, Any] = {
         "format": FORMAT,
         "data": _facts(material),
+        "doubt": doubt_of(material, generator),
         "network": cache.network.to_dict(),
         "names": {"kid": cache.network.kid, "frechet": cache.network.frechet},
         "settings": asdict(settings),
@@ -149,6 +154,42 @@ def evaluate(
     }
     cache.save()
     return Evaluation(figures, crops["synthetic"], crops["held_out"], crops["train"], copies)
+
+
+def doubt_of(material: Material, generator: Generator | None) -> str | None:
+    """One sentence where the generator, or the synthetic set, says that it comes from another data set or fold.
+
+    What is held out here may then have been learned from. None where nothing speaks for it.
+    """
+    made_with = read_made_with(material.synthetic.folder)
+    for what, data in (
+        ("the synthetic tiles were made from", "" if made_with is None else made_with.data),
+        ("the generator learned from", learned_from(generator)),
+    ):
+        if data and not _is_of(data, material.real.hash):
+            return (
+                f"{what} {_short(data)}, not {_short(material.real.hash)}: what is held out may have been learned from"
+            )
+    return None
+
+
+def _is_of(data_hash: str, view_hash: str) -> bool:
+    """Whether they name one view of a data set; one that learned from fewer groups of it, or more beside it, is too."""
+    return data_hash == view_hash or data_hash.startswith((f"{view_hash}, ", f"{view_hash} + "))
+
+
+def _short(data_hash: str) -> str:
+    """The beginning of a hash; what names a fold of the set stays."""
+    start, slash, fold = data_hash.partition("/")
+    return f"{start[:12]}{slash}{fold}"
+
+
+def _refuse_other_classes(what: str, network: Generator | Segmenter | None, real: Dataset) -> None:
+    if network is not None and network.taxonomy.defect_names != real.taxonomy.defect_names:
+        raise InputError(
+            f"the {what} knows {', '.join(network.taxonomy.defect_names)}, {real.folder} has "
+            f"{', '.join(real.taxonomy.defect_names)}: give one of the same classes in the same order"
+        )
 
 
 def _facts(material: Material) -> dict[str, Any]:

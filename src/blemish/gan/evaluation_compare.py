@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -149,7 +150,8 @@ def matched(real: Described, synthetic: Described, seed: int = 0) -> tuple[Descr
     """
     wanted, there = Counter(real.first_classes.tolist()), Counter(synthetic.first_classes.tolist())
     both = [index for index in sorted(wanted) if there[index]]
-    scale = max(1.0, min((there[index] / wanted[index] for index in both), default=1.0))
+    # Fractions: floor(9 / (9 / 7)) of floats is 6.
+    scale = max(Fraction(1), min((Fraction(there[index], wanted[index]) for index in both), default=Fraction(1)))
     kept: list[int] = []
     drawn: list[int] = []
     for index in both:

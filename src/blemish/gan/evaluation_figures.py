@@ -109,8 +109,8 @@ def redraw_with(painter: Painter) -> Redraw:
     return redraw
 
 
-def nearest_pairs(evaluation: Evaluation, material: Material) -> UInt8:
-    """The 16 synthetic crops that are nearest to a training crop, each above that one: uint8 H W 3."""
+def nearest_pairs(evaluation: Evaluation, material: Material) -> UInt8 | None:
+    """The 16 synthetic crops nearest to a training crop, each above that one: uint8 H W 3; None without any."""
     copies = evaluation.copies
     order = np.argsort(copies.synthetic)[:PAIRS]
     made, real = Cutter(material.synthetic), Cutter(material.real)
@@ -119,7 +119,7 @@ def nearest_pairs(evaluation: Evaluation, material: Material) -> UInt8:
         above = made.picture(evaluation.synthetic.places[int(row)])
         beneath = real.picture(evaluation.training.places[int(copies.nearest[row])])
         pairs.append(np.concatenate([scaled(to_channels(each, 3), CELL_PX) for each in (above, beneath)]))
-    return grid(pairs, 8)
+    return grid(pairs, 8) if pairs else None
 
 
 def clean_background(material: Material, seed: int = 0) -> TileRecord | None:
@@ -129,18 +129,21 @@ def clean_background(material: Material, seed: int = 0) -> TileRecord | None:
 
 
 def _shown(material: Material, index: int) -> Sample | None:
-    """A tile of a class: a held-out one, or where there is none a training one."""
+    """A tile that shows a defect of a class: a held-out one, or where there is none a training one."""
     held_out = _most_of(material.real, material.held_out, index)
     return held_out if held_out is not None else _most_of(material.real, material.training, index)
 
 
 def _most_of(dataset: Dataset, records: Sequence[TileRecord], index: int) -> Sample | None:
-    """The tile of which a class covers most, but not more than a quarter where there is another."""
-    shown = [record for record in records if index in record.classes]
-    if not shown:
-        return None
+    """The tile of which a class covers most, but not more than a quarter where there is another.
+
+    Tiles on which it shows only pieces that are too small to be a place are passed over.
+    """
     quarter = dataset.info.tile_px**2 / 4
-    return dataset.sample(max(shown, key=lambda r: (r.defect_px[index - 1] <= quarter, r.defect_px[index - 1])))
+    shown = [record for record in records if index in record.classes]
+    shown.sort(key=lambda r: (r.defect_px[index - 1] <= quarter, r.defect_px[index - 1]), reverse=True)
+    samples = (dataset.sample(record) for record in shown)
+    return next((sample for sample in samples if places_on(sample, index)), None)
 
 
 def _largest(sample: Sample, index: int) -> Bool:

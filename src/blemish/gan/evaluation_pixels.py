@@ -14,6 +14,7 @@ from blemish.core.protocols import Generator, Segmenter
 from blemish.core.records import Box, TileRecord
 from blemish.core.seeds import derive_seed
 from blemish.core.taxonomy import IGNORE
+from blemish.data.cutouts import usable_window
 from blemish.data.dataset import Dataset, Sample
 from blemish.gan.any_size import paint_any_size
 from blemish.gan.clean_areas import largest_clean_area
@@ -108,6 +109,7 @@ def likeness(generator: Generator, real: Dataset, records: Sequence[TileRecord],
     """PSNR (dB) and SSIM of generated pictures against the real tile of the same label, and over the defects' boxes.
 
     Background and defect are both generated. A varied generator cannot score high here: it is one good answer of many.
+    Padding and ignored pixels count in no PSNR; in SSIM padding is left out, and ignored pixels are taken as equal.
     """
     whole: list[tuple[float, float]] = []
     boxes: list[tuple[float, float]] = []
@@ -116,9 +118,9 @@ def likeness(generator: Generator, real: Dataset, records: Sequence[TileRecord],
         sample = real.sample(record)
         made = paint_one(generator, sample.label_map, derive_seed(seed, record.id))
         target = without_channels(to_channels(sample.picture, generator.channels))
-        whole.append((psnr(made, target), ssim(made, target)))
-        box = _box_of(defects_of(sample.label_map))
-        boxes.append((psnr(cut(made, box), cut(target, box)), ssim(cut(made, box), cut(target, box))))
+        known = sample.label_map.defect != IGNORE
+        whole.append(_alike(made, target, known, usable_window(sample.label_map)))
+        boxes.append(_alike(made, target, known, _box_of(defects_of(sample.label_map))))
     return {
         "tiles": len(whole),
         "psnr_db": mean_of([each[0] for each in whole]),
@@ -169,6 +171,14 @@ def mean_of(values: Sequence[float]) -> float | None:
     """Mean of those that are defined; None with none."""
     known = [value for value in values if np.isfinite(value)]
     return plain(float(np.mean(known))) if known else None
+
+
+def _alike(made: UInt8, target: UInt8, known: Bool, box: Box) -> tuple[float, float]:
+    """PSNR over the known pixels of a box, and SSIM of it with unknown ones taken as equal: windows reach over them."""
+    made, target, counted = cut(made, box), cut(target, box), cut(known.astype(np.uint8), box) > 0
+    filled = made.copy()
+    filled[~counted] = target[~counted]
+    return psnr(made[counted][None], target[counted][None]), ssim(filled, target)
 
 
 def _box_of(mask: Bool) -> Box:

@@ -43,6 +43,7 @@ def write_evaluation(
     """
     seed = evaluation.figures["settings"]["seed"]
     beneath = clean_background(material, seed)
+    nearest = nearest_pairs(evaluation, material)
     page = SynthesisPage(
         title=f"Synthetic tiles of {material.synthetic.folder.name}",
         taxonomy=material.real.taxonomy,
@@ -66,9 +67,10 @@ def write_evaluation(
             for each in (defect_redrawn(redraw, material, beneath) if redraw is not None else [])
         ],
         distances=(evaluation.copies.synthetic, evaluation.copies.held_out),
-        pairs=Figure(
-            "The synthetic crops nearest to a training crop (above), and that training crop (below)",
-            jpeg_uri(nearest_pairs(evaluation, material)),
+        pairs=None
+        if nearest is None
+        else Figure(
+            "The synthetic crops nearest to a training crop (above), and that training crop (below)", jpeg_uri(nearest)
         ),
         facts=facts,
     )
@@ -124,6 +126,8 @@ def _more(figures: Mapping[str, Any]) -> list[str]:
     if figures["likeness"] is not None:
         near = figures["likeness"]
         lines.append(f"same label: PSNR {_cell(near['psnr_db'], 0, 1)} dB, SSIM {_cell(near['ssim'], 0, 3)}")
+    if figures["doubt"] is not None:
+        lines.append(f"beware: {figures['doubt']}")
     return lines
 
 

@@ -6,15 +6,12 @@ The monitor itself judges at the end of a training of the default preset (`gan.c
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from blemish.bundle.generator_card import GeneratorCard
-from blemish.core.errors import InputError
-from blemish.gan.plan import Plan
+from blemish.gan.plan import Plan, without
 
 WEAK = "weak"
 # At 0.12 a class (uneven light of magnetic-tile) taught an inspector its label on clean surface
@@ -75,11 +72,4 @@ def without_weak(plan: Plan, outcomes: Mapping[str, Mapping[str, Any]]) -> tuple
     """
     words = weak_words(outcomes)
     weak = {row.index: words[row.name] for row in plan.classes if row.name in words}
-    items = [replace(item, classes=tuple(i for i in item.classes if i not in weak)) for item in plan.items]
-    left_out = Counter(
-        weak[before.classes[0]] for before, item in zip(plan.items, items, strict=True) if not item.classes
-    )
-    rows = [replace(row, planned=0, note=weak[row.index]) if row.index in weak else row for row in plan.classes]
-    if plan.items and left_out.total() == len(plan.items):
-        raise InputError(f"nothing to generate: {'; '.join(sorted(left_out))}; draw it all the same with --weak")
-    return Plan(tuple(rows), tuple(item for item in items if item.classes)), dict(left_out)
+    return without(plan, weak, "draw it all the same with --weak")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,28 @@ def plan_tiles(records: Iterable[TileRecord], taxonomy: Taxonomy, index: int, ti
         raise DatasetError(f"class '{defect.name}' has no real defect in the training split to take shapes from")
     row = ClassPlan(index, defect.code, defect.name, real, synthetic, real + synthetic + tiles, tiles)
     return Plan((row,), tuple(PlanItem(i, (index,)) for i in range(tiles)))
+
+
+def without(plan: Plan, why: Mapping[int, str], remedy: str) -> tuple[Plan, dict[str, int]]:
+    """The plan without some classes, and for each reason the tiles that are left out.
+
+    A tile that was to show other classes too still shows those.
+
+    Args:
+        why: the reason of each class 1..K that is left out; it becomes the class's note.
+        remedy: ends the message where nothing is left.
+
+    Raises:
+        InputError: nothing is left of the plan.
+    """
+    items = [replace(item, classes=tuple(i for i in item.classes if i not in why)) for item in plan.items]
+    left_out = Counter(
+        why[before.classes[0]] for before, item in zip(plan.items, items, strict=True) if not item.classes
+    )
+    if plan.items and left_out.total() == len(plan.items):
+        raise InputError(f"nothing to generate: {'; '.join(sorted(left_out))}; {remedy}")
+    rows = [replace(row, planned=0, note=why[row.index]) if row.index in why else row for row in plan.classes]
+    return Plan(tuple(rows), tuple(item for item in items if item.classes)), dict(left_out)
 
 
 def _train(records: Iterable[TileRecord]) -> list[TileRecord]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
@@ -37,13 +38,13 @@ class GanSettings:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "width", "size_px"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name} must be above 0, got {getattr(self, name)}")
         if self.size_px % STRIDE:
             raise InputError(f"size must be a multiple of {STRIDE} px, got {self.size_px}")
         if self.steps is not None and self.steps < 1:
             raise InputError(f"steps must be 1 or more, got {self.steps}")
-        if not self.learning_rates or min(self.learning_rates) <= 0:
+        if not self.learning_rates or not all(0 < rate < math.inf for rate in self.learning_rates):
             raise InputError(f"learning rates must be above 0, got {list(self.learning_rates)}")
         if self.sampling not in ("uniform", "class-balanced"):
             raise InputError(f"sampling must be uniform or class-balanced, got '{self.sampling}'")

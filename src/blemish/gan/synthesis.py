@@ -24,10 +24,11 @@ from blemish.core.taxonomy import IGNORE, Taxonomy
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample, unfinished_work
 from blemish.gan.gate import Gate
 from blemish.gan.gate_counts import GateCounts
-from blemish.gan.gate_gallery import FILE, Gallery, rejects_folder
+from blemish.gan.gate_gallery import FILE, Gallery
 from blemish.gan.gate_page import finish_gallery
 from blemish.gan.gated import ATTEMPTS, BatchOutcome, admit_batch
 from blemish.gan.job import Job, Provenance, RealPictures, Task, draw_batch, paint_batch
+from blemish.gan.made_with import MadeWith, read_made_with, write_made_with
 from blemish.gan.plan import Plan, PlanItem
 from blemish.gan.side_by_side import SideBySide
 
@@ -97,16 +98,17 @@ def synthesise(
     Raises:
         InputError: generator and data set do not go together, or nothing is planned.
         DatasetError: `out` (or the folder of its rejects) is there, or work of a stopped run is there and `resume` is
-            not set, or was begun with other settings.
+            not set; with `resume`, `out` or that work was made with other settings.
         NothingMadeError: no tile could be drawn or admitted.
     """
     _refuse_settings(plan, batch, attempts)
     check_agreement(job.generator, dataset)
     started = time.monotonic()
     key = _resume_key(job, plan, dataset, batch) + ("" if gate is None else _gate_key(gate, attempts))
+    made_with = MadeWith(key, dataset.hash)
     gallery = None if gate is None else Gallery(out, key, dataset.taxonomy)
     if resume and out.exists():
-        return _finished_before(job, plan, out, gate, gallery, batch)
+        return _finished_before(job, plan, out, made_with, gate, gallery, batch)
     info = DatasetInfo(dataset.taxonomy, dataset.info.tile_px, job.generator.channels)
     writer = DatasetWriter(out, info, resume_key=key)
     _refuse_unfinished(writer, out, resume)
@@ -125,6 +127,7 @@ def synthesise(
             if not writer.counted:
                 raise NothingMadeError(_why_none(job, plan, gate, gallery, tally))
         made = Dataset(out)
+        write_made_with(out, made_with)
         told = None if gate is None or gallery is None else _finish(job, plan, gate, gallery, made)
     return Synthesis(
         planned=len(plan.items),
@@ -307,23 +310,49 @@ def _refuse_unfinished(writer: DatasetWriter, out: Path, resume: bool) -> None:
 
 
 def _finished_before(
-    job: Job, plan: Plan, out: Path, gate: Gate | None, gallery: Gallery | None, batch: int
+    job: Job, plan: Plan, out: Path, wanted: MadeWith, gate: Gate | None, gallery: Gallery | None, batch: int
 ) -> Synthesis:
-    """What a run that had already ended when it was resumed has written."""
+    """What a run that had already ended when it was resumed has written; it must be what these settings make."""
     made = Dataset(out)
-    expected = {job.provenance.tile_id(item, job.bank.taxonomy) for item in plan.items}
-    strange = [record.id for record in made.records if record.id not in expected]
-    if strange or any(record.generator != job.provenance.generator for record in made.records):
-        raise DatasetError(f"{out} is there already and is not what these settings make: choose another --out")
-    per_class = Counter(index for record in made.records for index in record.classes)
-    missing = len(plan.items) - len(made)
-    failed = {"could not be drawn by the run that ended": missing} if missing else {}
+    if gallery is not None:
+        _refuse_ungated(made, gallery)
+    missing = _missing(job, plan, made)
+    if missing is None or read_made_with(out) not in (wanted, None):
+        raise _other_settings(out)
     told, copies = None, None
     if gate is not None and gallery is not None:
+        if gallery.resumes:  # It was begun with these settings, and stopped before all was written down.
+            write_made_with(out, wanted)
         told, counts = _gate_before(job, plan, made, gate, gallery, batch)
         failed, copies = _not_filled(counts), counts.near_copies
+    else:
+        failed = dict(Counter(each.reason for each in draw_batch(job, missing)[1]))
+    if len(made) + sum(failed.values()) != len(plan.items):
+        raise _other_settings(out)
+    per_class = Counter(index for record in made.records for index in record.classes)
     named = _by_name(per_class, made.taxonomy)
     return Synthesis(len(plan.items), len(made), len(made), failed, named, made.hash, 0.0, copies, told)
+
+
+def _missing(job: Job, plan: Plan, made: Dataset) -> list[PlanItem] | None:
+    """What a set lacks of a plan; None where it holds a tile that is not in the plan, or of another generator."""
+    wanted = {job.provenance.tile_id(item, job.bank.taxonomy): item for item in plan.items}
+    if any(r.id not in wanted or r.generator != job.provenance.generator for r in made.records):
+        return None
+    there = {record.id for record in made.records}
+    return [item for tile_id, item in wanted.items() if tile_id not in there]
+
+
+def _other_settings(out: Path) -> DatasetError:
+    return DatasetError(
+        f"{out} is there already and is not what these settings make (data set, generator, seed, plan, backgrounds, "
+        f"batch or gate): give the same ones, or choose another --out"
+    )
+
+
+def _refuse_ungated(made: Dataset, gallery: Gallery) -> None:
+    if not gallery.resumes and not (gallery.folder / FILE).is_file():
+        raise DatasetError(f"{made.folder} was made without a gate: give --no-gate, or choose another --out")
 
 
 def _gate_before(
@@ -334,12 +363,9 @@ def _gate_before(
         for start in range(0, len(plan.items), batch):
             gallery.take(start)
         return _finish(job, plan, gate, gallery, made), gallery.counts
-    path = rejects_folder(made.folder) / FILE
-    if not path.is_file():
-        raise DatasetError(f"{made.folder} was made without a gate: give --no-gate, or choose another --out")
-    values = json.loads(path.read_text(encoding="utf-8"))
+    values = json.loads((gallery.folder / FILE).read_text(encoding="utf-8"))
     counts = GateCounts.from_dict(values["counts"])
-    return _told(path.parent, counts, values["off"]), counts
+    return _told(gallery.folder, counts, values["off"]), counts
 
 
 def _by_name(counts: Counter[int], taxonomy: Taxonomy) -> dict[str, int]:

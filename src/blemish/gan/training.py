@@ -15,8 +15,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from blemish.core.errors import InputError, TrainingError
+from blemish.core.errors import DatasetError, InputError, TrainingError
 from blemish.data.dataset import Dataset
+from blemish.gan.draw import train_tiles
 from blemish.gan.health import DivergedError
 from blemish.gan.kinds import Kind, kind_of
 from blemish.gan.model import GENERATOR, card_of
@@ -86,10 +87,11 @@ def train(dataset: Dataset, folder: Path, plan: TrainingPlan, *, resume: bool = 
         InputError: the data set's tiles are smaller than what is trained on.
         TrainingError: every learning rate of the preset diverged, the last one to a loss that is not finite; the
             message names its step and reason. A last one that exploded or died otherwise goes on, with a `doubt`.
-        DatasetError: no real train tile.
+        DatasetError: no real train tile, or none with a defect.
         Interrupted: stopped by the user.
     """
     refuse_small_tiles(dataset, plan.settings)
+    refuse_defectless(dataset)
     kind = kind_of(plan.settings)
     run = RunFolder.start(folder, plan.to_dict(dataset), resume=resume)
     record = _read_record(run) or {
@@ -134,6 +136,16 @@ def refuse_small_tiles(dataset: Dataset, settings: Settings) -> None:
             f"the tiles of {dataset.folder} are {tile_px} px but the training is for {settings.size_px} px: "
             f"give --size {tile_px // STRIDE * STRIDE}, or import with larger tiles"
         )
+
+
+def refuse_defectless(dataset: Dataset) -> None:
+    """Refuse a train split without a defect.
+
+    Raises:
+        DatasetError: saying so, or that there is no real train tile at all.
+    """
+    if not any(record.classes for record in train_tiles(dataset)):
+        raise DatasetError(f"{dataset.folder} has no real train tile with a defect: there is nothing to learn from")
 
 
 def _doubt(trainer: Any) -> dict[str, Any] | None:

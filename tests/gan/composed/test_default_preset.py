@@ -186,7 +186,18 @@ def test_colour_is_trained_and_painted(colour_set, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "off", ["composition", "every_scale", "codes", "noise", "segmenting", "area_weighted", "balanced", "other_surfaces"]
+    "off",
+    [
+        "composition",
+        "every_scale",
+        "codes",
+        "noise",
+        "segmenting",
+        "area_weighted",
+        "balanced",
+        "wear",
+        "other_surfaces",
+    ],
 )
 def test_each_part_can_be_turned_off(small_set, tmp_path, off):
     train(small_set, tmp_path / "run", plan_of(steps=1, parts=replace(Parts(), **{off: False})))

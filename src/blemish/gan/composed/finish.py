@@ -91,6 +91,7 @@ def composed_card(
             "width": settings.width,
             "channels": channels,
             "every_scale": parts.every_scale,
+            "wear": parts.wear,
         },
         "normalisation": "pictures in [-1, 1]; condition: soft edge, latent matrix, appearance code",
         "painting": {

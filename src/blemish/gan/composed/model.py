@@ -48,6 +48,7 @@ class ComposedTorchGenerator(Painter):
             int(plan["width"]),
             int(plan["channels"]),
             every_scale=bool(plan["every_scale"]),
+            wear=bool(plan.get("wear", False)),  # Generators of before know nothing of it.
         )
         network.load_state_dict(tensors)
         network.to(device).eval().requires_grad_(False)

@@ -43,11 +43,12 @@ class ComposedGenerator(nn.Module):
         codes_held: int = 64,  # Appearance codes kept of each class.
         *,
         every_scale: bool = True,  # False = the condition enters the defect branch at full size only.
+        wear: bool = True,  # False = the surface's texture stays, unless the depth of the branch paints over it.
     ) -> None:
         super().__init__()
         condition = 1 + backgrounds + defects + CODE  # Edge, latent matrix, code.
         self.channels = channels
-        self.defect = DefectBranch(condition, width, channels, every_scale=every_scale)
+        self.defect = DefectBranch(condition, width, channels, every_scale=every_scale, wear=wear)
         self.background = BackgroundBranch(backgrounds, width, channels)
         self.appearance = AppearanceEncoder(defects, width, channels)
         self.register_buffer("codes", torch.zeros(defects, codes_held, CODE))
@@ -70,6 +71,7 @@ class DefectBranch(nn.Module):
         channels: int = 1,
         *,
         every_scale: bool = True,
+        wear: bool = True,
     ) -> None:
         super().__init__()
         w, extra = width, (condition + NOISE if every_scale else 0)
@@ -82,6 +84,9 @@ class DefectBranch(nn.Module):
         self.up = nn.ModuleList([conv(10 * w + extra, 4 * w), conv(6 * w + extra, 2 * w), conv(3 * w + extra, w)])
         self.tint = nn.Conv2d(condition, channels, 1)  # How much lighter or darker a class is needs no depth.
         nn.init.zeros_(self.tint.weight)
+        self.wear = nn.Conv2d(condition, 1, 1, bias=False) if wear else None  # Nor how much of the texture it takes.
+        if self.wear is not None:
+            nn.init.zeros_(self.wear.weight)
         self.last = nn.Conv2d(w, channels, 3, padding=1)
         nn.init.normal_(self.last.weight, std=0.02)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
@@ -93,6 +98,14 @@ class DefectBranch(nn.Module):
             surface: float32 N C H W in [-1, 1], the picture without the defect.
             condition: float32 N P H W.
             noise: float32 N 2 H W, standard normal where a defect is painted.
+        """
+        return self.both(surface, condition, noise)[0]
+
+    def both(self, surface: Tensor, condition: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` paints, and the same picture through which no gradient reaches `wear`.
+
+        Pixel by pixel, a texture that lies elsewhere than the real one is best taken away altogether; how rough the
+        real defect is must decide, and not that.
         """
         check_shape(surface, channels=self.channels, divisible_by=STRIDE)
         fed = pyramid(condition, noise, 4)
@@ -107,7 +120,17 @@ class DefectBranch(nn.Module):
             parts = [wide, features[level], *([fed[level]] if self.every_scale else [])]
             deep = up(torch.cat(parts, 1))
         painted: Tensor = surface + self.tint(condition) + self.last(deep)
-        return painted
+        if self.wear is None:
+            return painted, painted
+        wear, texture = self.wear(condition), surface - smooth(surface)
+        return painted - wear * texture, painted - wear.detach() * texture
+
+
+def smooth(surface: Tensor) -> Tensor:
+    """The surface without its texture: twice the mean of 9 x 9 px, N C H W."""
+    for _ in range(2):
+        surface = F.avg_pool2d(surface, 9, stride=1, padding=4, count_include_pad=False)
+    return surface
 
 
 class BackgroundBranch(nn.Module):

@@ -36,6 +36,7 @@ class Parts:
     segmenting: bool = True  # Off: the discriminator knows only real and synthetic.
     area_weighted: bool = True  # Off: every painted pixel counts alike.
     balanced: bool = True  # Off: tiles with a defect are drawn evenly, whatever their class.
+    wear: bool = True  # Off: only the depth of the defect branch can take the surface's texture away.
     other_surfaces: bool = True  # Off: beneath a real defect lies its own surface only, closed from round it.
 
 

@@ -145,10 +145,11 @@ class ComposedTrainer:
         drawn = draw_codes(self.generator, there)
         remember(self.generator, mean.detach(), there)
         codes = torch.cat([read, drawn]) * float(self.settings.parts.codes)
-        made = compose(self.generator, twice(scenes), codes, self.settings)
+        made, held = compose_both(self.generator, twice(scenes), codes, self.settings)
         d_main, real_features = self._d_defects(scenes, made.detach())
         losses = {"d_main": d_main}
-        losses |= self._g_defects(scenes, made, drawn, (mean, log_variance, there), real_features)
+        n = len(scenes.edge)
+        losses |= self._g_defects(scenes, made, held[:n], drawn, (mean, log_variance, there), real_features)
         return losses
 
     def _d_defects(self, scenes: Scenes, made: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -170,6 +171,7 @@ class ComposedTrainer:
         self,
         scenes: Scenes,
         made: Tensor,
+        again: Tensor,  # The reconstructions, without a gradient for `wear`: losses of single pixels do not decide it.
         drawn: Tensor,
         read: tuple[Tensor, Tensor, Tensor],
         real_features: list[Tensor],
@@ -182,8 +184,8 @@ class ComposedTrainer:
         said, _ = self.generator.appearance(made[n:], scenes.surface, scenes.region)
         there = read[2][:, :, None]
         losses = {
-            "g_reconstruction": self._over(loss.difference(made[:n], scenes.picture), scenes),
-            "g_fine_detail": self._over(loss.fine_difference(made[:n], scenes.picture), scenes),
+            "g_reconstruction": self._over(loss.difference(again, scenes.picture), scenes),
+            "g_fine_detail": self._over(loss.fine_difference(again, scenes.picture), scenes),
             "g_grain": self._over(loss.grain_difference(made[:n], scenes.picture), scenes),
             "g_perception": made.new_zeros(())
             if self.perception is None
@@ -252,7 +254,14 @@ class ComposedTrainer:
 def fresh_generator(settings: ComposedSettings, backgrounds: int, defects: int, channels: int) -> ComposedGenerator:
     """A generator as the settings want it, channels-last."""
     return channels_last(
-        ComposedGenerator(defects, backgrounds, settings.width, channels, every_scale=settings.parts.every_scale)
+        ComposedGenerator(
+            defects,
+            backgrounds,
+            settings.width,
+            channels,
+            every_scale=settings.parts.every_scale,
+            wear=settings.parts.wear,
+        )
     )
 
 
@@ -283,15 +292,22 @@ def twice(scenes: Scenes) -> Scenes:
 
 def compose(generator: ComposedGenerator, scenes: Scenes, codes: Tensor, settings: ComposedSettings) -> Tensor:
     """Paint the defects with appearance codes N K 8 and lay them on their surfaces."""
+    return compose_both(generator, scenes, codes, settings)[0]
+
+
+def compose_both(
+    generator: ComposedGenerator, scenes: Scenes, codes: Tensor, settings: ComposedSettings
+) -> tuple[Tensor, Tensor]:
+    """As `compose`, and the same without a gradient for `wear` (`DefectBranch.both`)."""
     spread = torch.einsum("nkhw,nkc->nchw", scenes.region, codes.float())
     condition = torch.cat([scenes.edge, scenes.planes.latent, spread], 1)
     noise = torch.randn(len(codes), NOISE, *scenes.edge.shape[2:], device=codes.device)
     noise = noise * (scenes.edge > 0) * float(settings.parts.noise)
-    painted: Tensor = generator.defect(scenes.surface, condition, noise).float()
+    painted, held = (each.float() for each in generator.defect.both(scenes.surface, condition, noise))
     if not settings.parts.composition:
-        return painted
-    laid_on: Tensor = scenes.surface + scenes.edge * (painted - scenes.surface)
-    return laid_on
+        return painted, held
+    surface, edge = scenes.surface, scenes.edge
+    return surface + edge * (painted - surface), surface + edge * (held - surface)
 
 
 def cells(masks: Tensor) -> Tensor:
