@@ -10,7 +10,7 @@ from blemish.bench.start import device
 from blemish.core.protocols import Generator
 from blemish.core.records import Split
 from blemish.data.dataset import Dataset
-from blemish.gan.bank import build_bank
+from blemish.gan.bank import build_bank, without_shapeless
 from blemish.gan.gate import Gate
 from blemish.gan.model import GENERATOR, load_generator
 from blemish.gan.outcomes import read_outcomes, weak_words, without_weak
@@ -47,7 +47,8 @@ def fill_up(
 ) -> tuple[Plan, Synthesis]:
     """Write synthetic tiles until every class has `per_class`; a stopped one goes on.
 
-    Classes that came out weak are left out, as `gan generate` does; where all did, all are drawn.
+    Classes that came out weak, or have no shape to draw, are left out, as `gan generate` does; where all came out
+    weak, all are drawn.
 
     Args:
         real_backgrounds: put the generated defects on real clean tiles, not on generated backgrounds (the paper).
@@ -55,7 +56,7 @@ def fill_up(
         mix: how often a shape is deformed, recombined or grown.
     """
     wanted = plan_per_class(dataset.records, dataset.taxonomy, per_class, seed=seed)
-    plan = _learned(wanted, read_outcomes(run / GENERATOR))
+    plan = without_shapeless(_learned(wanted, read_outcomes(run / GENERATOR)), dataset)
     return plan, draw(dataset, run, out, plan, seed=seed, real_backgrounds=real_backgrounds, gate=gate, mix=mix)
 
 

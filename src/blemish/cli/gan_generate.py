@@ -98,11 +98,12 @@ def generate(
             f"--background must be auto, real or generated (a picture only with --label), got '{background}'"
         )
     from blemish.data.dataset import Dataset
+    from blemish.gan.bank import without_shapeless
 
     if not gate and (segmenter is not None or thresholds is not None or processes):
         raise InputError("--no-gate goes without --segmenter, --thresholds and --processes")
     source = Dataset(_required(dataset, "--dataset DATASET"))
-    plan = _without_shapeless(source, _plan(source, per_class, tiles, class_name, pairs, seed))
+    plan = without_shapeless(_plan(source, per_class, tiles, class_name, pairs, seed), source)
     if dry_run:
         show({"dry_run": True, "background": background, **plan.to_dict()}, plan.table(), as_json)
         return
@@ -317,17 +318,6 @@ def _plan(
     if tiles is not None and class_name is not None and per_class is None and not pairs:
         return plan_tiles(source.records, source.taxonomy, source.taxonomy.defect_index(class_name), tiles)
     raise InputError("give --per-class N, or --tiles N with --class NAME")
-
-
-def _without_shapeless(source: Dataset, plan: Plan) -> Plan:
-    """Classes with nothing but tiny pieces get no tile, as those without a defect; their rows say why."""
-    from blemish.gan.bank import shapeless
-    from blemish.gan.plan import without
-
-    planned = sorted({index for item in plan.items for index in item.classes})
-    reason = "only real defects of under 4 px in the training split: no shape to draw"
-    why = {index: f"{source.taxonomy.defect(index).name} has {reason}" for index in shapeless(source, planned)}
-    return without(plan, why, "label some that are larger, or ask for another class")[0]
 
 
 def _generator(

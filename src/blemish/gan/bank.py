@@ -24,6 +24,7 @@ from blemish.core.taxonomy import Taxonomy
 from blemish.data.cutouts import usable_window
 from blemish.data.dataset import Dataset
 from blemish.gan.clean_areas import largest_clean_area
+from blemish.gan.plan import Plan, without
 from blemish.gan.shape_class import ClassShapes
 from blemish.gan.shape_model import DEFAULT_MIX, ShapeMix
 from blemish.gan.shapes import LEAST_AREA_PX, Shape, find_shapes, grain_of
@@ -149,6 +150,18 @@ def shapeless(dataset: Dataset, defects: Iterable[int]) -> list[int]:
     """Those of some classes that no shape can be taken from: the training split shows only pieces of under 4 px."""
     sources = source_tiles(dataset.records)
     return [index for index in defects if not _has_shape(dataset, _of_class(sources, index), index)]
+
+
+def without_shapeless(plan: Plan, dataset: Dataset) -> Plan:
+    """The plan without the classes that show nothing but tiny pieces: they get no tile, and their rows say why.
+
+    Raises:
+        InputError: nothing is left of the plan.
+    """
+    planned = sorted({index for item in plan.items for index in item.classes})
+    reason = f"only real defects of under {LEAST_AREA_PX} px in the training split: no shape to draw"
+    why = {index: f"{dataset.taxonomy.defect(index).name} has {reason}" for index in shapeless(dataset, planned)}
+    return without(plan, why, "label some that are larger, or ask for another class")[0]
 
 
 def _has_shape(dataset: Dataset, records: Iterable[TileRecord], index: int) -> bool:
