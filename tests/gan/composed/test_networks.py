@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from blemish.gan.composed.networks import NOISE, DefectBranch, smooth
+from blemish.gan.composed.networks import NOISE, WEAR_GAIN, DefectBranch, smooth
 
 
 def test_a_class_can_take_the_texture_of_a_surface_away_and_leave_its_light():
@@ -17,7 +17,7 @@ def test_a_class_can_take_the_texture_of_a_surface_away_and_leave_its_light():
     noise = torch.zeros(1, NOISE, 64, 64)
     assert torch.equal(branch(surface, condition, noise), surface)  # At first nothing is taken.
     with torch.no_grad():
-        branch.wear.weight[0, 1] = 1
+        branch.wear.weight[0, 1] = 1 / WEAR_GAIN
         worn = branch(surface, condition, noise)
     assert torch.equal(worn[..., :32], surface[..., :32])
     inside = worn[0, 0, 8:-8, 40:56]

@@ -16,6 +16,7 @@ STRIDE = 8  # Of the defect branch.
 BACKGROUND_STRIDE = 16
 CODE = 8  # Numbers that say how one defect looks: its appearance code.
 NOISE = 2  # Noise planes of the defect branch.
+WEAR_GAIN = 8.0  # So much faster than other weights does it learn how much of a texture a class takes.
 BACKGROUND_NOISE = 4
 
 
@@ -122,7 +123,7 @@ class DefectBranch(nn.Module):
         painted: Tensor = surface + self.tint(condition) + self.last(deep)
         if self.wear is None:
             return painted, painted
-        wear, texture = self.wear(condition), surface - smooth(surface)
+        wear, texture = WEAR_GAIN * self.wear(condition), surface - smooth(surface)
         return painted - wear * texture, painted - wear.detach() * texture
 
 
