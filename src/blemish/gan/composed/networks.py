@@ -128,9 +128,9 @@ class DefectBranch(nn.Module):
 
 
 def smooth(surface: Tensor) -> Tensor:
-    """The surface without its texture: twice the mean of 9 x 9 px, N C H W."""
-    for _ in range(2):
-        surface = F.avg_pool2d(surface, 9, stride=1, padding=4, count_include_pad=False)
+    """The surface without its texture: twice the mean of 9 x 9 px, along one axis and then the other, N C H W."""
+    for window, padding in 2 * (((9, 1), (4, 0)), ((1, 9), (0, 4))):
+        surface = F.avg_pool2d(surface, window, stride=1, padding=padding, count_include_pad=False)
     return surface
 
 
