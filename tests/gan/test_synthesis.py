@@ -250,7 +250,7 @@ def test_killed_at_random_moments_and_resumed_gives_the_same_files(run, small_se
 
 
 def test_several_processes_give_the_same_files_and_a_stopped_one_goes_on(run, small_set, tmp_path):
-    more = ["--per-class", "24", "--batch", "1", "--device", "cpu"]
+    more = ["--per-class", "72", "--batch", "1", "--device", "cpu"]
     assert CliRunner().invoke(app, command(run, small_set, tmp_path / "whole", *more)).exit_code == 0
     words = ["gan", "generate", *command(run, small_set, tmp_path / "set", *more, "--processes", "2")]
     stopped = subprocess.Popen([sys.executable, "-m", "blemish", *words], stderr=subprocess.PIPE, text=True)
