@@ -97,6 +97,15 @@ def test_a_view_that_the_camera_never_wrote_belongs_to_its_part(folder):
     assert [(view.name, view.path.name) for view in part.views] == [("top", "a.png"), ("edge", "lost.png")]
 
 
+def test_a_file_that_is_only_called_like_a_serial_of_the_csv_gets_none_of_its_views(folder):
+    path = csv(folder, "file,serial", "lost.png,b", "a.png,cell-1")
+    parts = gather_parts([folder / "a.png", folder / "b.png"], read_serials(path))
+    assert [(part.serial, [view.path.name for view in part.views]) for part in parts] == [
+        ("cell-1", ["a.png"]),
+        ("b", ["b.png"]),
+    ]
+
+
 def test_a_csv_that_names_none_of_the_files_is_refused(folder):
     path = csv(folder, "file,serial", "a.PNG,cell-1")
     with pytest.raises(

@@ -95,7 +95,7 @@ def gather_parts(files: Sequence[Path], namings: Mapping[Path, Naming] | None = 
         others.append(View(naming.view if naming else "", path))
     given = {path.resolve() for path in files}
     for path, naming in (namings or {}).items():
-        if naming.serial in views and path not in given:
+        if named.get(naming.serial) and path not in given:
             views[naming.serial].append(View(naming.view, path))
     return [Part(serial, _named_views(serial, own)) for serial, own in views.items()]
 
