@@ -8,8 +8,9 @@ import pytest
 
 from blemish.bench import demo
 from blemish.bench.demo import DemoSettings, run_demo
-from blemish.bench.demo_story import tell
+from blemish.bench.demo_story import tell, why_none
 from blemish.core.errors import InputError
+from blemish.gan.plan import ClassPlan
 from blemish.report.story import write_story
 
 TINY = DemoSettings(cells=8, seed=3, tile_px=128, per_class=12, gan_width=2, gan_size_px=32, gan_batch=2, gan_steps=3,
@@ -55,6 +56,13 @@ def test_the_story_is_told_whole_and_a_second_run_repeats_nothing(tmp_path, monk
     keep = os.environ.get("BLEMISH_KEEP_REPORT")  # To look at it.
     if keep:
         shutil.copytree(tmp_path / "report", Path(keep), dirs_exist_ok=True)
+
+
+def test_a_class_without_synthetic_tiles_says_why():
+    groove = ClassPlan(1, "A", "groove", real=4, synthetic=0, wanted=9, planned=0, note="groove came out weak")
+    assert why_none(groove) == "groove came out weak"
+    assert "admitted none" in why_none(replace(groove, planned=5, note=""))
+    assert "enough real tiles" in why_none(replace(groove, real=9, note=""))
 
 
 def test_unseen_cells_are_those_of_the_test_split_only(tmp_path, monkeypatch):

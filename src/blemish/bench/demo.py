@@ -24,6 +24,7 @@ from blemish.core.records import PartResult, Split
 from blemish.data.dataset import Dataset
 from blemish.data.importing import ImportOptions, import_folder
 from blemish.gan.gate import Gate
+from blemish.gan.plan import Plan
 from blemish.gan.presets import DEFAULT, preset
 from blemish.inspect.run import inspect_files
 from blemish.picture.write import write_bytes
@@ -96,6 +97,7 @@ class Products:
     scans: Path
     dataset: Dataset
     synthetic: Dataset
+    plan: Plan  # Of the synthetic tiles.
     baseline: Inspector
     before: Inspector
     after: Inspector
@@ -139,7 +141,7 @@ def run_demo(work: Path, settings: DemoSettings) -> Products:
     stages.run("cut, label and split", lambda: _imported(scans, data, settings))
     dataset = Dataset(data)
     stages.run("train the GAN", lambda: _train_gan(dataset, folder / "gan", settings))
-    stages.run("generate until balanced", lambda: _fill_up(dataset, folder / "gan", synthetic, settings))
+    plan = stages.run("generate until balanced", lambda: _fill_up(dataset, folder / "gan", synthetic, settings))
     made = Dataset(synthetic)
     before, after = folder / "inspector-real", folder / "inspector-synthetic"
     stages.run("train the inspector on real tiles", lambda: _train(dataset, before, settings, []))
@@ -153,6 +155,7 @@ def run_demo(work: Path, settings: DemoSettings) -> Products:
         scans,
         dataset,
         made,
+        plan,
         baseline,
         first,
         second,
@@ -203,12 +206,15 @@ def _train_gan(dataset: Dataset, run: Path, settings: DemoSettings) -> None:
     train_gan(dataset, run, chosen, seed=settings.seed)
 
 
-def _fill_up(dataset: Dataset, run: Path, out: Path, settings: DemoSettings) -> None:
+def _fill_up(dataset: Dataset, run: Path, out: Path, settings: DemoSettings) -> Plan:
     def judged(generator: Generator, defects: Sequence[int]) -> Gate:
         return gate_for(only_learned(dataset), generator, defects, None)
 
     gate = judged if settings.gate else None
-    fill_up(dataset, run, out, per_class=settings.per_class, seed=settings.seed, real_backgrounds=True, gate=gate)
+    plan, _ = fill_up(
+        dataset, run, out, per_class=settings.per_class, seed=settings.seed, real_backgrounds=True, gate=gate
+    )
+    return plan
 
 
 def _train(dataset: Dataset, run: Path, settings: DemoSettings, synthetic: list[Dataset]) -> None:

@@ -17,6 +17,7 @@ from blemish.core.records import Box, Defect, PartResult, Split, TileRecord
 from blemish.core.seeds import rng
 from blemish.core.taxonomy import IGNORE, Taxonomy
 from blemish.data.dataset import Dataset, Sample
+from blemish.gan.plan import ClassPlan
 from blemish.inspect.defects import Limits, find_defects
 from blemish.inspect.scan import ScoreMap
 from blemish.metrics.part import escape_rate, overkill_rate, review_share
@@ -93,9 +94,26 @@ def _pairs(products: Products) -> tuple[Pair, ...]:
                 f"{defect.code} {defect.name}",
                 synthetic,
                 None if real is None else _labelled(products.dataset.sample(real), taxonomy),
+                "" if made else why_none(products.plan.classes[index - 1]),
             )
         )
     return tuple(pairs)
+
+
+def why_none(planned: ClassPlan) -> str:
+    """Why no tile of a class was drawn.
+
+    Example:
+        >>> why_none(ClassPlan(1, "A", "groove", real=90, synthetic=0, wanted=90, planned=0))
+        'this class has enough real tiles'
+        >>> why_none(ClassPlan(3, "C", "spore", real=4, synthetic=0, wanted=90, planned=86))
+        'of 86 planned the quality gate admitted none'
+    """
+    if planned.note:
+        return planned.note
+    if planned.planned:
+        return f"of {planned.planned} planned the quality gate admitted none"
+    return "this class has enough real tiles"
 
 
 def _labelled(sample: Sample, taxonomy: Taxonomy) -> Labelled:

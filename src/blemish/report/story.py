@@ -31,6 +31,7 @@ class Pair:
     defect: str
     synthetic: Labelled | None
     real: Labelled | None
+    why_none: str = ""  # Why the GAN drew none.
 
 
 @dataclass(frozen=True)
