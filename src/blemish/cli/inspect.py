@@ -19,6 +19,7 @@ from blemish.core.records import PART, SCAN, Part, PartResult
 
 if TYPE_CHECKING:
     from blemish.inspect.results import ResultFolder
+    from blemish.inspect.sources import Naming
 
 RecipeFile = Annotated[
     Path | None,
@@ -27,6 +28,15 @@ RecipeFile = Annotated[
 Serials = Annotated[
     Path | None,
     typer.Option("--serials", metavar="CSV", help="Columns file, serial and maybe view; else the serial is the stem."),
+]
+SameName = Annotated[
+    str | None,
+    typer.Option(
+        "--same-name",
+        metavar="parts|views",
+        help="Pictures of one name in several folders: parts of their own, called folder-name, or views of one part, "
+        "a folder a camera. (refused)",
+    ),
 ]
 Overlap = Annotated[
     int | None, typer.Option("--overlap", metavar="PX", min=0, help="Least overlap of tiles, instead of the card's.")
@@ -64,6 +74,7 @@ def inspect(
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for results and overlays.")] = None,
     recipe: RecipeFile = None,
     serials: Serials = None,
+    same_name: SameName = None,
     threads: Threads = None,
     overlap: Overlap = None,
     datum: Datum = None,
@@ -85,7 +96,7 @@ def inspect(
     from blemish.inspect.registration import PartSearch
     from blemish.inspect.results import ResultFolder
     from blemish.inspect.run import Inspection, inspect_part
-    from blemish.inspect.sources import OVERLAYS, find_files, gather_parts, read_serials
+    from blemish.inspect.sources import OVERLAYS, find_files, gather_parts
     from blemish.inspect.stored import inspected_beside, refuse_reused_version
     from blemish.inspect.strangeness import Familiar
     from blemish.inspect.verdict import exit_code
@@ -98,7 +109,8 @@ def inspect(
     chosen = read_recipe(recipe) if recipe is not None else None
     if chosen is not None and out is not None:
         refuse_reused_version(chosen, inspected_beside(out))
-    parts = gather_parts(find_files(files), read_serials(serials) if serials else None)
+    found = find_files(files)
+    parts = gather_parts(found, _namings(found, serials, same_name))
     overlays = out / OVERLAYS if out is not None and overlay else None
     by_part = datum == PART or (datum is None and chosen is not None and chosen.datum == PART)
     inspection = Inspection.of_bundle(
@@ -140,6 +152,17 @@ def inspect(
     if out is not None:
         say(f"written: {out}")
     raise typer.Exit(code)
+
+
+def _namings(files: Sequence[Path], serials: Path | None, same_name: str | None) -> dict[Path, Naming] | None:
+    from blemish.inspect.same_name import named_by_folder
+    from blemish.inspect.sources import read_serials
+
+    if serials is not None and same_name is not None:
+        raise InputError("--serials says which part each file belongs to, and so does --same-name: give one of them")
+    if serials is not None:
+        return read_serials(serials)
+    return None if same_name is None else named_by_folder(files, same_name)
 
 
 def _kept(folder: ResultFolder, parts: Sequence[Part]) -> tuple[PartResult, ...]:

@@ -88,8 +88,8 @@ def gather_parts(files: Sequence[Path], namings: Mapping[Path, Naming] | None = 
         others = views.setdefault(serial, [])
         if others and not (naming and named[serial]):
             raise InputError(
-                f"{others[0].path} and {path} have the same serial '{serial}': rename one, or say with "
-                f"--serials which part each belongs to"
+                f"{others[0].path} and {path} have the same serial '{serial}': say with --same-name "
+                f"whether they are parts of their own or views of one, or with --serials which part each belongs to"
             )
         named[serial] = naming is not None
         others.append(View(naming.view if naming else "", path))
