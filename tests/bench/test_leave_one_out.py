@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from blemish.bench.leave_one_out import LeaveOnePlan, _count_parts, _judge, _Tile, large_enough, without_class
+from blemish.bench.leave_one_out import LeaveOnePlan, _count_parts, _judge, _Tile, without_class
 from blemish.bench.views import View
 from blemish.cli.main import app
 from blemish.core.errors import InputError
@@ -87,13 +87,6 @@ def test_a_stray_pixel_under_the_least_size_catches_nothing_on_the_defect(tiny):
     shown = told[0]["of"]
     assert shown > 0
     assert counts == [[shown, 0, 0], [0, 0, shown]]
-
-
-def test_each_class_has_its_own_least_size(tiny):
-    pit, scratch = tiny.taxonomy.defects
-    taxonomy = replace(tiny.taxonomy, defects=(replace(pit, least_size_px=3), replace(scratch, least_size_px=2)))
-    called = np.array([[1, 1, 0, 0, 2, 2], [0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 2], [0, 1, 1, 0, 0, 0]], np.uint8)
-    assert large_enough(called, taxonomy).tolist() == [[0, 0, 0, 0, 2, 2], [0] * 6, [1] + [0] * 5, [0, 1, 1, 0, 0, 0]]
 
 
 def test_the_command_keeps_each_class_and_goes_on(tiny, tmp_path):

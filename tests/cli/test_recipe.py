@@ -247,6 +247,16 @@ def test_a_folder_of_results_folders_is_read_whole(stored, tmp_path):
     assert found.parts == 2
 
 
+def test_a_stopped_run_beside_finished_ones_is_named(stored, tmp_path):
+    run("inspect", TINY, stored / "scans" / "long.png", "--out", tmp_path / "monday", "--no-overlay", code=1)
+    (tmp_path / "tuesday").mkdir()
+    (tmp_path / "tuesday" / "results.jsonl.part").touch()
+    new = write_recipe(tmp_path / "r.toml")
+    ended = run("recipe", "dry-run", new, "--results", tmp_path, "--json", code=0)
+    assert json.loads(ended.stdout)["stopped"] == [str(tmp_path / "tuesday")]
+    assert "not counted" in ended.stderr
+
+
 def test_where_there_are_no_results_it_says_why(stored, tmp_path):
     (tmp_path / "stopped").mkdir()
     (tmp_path / "stopped" / "results.jsonl.part").touch()

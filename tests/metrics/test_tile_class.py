@@ -1,9 +1,10 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from blemish.core.taxonomy import Taxonomy
-from blemish.metrics.tile_class import tile_accuracy, tile_class
+from blemish.metrics.tile_class import large_enough, tile_accuracy, tile_class
 
 CELL = Taxonomy.preset("pouch-cell")  # least size 20 px
 
@@ -31,3 +32,12 @@ def test_tiles_with_several_classes_and_unknown_tiles_are_left_out_and_counted()
 
 def test_accuracy_of_nothing_is_nan():
     assert math.isnan(tile_accuracy([], [], [], 2).value)
+
+
+def test_each_class_has_its_own_least_size():
+    two = Taxonomy.of_names("two", ["pit", "scratch"])
+    pit, scratch = two.defects
+    taxonomy = replace(two, defects=(replace(pit, least_size_px=3), replace(scratch, least_size_px=2)))
+    called = np.array([[1, 1, 0, 0, 2, 2], [0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 2], [0, 1, 1, 0, 0, 0]], np.uint8)
+    assert large_enough(called, taxonomy).tolist() == [[0, 0, 0, 0, 2, 2], [0] * 6, [1] + [0] * 5, [0, 1, 1, 0, 0, 0]]
+    assert tile_class(called, taxonomy) == 1

@@ -16,23 +16,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 from blemish.bench.kept import read_or_make
 from blemish.bench.rungs import TRAINING, training_of
 from blemish.bench.scale import Scale, key_of
 from blemish.bench.start import device, start_hash, start_of
 from blemish.bench.views import View, with_records
 from blemish.bench.worker import one_thread
-from blemish.core.arrays import UInt8
 from blemish.core.errors import InputError
 from blemish.core.protocols import Segmenter
 from blemish.core.records import Split, TileRecord
-from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset
 from blemish.metrics.part import wilson
-from blemish.metrics.tile_class import where_known
+from blemish.metrics.tile_class import large_enough, where_known
 from blemish.segment.evaluation import list_batches, predict
 from blemish.segment.model import TorchSegmenter
 from blemish.segment.part_figures import proportion_dict, proportion_text
@@ -183,21 +178,6 @@ def _judge(segmenter: Segmenter, view: Dataset, index: int) -> list[_Tile]:
             on_it = bool(((called > 0) & (truth == index)).any())
             tiles.append(_Tile(sample.record, bool(called.any()), on_it, value))
     return tiles
-
-
-def large_enough(called: UInt8, taxonomy: Taxonomy) -> UInt8:
-    """What was called, without regions under their class's least size: those that `tile_class` does not count.
-
-    Args:
-        called: uint8 H W of 0..K.
-    """
-    kept = np.zeros_like(called)
-    for index, defect in enumerate(taxonomy.defects, start=1):
-        mask = (called == index).astype(np.uint8)
-        _, regions, figures, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-        longest = figures[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
-        kept[(mask > 0) & (longest[regions] >= defect.least_size_px)] = index
-    return kept
 
 
 def _count_parts(tiles: Sequence[_Tile], index: int) -> dict[str, Any]:

@@ -89,14 +89,17 @@ def dry_run(
     """
     from blemish.inspect.dry_run import dry_run as judge_again
     from blemish.inspect.recipe import read_recipe
-    from blemish.inspect.stored import read_stored
+    from blemish.inspect.stored import read_stored, stopped_below
     from blemish.report.recipe_change import write_recipe_change
 
     old = read_recipe(against) if against is not None else None
     dry = judge_again(read_recipe(file), read_stored(results), against=old)
     if html is not None:
         write_recipe_change(dry, html)
-    show(_values(dry), _text(dry), as_json)
+    stopped = stopped_below(results)
+    show({**_values(dry), "stopped": [str(folder) for folder in stopped]}, _text(dry), as_json)
+    if stopped:
+        say(f"not counted, as they were stopped (inspect --resume goes on): {', '.join(map(str, stopped))}")
     if html is not None:
         say(f"written: {html}")
     raise typer.Exit(1 if dry.changes else 0)

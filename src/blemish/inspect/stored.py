@@ -69,14 +69,18 @@ def read_stored(path: Path) -> list[Stored]:
     """
     files = [path] if path.is_file() else sorted(path.rglob(JSON_LINES))
     if not files:
-        stopped = any(path.rglob(f"{JSON_LINES}.part")) if path.is_dir() else False
         why = (
             "the run was stopped before its end, inspect --resume goes on with it"
-            if stopped
+            if stopped_below(path)
             else f"it holds no {JSON_LINES}"
         )
         raise InputError(f"no results in {path}: {why}: give what `blemish inspect --out` wrote")
     return [Stored(file.parent, read_inspected(file.parent), tuple(read_parts(file))) for file in files]
+
+
+def stopped_below(path: Path) -> list[Path]:
+    """The folders of runs that were stopped before their end, of which `read_stored` reads nothing."""
+    return sorted(file.parent for file in path.rglob(f"{JSON_LINES}.part")) if path.is_dir() else []
 
 
 def refuse_reused_version(recipe: Recipe, others: Iterable[Inspected]) -> None:

@@ -28,6 +28,27 @@ def where_known(predicted: UInt8, truth: UInt8) -> UInt8:
     return np.where(truth == IGNORE, 0, predicted).astype(np.uint8)
 
 
+def large_enough(called: UInt8, taxonomy: Taxonomy) -> UInt8:
+    """What was called, without the regions whose longest side is under their class's least size.
+
+    Args:
+        called: uint8 H W of 0..K.
+
+    Example:
+        >>> large_enough(np.array([[1, 0, 1, 1]], np.uint8), Taxonomy.of_names("dots", ["dot"])).tolist()
+        [[1, 0, 1, 1]]
+    """
+    kept = np.zeros_like(called)
+    for index, defect in enumerate(taxonomy.defects, start=1):
+        mask = (called == index).astype(np.uint8)
+        if not mask.any():
+            continue
+        _, regions, figures, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        longest = figures[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+        kept[(mask > 0) & (longest[regions] >= defect.least_size_px)] = index
+    return kept
+
+
 def tile_class(predicted: UInt8, taxonomy: Taxonomy) -> int:
     """The class with the largest area among predicted regions whose longest side reaches the least size; else clean.
 
@@ -37,16 +58,8 @@ def tile_class(predicted: UInt8, taxonomy: Taxonomy) -> int:
     Returns:
         1..K, or 0 for clean.
     """
-    areas = [0] * (len(taxonomy.defects) + 1)
-    for index, defect in enumerate(taxonomy.defects, start=1):
-        mask = (predicted == index).astype(np.uint8)
-        if not mask.any():
-            continue
-        _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-        for region in stats[1:]:
-            longest = max(region[cv2.CC_STAT_WIDTH], region[cv2.CC_STAT_HEIGHT])
-            if longest >= defect.least_size_px:
-                areas[index] += int(region[cv2.CC_STAT_AREA])
+    areas = np.bincount(large_enough(predicted, taxonomy).ravel(), minlength=len(taxonomy.defects) + 1)
+    areas[CLEAN] = 0
     best = int(np.argmax(areas))
     return best if areas[best] > 0 else CLEAN
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blemish.core.arrays import UInt8, with_channels
-from blemish.core.errors import DatasetError
 from blemish.core.labels import LabelMap
 from blemish.core.records import Box, TileRecord
 from blemish.core.seeds import derive_seed, rng
@@ -72,14 +71,11 @@ class CompositionDraw:
     the surface round it, as it will have to in synthesis, where nothing of it is there yet.
 
     Args:
-        records: real train tiles.
+        records: real train tiles, one of them with a defect at least.
         balanced: False = every tile with a defect equally often (an ablation), and a crop on any of its defects.
         only: draw this class only, 1..K; None = all.
         other_surfaces: beneath half of the large defects lies the texture of another surface, so that what a defect
             does to a surface is learned, to its lines and stripes too.
-
-    Raises:
-        DatasetError: no tile shows a defect.
     """
 
     def __init__(
@@ -100,8 +96,6 @@ class CompositionDraw:
         self.whole_from = round(steps * (1 - whole_frac))
         self.whole_px = min(2 * size_px, dataset.info.tile_px // 16 * 16)
         self.defective = [record for record in records if record.classes]
-        if not self.defective:
-            raise DatasetError(f"{dataset.folder} has no real train tile with a defect: there is nothing to learn from")
         self.by_class = ClassBalancedSampler(self.defective, seed, clean_share=0.0, by_group=True, only=only)
         self.evenly = None if balanced else UniformSampler(len(self.defective), seed)
         self.grains = grain_pictures(dataset, records)
