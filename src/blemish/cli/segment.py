@@ -47,7 +47,14 @@ Rate = Annotated[
         "--learning-rate", metavar="RATE", help="The highest. (0.002; 0.001 in preset paper)", rich_help_panel=_TRAINING
     ),
 ]
-Loss = Annotated[str, typer.Option("--loss", help="ce, focal+dice, ce+dice or ce+lovasz.", rich_help_panel=_TRAINING)]
+Loss = Annotated[
+    str | None,
+    typer.Option(
+        "--loss",
+        help="ce, focal+dice, ce+dice or ce+lovasz. (focal+dice; ce in preset paper)",
+        rich_help_panel=_TRAINING,
+    ),
+]
 ClassWeights = Annotated[
     str,
     typer.Option(
@@ -187,7 +194,7 @@ def train(
     epochs: Epochs = None,
     batch: BatchSize = 16,
     learning_rate: Rate = None,
-    loss: Loss = "ce",
+    loss: Loss = None,
     class_weights: ClassWeights = "",
     balanced_until: BalancedUntil = None,
     keep: Keep = None,
@@ -229,7 +236,7 @@ def train(
         "steps": count,
         "batch": batch,
         "learning_rate": learning_rate,
-        "loss": loss_named(loss, weights, _balance(balanced_until, preset, weights)),
+        "loss": loss_named(_loss(loss, preset), weights, _balance(balanced_until, preset, weights)),
         "keep": keep or ("last" if patience is None else "best"),
         "patience": patience,
         "val_steps": val_every or max(1, -(-count // 10)),
@@ -314,6 +321,12 @@ def _mixing(
         return {}
     asked = {"synthetic_share": share, "synthetic_until": until}
     return chosen | {name: value for name, value in asked.items() if value is not None}
+
+
+def _loss(asked: str | None, preset: str) -> str:
+    from blemish.segment.settings import LOSS, PAPER_LOSS
+
+    return asked or (PAPER_LOSS if preset == "paper" else LOSS)
 
 
 def _balance(asked: float | None, preset: str, class_weights: list[float]) -> float:

@@ -31,6 +31,10 @@ def out_of_fold(
     learning_rate: Annotated[
         float, typer.Option("--learning-rate", metavar="RATE", help="The highest.", rich_help_panel=_TRAINING)
     ] = 0.002,
+    loss: Annotated[
+        str | None,
+        typer.Option("--loss", help="As of training; give the inspector's. (focal+dice)", rich_help_panel=_TRAINING),
+    ] = None,
     precision: Annotated[
         str | None, typer.Option("--precision", help="fp32 or bf16.", rich_help_panel=_TRAINING)
     ] = None,
@@ -54,8 +58,9 @@ def out_of_fold(
     A stopped one goes on where it was; finished folds are not trained again.
     """
     from blemish.data.dataset import Dataset
+    from blemish.segment.losses import loss_named
     from blemish.segment.out_of_fold import out_of_fold as judge_out_of_fold
-    from blemish.segment.settings import settings_of
+    from blemish.segment.settings import BALANCED_UNTIL, LOSS, settings_of
     from blemish.segment.start import start_named
 
     data = Dataset(dataset)
@@ -65,6 +70,7 @@ def out_of_fold(
         "batch": batch,
         "crop_px": crop,
         "learning_rate": learning_rate,
+        "loss": loss_named(loss or LOSS, balanced_until=BALANCED_UNTIL),
         "ema_half_life_steps": max(1, steps // 30),
         "val_steps": steps,
         "seed": seed,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from blemish.core.errors import InputError
 from blemish.data.augment import Augmentation
-from blemish.segment.losses import LossSettings
+from blemish.segment.losses import LOSSES, LossSettings
 from blemish.segment.networks import DEFAULT
 from blemish.train.schedule import constant, cosine
 
@@ -24,6 +24,7 @@ PAPER_EPOCHS = 1000
 SYNTHETIC_SHARE = 0.25
 SYNTHETIC_UNTIL = 0.6  # As on the ladder: the last steps see real tiles only (docs/adr/0010).
 BALANCED_UNTIL = 0.5  # As on the ladder; without it small defects are not found in few steps (docs/adr/0005).
+LOSS, PAPER_LOSS = "focal+dice", "ce"  # Focal and Dice stand above cross-entropy on every set's ladder (docs/adr/0005).
 _PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "default": {},
@@ -33,7 +34,7 @@ _PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "schedule": "constant",
             "warmup_frac": 0.0,
             "sampling": "uniform",
-            "loss": LossSettings(),
+            "loss": LOSSES[PAPER_LOSS],
         },
     }
 )
@@ -57,7 +58,7 @@ class TrainSettings:
     augmentation: Augmentation = field(default_factory=Augmentation.paper_segment)
     crop_px: int | None = None  # None = whole tiles.
     crop_on_defect_frac: float = 0.8  # Share of the crops of a tile with defects that are cut round one of them.
-    loss: LossSettings = field(default_factory=lambda: LossSettings(balanced_until=BALANCED_UNTIL))
+    loss: LossSettings = field(default_factory=lambda: replace(LOSSES[LOSS], balanced_until=BALANCED_UNTIL))
     synthetic_share: float = 0.0  # Of the samples of every class that has synthetic tiles; uniform: of all samples.
     synthetic_until: float = 1.0  # Share of the steps in which they are drawn; after that, real tiles only.
     ema_half_life_steps: int = 500
