@@ -14,6 +14,7 @@ from blemish.core.errors import BlemishError
 
 EXTRAS = {  # What the base install leaves out -> the extra that brings it.
     "pyarrow": "data",
+    "yaml": "data",
     "onnxruntime": "onnx",
     "model_signing": "sign",
     **dict.fromkeys(

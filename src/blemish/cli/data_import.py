@@ -23,7 +23,7 @@ Source = Annotated[Path, typer.Argument(metavar="SRC", help="A folder of picture
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The new data set.")]
 Format = Annotated[
     str | None,
-    typer.Option("--format", help="masks, mvtec, kolektor, index, colour, labelme or scans. (recognised)"),
+    typer.Option("--format", help="masks, mvtec, kolektor, index, colour, labelme, coco, yolo or scans. (recognised)"),
 ]
 TaxonomyFile = Annotated[
     str | None,

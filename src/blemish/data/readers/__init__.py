@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from blemish.core.errors import InputError, PictureError
 from blemish.data.readers.base import Match, Reader, ReadOptions
+from blemish.data.readers.coco import CocoFiles
 from blemish.data.readers.colour import ColourMasks
 from blemish.data.readers.index import IndexMasks
 from blemish.data.readers.labelme import LabelmeFiles
 from blemish.data.readers.masks import KolektorFolders, MaskFolders, MvtecFolders
 from blemish.data.readers.pairing import Folder
 from blemish.data.readers.scans import ScanFolders
+from blemish.data.readers.yolo import YoloFiles
 from blemish.picture.read import picture_size
 
 READERS: tuple[Reader, ...] = (
@@ -20,6 +22,8 @@ READERS: tuple[Reader, ...] = (
     IndexMasks(),
     ColourMasks(),
     LabelmeFiles(),
+    CocoFiles(),
+    YoloFiles(),
 )
 _CLEAR_LEAD = 0.15
 
@@ -64,5 +68,6 @@ def _unrecognised(folder: Folder) -> InputError:
             return error
     return InputError(
         f"{listing.root} has {len(listing.pictures)} pictures and {len(listing.others)} other files, but no picture "
-        f"with a label: expected masks beside them or in a folder of their own, or Labelme JSON (see --format)"
+        f"with a label: expected masks beside them or in a folder of their own, Labelme or COCO JSON, or YOLO outlines "
+        f"(see --format)"
     )

@@ -5,24 +5,22 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
-from blemish.core.arrays import Bool, UInt8, UInt16
+from blemish.core.arrays import UInt8, UInt16
 from blemish.core.errors import InputError, LabelError
-from blemish.core.taxonomy import Taxonomy
 from blemish.data.readers.base import Drawn, LeftOut, Match, Plan, ReadOptions, SourcePicture
+from blemish.data.readers.json_labels import read_json_label, size_in
 from blemish.data.readers.labelme_shapes import Shape, draw_shapes, read_shape
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.paired import split_of
 from blemish.data.readers.pairing import Folder, spread
-from blemish.picture.read import BUDGET_PX, decode_picture, read_picture
+from blemish.data.readers.spellings import Spellings
+from blemish.picture.read import decode_picture, read_picture
 
 _IGNORE_LABEL, _NO_LABEL = "__ignore__", "_background_"  # Labelme's own words.
 _SAMPLES = 12
@@ -82,55 +80,21 @@ class LabelmeFile:
     size_hw: tuple[int, int] | None
 
 
-class Spellings:
-    """Labels as classes: through the taxonomy, else by their most common spelling, whatever the case."""
-
-    def __init__(self, taxonomy: Taxonomy | None) -> None:
-        self.taxonomy = taxonomy
-        self._found: dict[str, Counter[str]] = {}
-
-    def add(self, labels: Iterable[str]) -> None:
-        """Take note of labels, while the files are listed."""
-        for label in labels:
-            self._found.setdefault(label.lower(), Counter())[label] += 1
-
-    def place(self, label: str, where: str) -> tuple[str, bool]:
-        """The class of a label, and whether it is a background."""
-        if self.taxonomy is None:
-            spelled = self._found[label.lower()]
-            return max(sorted(spelled), key=lambda s: spelled[s]), False
-        if label.lower() in (b.name.lower() for b in self.taxonomy.backgrounds):
-            return label, True
-        try:
-            return self.taxonomy.defect(self.taxonomy.defect_index(label)).name, False
-        except InputError as error:
-            known = ", ".join((*self.taxonomy.defect_names, *(b.name for b in self.taxonomy.backgrounds)))
-            raise LabelError(
-                f"{where}: label {label[:40]!r} is no class of taxonomy '{self.taxonomy.name}', which has {known}: "
-                f"correct it or add it as an alias"
-            ) from error
-
-
 def read_labelme(path: Path) -> LabelmeFile:
     """Read and check one file.
 
     Raises:
         LabelError: not JSON, not Labelme's, a number that is none (NaN, infinite), a bad shape or size.
     """
-    where = str(path)
-
-    def refuse_constant(text: str) -> float:
-        raise LabelError(f"{where}: {text} is not a number that a point or size can have: draw the shape again")
-
-    try:
-        values = json.loads(path.read_bytes(), parse_constant=refuse_constant)
-    except (OSError, ValueError, RecursionError) as error:
-        raise LabelError(f"{where} is not readable JSON ({error}): save it again or leave it out") from error
+    where, values = str(path), read_json_label(path)
     if not isinstance(values, dict) or not isinstance(values.get("shapes"), list):
         raise LabelError(f"{where} is not a Labelme file: expected a table with a list of shapes")
     shapes = tuple(read_shape(s, f"{where}, shape {i}") for i, s in enumerate(values["shapes"], start=1))
     return LabelmeFile(
-        shapes, _text(values, "imagePath", where), _text(values, "imageData", where), _size(values, where)
+        shapes,
+        _text(values, "imagePath", where),
+        _text(values, "imageData", where),
+        size_in(values, "imageHeight", "imageWidth", where),
     )
 
 
@@ -144,14 +108,8 @@ def draw_labelme(path: Path, read: Callable[[], UInt8 | UInt16], spellings: Spel
     masks = draw_shapes(file.shapes, size_hw, str(path))
     masks.pop(_NO_LABEL, None)
     ignored = masks.pop(_IGNORE_LABEL, None)
-    defects: dict[str, Bool] = {}
-    backgrounds: dict[str, Bool] = {}
-    for label, mask in masks.items():
-        found, is_background = spellings.place(label, str(path))
-        planes = backgrounds if is_background else defects
-        planes[found] = planes.get(found, np.zeros(size_hw, bool)) | mask
     clipped = sum(shape.reaches_beyond(size_hw) for shape in file.shapes)
-    return Drawn(size_hw, defects, backgrounds, ignored, clipped)
+    return spellings.drawn(masks, size_hw, str(path), ignored=ignored, clipped_shapes=clipped)
 
 
 def _source(listing: Listing, file: Entry, picture: Entry | None, spellings: Spellings) -> SourcePicture:
@@ -229,12 +187,3 @@ def _text(values: Mapping[str, Any], key: str, where: str) -> str:
     if value is not None and not isinstance(value, str):
         raise LabelError(f"{where}: {key} must be a text or null, got {type(value).__name__}")
     return value or ""
-
-
-def _size(values: Mapping[str, Any], where: str) -> tuple[int, int] | None:
-    height, width = values.get("imageHeight"), values.get("imageWidth")
-    if height is None or width is None:
-        return None
-    if not (isinstance(height, int) and isinstance(width, int)) or min(height, width) < 1 or height * width > BUDGET_PX:
-        raise LabelError(f"{where}: imageHeight and imageWidth must be its picture's size, got {height} and {width}")
-    return height, width

@@ -20,10 +20,10 @@ from PIL import Image, ImageDraw
 
 from blemish.core.arrays import Bool
 from blemish.core.errors import LabelError, PictureError
+from blemish.data.readers.json_labels import is_place
 from blemish.picture.read import decode_picture
 
 LINE_WIDTH_PX, POINT_RADIUS_PX = 10, 5  # Of Labelme's export of lines and points.
-_FARTHEST_PX = 1_000_000  # A place beyond is a slip, not a shape that reaches out of its picture.
 Point = tuple[float, float]
 
 
@@ -174,15 +174,11 @@ def _pasted(shape: Shape, size_hw: tuple[int, int], where: str) -> Bool:
 
 
 def _point(value: Any, where: str) -> Point:
-    if not isinstance(value, list) or len(value) != 2 or not all(_is_place(v) for v in value):
+    if not isinstance(value, list) or len(value) != 2 or not all(is_place(v) for v in value):
         raise LabelError(
             f"{where}: a point must be two finite numbers near its picture, got {str(value)[:60]}: draw it again"
         )
     return float(value[0]), float(value[1])
-
-
-def _is_place(value: Any) -> bool:
-    return isinstance(value, int | float) and abs(value) <= _FARTHEST_PX  # False for NaN too.
 
 
 def _span(least: int, most: int) -> str:

@@ -1,0 +1,236 @@
+"""YOLO outlines: a text file a picture, on each line a class number and a polygon in shares of width and height."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from blemish.core.arrays import Bool, UInt8, UInt16
+from blemish.core.errors import InputError, LabelError
+from blemish.data.readers.base import Drawn, LeftOut, Match, Plan, ReadOptions, SourcePicture
+from blemish.data.readers.listing import Entry, Listing
+from blemish.data.readers.paired import split_of
+from blemish.data.readers.pairing import Folder, spread
+from blemish.data.readers.spellings import Spellings
+from blemish.picture.read import read_picture
+
+_SAMPLES = 12
+_BOX, _LEAST_NUMBERS = 4, 6  # Numbers behind the class: of a box, and of a polygon at least.
+_BEYOND = 0.01  # A share may stick out by this much: tools round.
+_MOST_CLASSES = 255
+
+
+@dataclass(frozen=True)
+class YoloFiles:
+    """Text files beside the pictures, or in a folder beside theirs (`images/a.jpg`, `labels/a.txt`).
+
+    Names of classes come from a YAML file with `names`, else from the user, else they are class-1, class-2, ... An
+    empty text file says that its picture is clean; no text file says nothing.
+    """
+
+    name: str = "yolo"
+
+    def recognise(self, folder: Folder, options: ReadOptions) -> Match | None:
+        pairs = _pairs(folder.listing)
+        sample = spread([text for text, _ in pairs], _SAMPLES)
+        said = [is_yolo(folder.listing.path(text)) for text in sample]
+        if not any(said) or sum(answer is not False for answer in said) * 2 < len(said):
+            return None
+        return Match(0.9, "a text file of numbers for each picture")
+
+    def plan(self, folder: Folder, options: ReadOptions) -> Plan:
+        listing = folder.listing
+        pairs = _pairs(listing)
+        if not pairs:
+            raise InputError(f"{listing.root} cannot be read as 'yolo': no text file goes with a picture")
+        names, spellings = names_in(listing), Spellings(options.taxonomy)
+        sources: list[SourcePicture] = []
+        left_out: list[LeftOut] = []
+        for text, picture in pairs:
+            try:
+                outlines = read_yolo(listing.path(text))
+                labels = [(_label(number, names, options, str(listing.path(text))), line) for number, line in outlines]
+            except LabelError as error:
+                left_out.append(LeftOut(picture.relative, str(error)))
+                continue
+            spellings.add(label for label, _ in labels)
+            read = partial(read_picture, listing.path(picture))
+            sources.append(
+                SourcePicture(
+                    id=picture.id,
+                    source=picture.relative,
+                    read=read,
+                    draw=partial(draw_yolo, labels, read, spellings, str(listing.path(text))),
+                    label=text.relative,
+                    split=split_of(picture),
+                )
+            )
+        paired = {picture for _, picture in pairs}
+        left_out += [
+            LeftOut(
+                picture.relative,
+                f"picture {picture.relative} has no text file: an empty one would say that it is clean; add it, or "
+                f"leave the picture out with --skip-bad",
+            )
+            for picture in listing.pictures
+            if picture not in paired
+        ]
+        return Plan(self.name, tuple(sources), tuple(left_out), options.taxonomy, empty_is_clean=True)
+
+
+def is_yolo(path: Path) -> bool | None:
+    """Whether a text file holds lines of numbers as YOLO writes them; None for an empty one."""
+    try:
+        lines = _lines(path)
+    except LabelError:
+        return False
+    if not lines:
+        return None
+    try:
+        return all(len(_numbers(line, "")[1]) >= _BOX for line in lines)
+    except LabelError:
+        return False
+
+
+def read_yolo(path: Path) -> list[tuple[int, tuple[float, ...]]]:
+    """Class number from 0 and polygon (x, y, x, y, ... from 0 to 1) of each line.
+
+    Raises:
+        LabelError: a line that is a box, that has too few or odd numbers, or one that is no share.
+    """
+    return [_polygon(line, f"{path}, line {number}") for number, line in enumerate(_lines(path), start=1)]
+
+
+def draw_yolo(
+    labels: Sequence[tuple[str, tuple[float, ...]]],
+    read: Callable[[], UInt8 | UInt16],
+    spellings: Spellings,
+    where: str,
+) -> Drawn:
+    """What one file says, its polygons filled, their borders included."""
+    pixels = read()  # Decoded: the size in the header is that before any turn.
+    height, width = pixels.shape[0], pixels.shape[1]
+    masks: dict[str, Bool] = {}
+    for label, shares in labels:
+        corners = [(x * width, y * height) for x, y in zip(shares[::2], shares[1::2], strict=True)]
+        canvas = Image.new("L", (width, height))
+        ImageDraw.Draw(canvas).polygon(corners, fill=1, outline=1)
+        masks[label] = masks.get(label, np.zeros((height, width), bool)) | (np.asarray(canvas) > 0)
+    clipped = sum(not all(0 <= share <= 1 for share in shares) for _, shares in labels)
+    return spellings.drawn(masks, (height, width), where, clipped_shapes=clipped)
+
+
+def names_in(listing: Listing) -> Mapping[int, str]:
+    """The classes that the YAML files of a folder name, by number; empty where none does.
+
+    Raises:
+        InputError: two files name them differently, or a name that is none.
+    """
+    found: dict[int, str] = {}
+    first = ""
+    for entry in (*listing.with_extension(".yaml"), *listing.with_extension(".yml")):
+        names = _names_of(listing.path(entry))
+        if names and found and names != found:
+            raise InputError(f"{listing.root}: {first} and {entry.relative} name the classes differently: leave one")
+        if names:
+            found, first = names, entry.relative
+    return found
+
+
+def _names_of(path: Path) -> dict[int, str]:
+    yaml = import_module("yaml")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
+        raise InputError(f"{path} is not readable YAML ({' '.join(str(error).split())[:120]}): correct it") from error
+    names: Any = values.get("names") if isinstance(values, dict) else None
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict):
+        return {}
+    for number, name in names.items():
+        if not isinstance(number, int) or not isinstance(name, str | int) or not str(name).strip():
+            raise InputError(
+                f"{path}: names must be class numbers with names, got {str(number)[:20]}: {str(name)[:40]}"
+            )
+    return {number: str(name).strip() for number, name in names.items()}
+
+
+def _label(number: int, names: Mapping[int, str], options: ReadOptions, where: str) -> str:
+    """The class of a number: as the set's YAML names it, else by its place among the user's classes."""
+    if names:
+        if number not in names:
+            raise LabelError(
+                f"{where}: class {number} is not among the {len(names)} names of the YAML file: add it there"
+            )
+        return names[number]
+    if options.taxonomy is None:
+        return f"class-{number + 1}"
+    if number >= len(options.taxonomy.defects):
+        raise LabelError(
+            f"{where}: class {number} is none of {', '.join(options.taxonomy.defect_names)}, which count from 0: "
+            f"name all classes with --classes"
+        )
+    return options.taxonomy.defect(number + 1).name
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabelError(f"{path} is not readable text ({error}): save it again or leave it out") from error
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _numbers(line: str, where: str) -> tuple[int, tuple[float, ...]]:
+    first, *rest = line.split()
+    try:
+        number, shares = int(first), tuple(map(float, rest))
+    except ValueError as error:
+        raise LabelError(f"{where} must be a class number and shares of width and height, got {line[:40]!r}") from error
+    if not 0 <= number < _MOST_CLASSES or not all(-_BEYOND <= share <= 1 + _BEYOND for share in shares):
+        raise LabelError(f"{where} must be a class number from 0 and shares from 0 to 1, got {line[:40]!r}")
+    return number, shares
+
+
+def _polygon(line: str, where: str) -> tuple[int, tuple[float, ...]]:
+    number, shares = _numbers(line, where)
+    if len(shares) == _BOX:
+        raise LabelError(f"{where} is a box: a box does not say which pixels are the defect, draw its outline")
+    if len(shares) < _LEAST_NUMBERS or len(shares) % 2:
+        raise LabelError(f"{where} must have 6 or more numbers behind the class, x and y in turn, got {len(shares)}")
+    return number, shares
+
+
+def _pairs(listing: Listing) -> list[tuple[Entry, Entry]]:
+    """Text file and picture of one name: beside it, else where one folder of the path differs and no other fits."""
+    by_stem: defaultdict[str, list[Entry]] = defaultdict(list)
+    for picture in listing.pictures:
+        by_stem[picture.stem].append(picture)
+    pairs = []
+    taken: set[Entry] = set()
+    for text in listing.with_extension(".txt"):
+        partner = _partner(text, by_stem.get(text.stem, ()))
+        if partner is not None and partner not in taken:
+            taken.add(partner)
+            pairs.append((text, partner))
+    return pairs
+
+
+def _partner(text: Entry, pictures: Iterable[Entry]) -> Entry | None:
+    near: defaultdict[int, list[Entry]] = defaultdict(list)
+    for picture in pictures:
+        if len(picture.folders) == len(text.folders):
+            near[sum(a != b for a, b in zip(picture.folders, text.folders, strict=True))].append(picture)
+    for differing in (0, 1):
+        if near[differing]:
+            return near[differing][0] if len(near[differing]) == 1 else None
+    return None
