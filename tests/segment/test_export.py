@@ -66,9 +66,10 @@ def test_the_bundle_answers_like_pytorch(tmp_path, channels):
     assert (card.parity.argmax_agreement, card.parity.computed_in) == (1.0, "f32")
 
 
-def test_fc_hardnet_is_exported_with_other_sizes_than_its_tiles(tmp_path):
+@pytest.mark.parametrize("name", ["hardnet-small", "lite0-unet"])
+def test_a_network_is_exported_with_other_sizes_than_its_tiles(name, tmp_path):
     torch.manual_seed(2)
-    network = build("hardnet-small", 1, 4)
+    network = build(name, 1, 4)
     nn.init.normal_(network.head.weight, std=1.0)
     exported(tmp_path / "b", network, stride=network.stride)
     segmenter, torch_segmenter = Bundle.open(tmp_path / "b").segmenter(), TorchSegmenter(network, THREE)

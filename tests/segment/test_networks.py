@@ -9,15 +9,16 @@ from safetensors.torch import load, save
 
 from blemish.core.errors import InputError
 from blemish.segment.describe import describe
-from blemish.segment.hardnet import FC_HARDNET_70, FCHarDNet, harmonic_links, pad_to_stride
-from blemish.segment.networks import PLANS, build
+from blemish.segment.hardnet import FC_HARDNET_70, FCHarDNet, harmonic_links
+from blemish.segment.networks import ARCHITECTURES, build
+from blemish.segment.pixel_network import pad_to_stride
 
 
 def random_pictures(channels: int, height: int, width: int, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(seed).random((2, channels, height, width), np.float32))
 
 
-@pytest.fixture(params=sorted(PLANS), scope="class")
+@pytest.fixture(params=sorted(ARCHITECTURES), scope="class")
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -9,10 +9,13 @@ from blemish.core.records import Split
 from blemish.core.taxonomy import Taxonomy
 from blemish.segment.model import save_segmenter
 from blemish.segment.networks import build
+from blemish.segment.pixel_network import enlarge
 from blemish.segment.settings import TrainSettings
-from blemish.segment.start import packaged_start, start_from, start_named
+from blemish.segment.start import PHOTOGRAPHS, packaged_start, start_from, start_named
 from blemish.segment.training import train
 from blemish.simulate.procedural import TAXONOMY
+from blemish.train import lite0
+from blemish.train.lite0 import load_lite0
 
 
 def finished(folder, network="hardnet-small", defects=("a", "b", "c")):
@@ -101,3 +104,26 @@ def test_packaged_weights_with_one_byte_changed_are_refused(tmp_path):
     (folder / "weights.safetensors").write_bytes(data)
     with pytest.raises(BundleError, match="was altered or damaged"):
         start_from(build("hardnet-small", 1, 3), folder)
+
+
+def test_photographs_are_the_start_of_lite0_unet_and_of_no_other(tmp_path):
+    network = build("lite0-unet", 1, 3)
+    assert start_named("auto", "lite0-unet") == start_named("photographs", "lite0-unet") == PHOTOGRAPHS
+    started = start_from(network, PHOTOGRAPHS)
+    learned = load_lite0().state_dict()
+    assert all(torch.equal(tensor, learned[name]) for name, tensor in network.encoder.state_dict().items())
+    assert started.taken == len(network.encoder.state_dict())
+    assert started.sha256 == lite0.SHA256
+    with pytest.raises(InputError, match="give --network lite0-unet"):
+        start_from(build("hardnet-small", 1, 3), PHOTOGRAPHS)
+
+
+def test_lite0_unet_sees_what_lite0_sees():
+    network, photograph = build("lite0-unet", 3, 2, mean=[127 / 255], std=[64 / 255]).eval(), torch.rand(1, 3, 64, 96)
+    start_from(network, PHOTOGRAPHS)
+    seen = []
+    network.up[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    with torch.inference_mode():
+        network(photograph)
+        (*_, expected) = load_lite0().stages(255 * photograph)
+    assert torch.allclose(seen[0][:, :320, ::2, ::2], enlarge(expected, 2)[:, :, ::2, ::2], atol=1e-4)

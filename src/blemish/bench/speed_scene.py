@@ -25,9 +25,9 @@ from blemish.core.taxonomy import Taxonomy
 from blemish.picture.tiling import cut, plan_tiles
 from blemish.picture.write import write_png
 from blemish.segment.export import export_module
-from blemish.segment.hardnet import FCHarDNet
 from blemish.segment.model import TorchSegmenter, to_input
 from blemish.segment.networks import build
+from blemish.segment.pixel_network import PixelNetwork
 from blemish.segment.quantise import quantised
 from blemish.simulate.line import LineSettings, SimulatedScan, simulate_cell
 
@@ -66,7 +66,7 @@ class Scene:
     scale: Scale
     scan: SimulatedScan
     scan_path: Path
-    network: FCHarDNet  # As PyTorch runs it.
+    network: PixelNetwork  # As PyTorch runs it.
     architecture: str
     weights: str  # Where they come from, in words.
     taxonomy: Taxonomy
@@ -118,7 +118,7 @@ def _of_run(run: Path, scale: Scale, scan: SimulatedScan, path: Path) -> Scene:
     return Scene(scale, scan, path, network, card["architecture"], weights, taxonomy, default_thresholds(taxonomy), {})
 
 
-def fit(network: FCHarDNet, pictures: UInt8, labels: UInt8, taxonomy: Taxonomy) -> dict[str, float]:
+def fit(network: PixelNetwork, pictures: UInt8, labels: UInt8, taxonomy: Taxonomy) -> dict[str, float]:
     """Batch norm's statistics and the last layer from labelled tiles; returns each class's threshold by code.
 
     Args:
@@ -136,7 +136,7 @@ def fit(network: FCHarDNet, pictures: UInt8, labels: UInt8, taxonomy: Taxonomy) 
     return _thresholds(scores, np.stack([label.numpy() for label in coarse]), taxonomy)
 
 
-def _features(network: FCHarDNet, picture: UInt8, *, settle: bool = False) -> Tensor:
+def _features(network: PixelNetwork, picture: UInt8, *, settle: bool = False) -> Tensor:
     """What the last layer sees of one tile; with `settle`, batch norm takes its statistics from it."""
     seen: list[Tensor] = []
     hook = network.head.register_forward_pre_hook(lambda _, given: seen.append(given[0]))

@@ -8,7 +8,8 @@ import torch
 
 from blemish.bench.scale import Scale
 from blemish.segment.model import WEIGHTS_FOLDER
-from blemish.segment.start import start_named
+from blemish.segment.start import PHOTOGRAPHS, start_named
+from blemish.train import lite0
 from blemish.train.checkpoint import CARD, WEIGHTS, load_weights
 
 
@@ -31,5 +32,7 @@ def start_hash(scale: Scale) -> str | None:
     folder = start_of(scale)
     if folder is None:
         return None
+    if folder == PHOTOGRAPHS:
+        return lite0.SHA256
     weights = folder if (folder / CARD).is_file() else folder / WEIGHTS_FOLDER
     return str(load_weights(weights)[1]["sha256"][WEIGHTS])

@@ -23,7 +23,8 @@ Network = Annotated[
     str,
     typer.Option(
         "--network",
-        help="fc-hardnet-70, hardnet-small, or auto: the small one, with its start weights, where there is no GPU.",
+        help="fc-hardnet-70, hardnet-small, lite0-unet (slower, knows photographs), or auto: the small one, with its "
+        "start weights, where there is no GPU.",
         rich_help_panel=_TRAINING,
     ),
 ]
@@ -158,8 +159,8 @@ StartFrom = Annotated[
     typer.Option(
         "--start-from",
         metavar="RUN",
-        help="Weights to begin with: of a finished RUN, procedural (packaged), scratch, or auto: "
-        "procedural where there are such for the network and the preset is not paper, else scratch.",
+        help="Weights to begin with: of a finished RUN, procedural (packaged), photographs (lite0-unet), scratch, or "
+        "auto: what there is for the network, but scratch for the preset paper.",
         rich_help_panel=_TRAINING,
     ),
 ]

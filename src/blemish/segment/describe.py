@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from blemish.segment.hardnet import FCHarDNet
+from blemish.segment.pixel_network import PixelNetwork
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Description:
         return "\n".join([*rows, total])
 
 
-def describe(network: FCHarDNet, name: str, size_px: int) -> Description:
+def describe(network: PixelNetwork, name: str, size_px: int) -> Description:
     """Run one black picture of `size_px` squared and write down every convolution in the order it ran."""
     layers: list[Layer] = []
     handles = [

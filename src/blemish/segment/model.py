@@ -12,8 +12,8 @@ from torch import Tensor
 from blemish.core.arrays import Float32, UInt8
 from blemish.core.errors import BundleError, InputError
 from blemish.core.taxonomy import Taxonomy
-from blemish.segment.hardnet import FCHarDNet
 from blemish.segment.networks import build
+from blemish.segment.pixel_network import PixelNetwork
 from blemish.train.checkpoint import CARD, load_weights, save_weights
 from blemish.train.precision import Precision, channels_last
 
@@ -39,7 +39,7 @@ class TorchSegmenter:
 
     def __init__(
         self,
-        network: FCHarDNet,
+        network: PixelNetwork,
         taxonomy: Taxonomy,
         *,
         card: dict[str, Any] | None = None,
@@ -108,7 +108,7 @@ def to_input(pictures: Tensor) -> Tensor:
     return pictures.permute(0, 3, 1, 2).to(torch.float32) / 255
 
 
-def save_segmenter(run: Path, network: FCHarDNet, card: dict[str, Any]) -> Path:
+def save_segmenter(run: Path, network: PixelNetwork, card: dict[str, Any]) -> Path:
     """Write a network's weights and card into a run's folder; returns the folder that holds them.
 
     Args:

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import torch
 
 from blemish.core.errors import InputError
-from blemish.segment.hardnet import FC_HARDNET_70, HARDNET_SMALL, FCHarDNet, HarDNetPlan
+from blemish.segment.hardnet import FC_HARDNET_70, HARDNET_SMALL, FCHarDNet
+from blemish.segment.lite0_unet import STRIDE, Lite0UNet
+from blemish.segment.pixel_network import PixelNetwork
 
-DEFAULT, SMALL, AUTO = "fc-hardnet-70", "hardnet-small", "auto"
-PLANS: Mapping[str, HarDNetPlan] = MappingProxyType({DEFAULT: FC_HARDNET_70, SMALL: HARDNET_SMALL})
+DEFAULT, SMALL, LITE0, AUTO = "fc-hardnet-70", "hardnet-small", "lite0-unet", "auto"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How a network is made, of channels, outputs, mean and std, and what its input sizes are multiples of."""
+
+    make: Callable[..., PixelNetwork]
+    stride: int
+
+
+ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
+    {
+        DEFAULT: Architecture(partial(FCHarDNet, FC_HARDNET_70), FC_HARDNET_70.stride),
+        SMALL: Architecture(partial(FCHarDNet, HARDNET_SMALL), HARDNET_SMALL.stride),
+        LITE0: Architecture(Lite0UNet, STRIDE),
+    }
+)
 
 
 def network_named(name: str, preset: str = "") -> str:
@@ -29,15 +49,15 @@ def network_named(name: str, preset: str = "") -> str:
     return DEFAULT if preset == "paper" or torch.cuda.is_available() else SMALL
 
 
-def plan_named(name: str) -> HarDNetPlan:
-    """The sizes of a network.
+def architecture(name: str) -> Architecture:
+    """By its name.
 
     Raises:
         InputError: no such network.
     """
-    if name not in PLANS:
-        raise InputError(f"no network '{name}': there are {', '.join(PLANS)}")
-    return PLANS[name]
+    if name not in ARCHITECTURES:
+        raise InputError(f"no network '{name}': there are {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[name]
 
 
 def refuse_one_pixel(name: str, batch: int, side_px: int) -> None:
@@ -46,7 +66,7 @@ def refuse_one_pixel(name: str, batch: int, side_px: int) -> None:
     Raises:
         InputError: that, or no such network.
     """
-    stride = plan_named(name).stride
+    stride = architecture(name).stride
     if batch == 1 and side_px <= stride:
         raise InputError(
             f"{name} cannot learn from one sample of {side_px} px a step: give --batch 2 or more, or samples of more "
@@ -56,7 +76,7 @@ def refuse_one_pixel(name: str, batch: int, side_px: int) -> None:
 
 def build(
     name: str, channels: int, outputs: int, *, mean: Sequence[float] = (0.5,), std: Sequence[float] = (0.25,)
-) -> FCHarDNet:
+) -> PixelNetwork:
     """A network with fresh weights (drawn from torch's global seed).
 
     Args:
@@ -72,7 +92,7 @@ def build(
         >>> build("hardnet-small", 1, 7).stride
         32
     """
-    plan = plan_named(name)
+    known = architecture(name)
     if channels not in (1, 3) or outputs < 2:
         raise InputError(f"a network has 1 or 3 channels and 2 or more outputs, got {channels} and {outputs}")
-    return FCHarDNet(plan, channels, outputs, mean, std)
+    return known.make(channels, outputs, mean=mean, std=std)

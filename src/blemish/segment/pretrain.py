@@ -24,11 +24,11 @@ from blemish.core.seeds import derive_seed, rng
 from blemish.metrics.pixel import Confusion
 from blemish.picture.normalise import to_channels
 from blemish.picture.write import write_png
-from blemish.segment.hardnet import FCHarDNet
 from blemish.segment.losses import LossSettings, loss_terms
 from blemish.segment.model import TorchSegmenter, save_segmenter, to_input
 from blemish.segment.networks import build, refuse_one_pixel
 from blemish.segment.panels import below, beside, paint
+from blemish.segment.pixel_network import PixelNetwork
 from blemish.segment.teacher import Teacher
 from blemish.segment.training import Pace, Trained
 from blemish.simulate.procedural import TAXONOMY, VERSION, procedural_tile
@@ -166,7 +166,7 @@ class PretrainTrainer:
         pace: it is judged where a sample is due.
     """
 
-    def __init__(self, network: FCHarDNet, settings: PretrainSettings, precision: Precision, pace: Pace) -> None:
+    def __init__(self, network: PixelNetwork, settings: PretrainSettings, precision: Precision, pace: Pace) -> None:
         self.settings, self.pace = settings, pace
         self.accelerator = accelerator(precision)
         self.network = channels_last(network.to(self.accelerator.device))

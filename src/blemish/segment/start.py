@@ -19,12 +19,16 @@ from safetensors.torch import save
 from torch import Tensor
 
 from blemish.core.errors import InputError
-from blemish.segment.hardnet import FCHarDNet
+from blemish.segment.lite0_unet import Lite0UNet
 from blemish.segment.model import TorchSegmenter
+from blemish.segment.networks import LITE0
+from blemish.segment.pixel_network import PixelNetwork
 from blemish.simulate.procedural import NAME as PROCEDURAL
 from blemish.train.checkpoint import CARD, save_weights
+from blemish.train.lite0 import SHA256, load_lite0
 
 SCRATCH, AUTO = "scratch", "auto"
+PHOTOGRAPHS = Path("photographs")  # In the place of a folder: the encoder of `lite0-unet` as ImageNet taught it.
 _PACKAGED = Path(__file__).parent / "weights"
 _OWN = ("mean", "std")  # Normalisation belongs to the data at hand.
 _HEAD = "head."
@@ -42,19 +46,21 @@ class Started:
         return asdict(self)
 
 
-def start_from(network: FCHarDNet, folder: Path) -> Started:
+def start_from(network: PixelNetwork, folder: Path) -> Started:
     """Copy into a network all weights of a finished run that have the same name and shape; the others stay fresh.
 
     Weights of a gray network start an RGB one too: its first layer answers to a gray picture as the gray one did. The
     last layer of procedural weights is never taken: its six classes are not those at hand, however many these are.
 
     Args:
-        folder: of a run, or what `packaged_start` gives.
+        folder: of a run, or what `start_named` gives.
 
     Raises:
         BundleError: no finished run in the folder, or damaged weights.
         InputError: a run of another architecture, of which less than half would fit.
     """
+    if folder == PHOTOGRAPHS:
+        return _from_photographs(network)
     source = _source(folder)
     own = network.state_dict()
     named = [name for name in own if name.rsplit(".", 1)[-1] not in _OWN]
@@ -72,6 +78,13 @@ def start_from(network: FCHarDNet, folder: Path) -> Started:
     return Started(digest, len(fitting), len(named) - len(fitting))
 
 
+def _from_photographs(network: PixelNetwork) -> Started:
+    if not isinstance(network, Lite0UNet):
+        raise InputError(f"only {LITE0} has an encoder that learned from photographs: give --network {LITE0}")
+    taken = network.begin_with(load_lite0())
+    return Started(SHA256, taken, len(network.state_dict()) - len(_OWN) - taken)
+
+
 def packaged_start(network: str) -> Path | None:
     """The folder of the start weights that the package brings for a network; None where it brings none.
 
@@ -84,9 +97,9 @@ def packaged_start(network: str) -> Path | None:
 
 
 def start_named(name: str, network: str) -> Path | None:
-    """What `--start-from` means: `scratch` (None), `procedural` (the packaged weights), or the folder of a run.
+    """What `--start-from` means: `scratch` (None), `procedural` (the packaged weights), `photographs`, or a run.
 
-    `auto` is procedural where weights are packaged for the network, else scratch.
+    `auto` is photographs for `lite0-unet`, procedural where weights are packaged for the network, else scratch.
 
     Raises:
         InputError: no weights are packaged for this network.
@@ -98,7 +111,7 @@ def start_named(name: str, network: str) -> Path | None:
     if name == SCRATCH:
         return None
     if name == AUTO:
-        return packaged_start(network)
+        return PHOTOGRAPHS if network == LITE0 else packaged_start(network)
     if name != PROCEDURAL:
         return Path(name)
     folder = packaged_start(network)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from blemish.core.errors import InputError
 from blemish.segment.hardnet import FCHarDNet
+from blemish.segment.pixel_network import PixelNetwork
 from blemish.train.lite0 import STAGE_CHANNELS, load_lite0
 
 
@@ -29,11 +30,13 @@ class Teacher(nn.Module):
 
     Raises:
         BundleError: the teacher's weights are not installed, or altered.
-        InputError: a network of fewer blocks.
+        InputError: no HarDNet, or one of fewer blocks.
     """
 
-    def __init__(self, network: FCHarDNet) -> None:
+    def __init__(self, network: PixelNetwork) -> None:
         super().__init__()
+        if not isinstance(network, FCHarDNet):
+            raise InputError("a teacher is for HarDNet; this network knows its features already: give --teacher 0")
         if len(network.down) < len(STAGE_CHANNELS):
             raise InputError(
                 f"a teacher needs {len(STAGE_CHANNELS)} encoder blocks, this network has {len(network.down)}"

@@ -21,11 +21,11 @@ from blemish.picture.normalise import to_channels
 from blemish.picture.write import write_png
 from blemish.segment.draw import SampleDraw, TilePool, spread, synthetic_records, train_records, val_records
 from blemish.segment.evaluation import evaluate, predict
-from blemish.segment.hardnet import FCHarDNet
 from blemish.segment.losses import loss_terms
 from blemish.segment.model import TorchSegmenter, save_segmenter, to_input
 from blemish.segment.networks import build
 from blemish.segment.panels import below, panel
+from blemish.segment.pixel_network import PixelNetwork
 from blemish.segment.settings import TrainSettings
 from blemish.segment.start import start_from
 from blemish.segment.unfit import refuse_unfit
@@ -124,7 +124,7 @@ class SegmentTrainer:
 
     def __init__(
         self,
-        network: FCHarDNet,
+        network: PixelNetwork,
         dataset: Dataset,
         val: Sequence[TileRecord],
         settings: TrainSettings,
@@ -186,7 +186,7 @@ class SegmentTrainer:
         return done - int(self.best.step) >= self.settings.patience * self.settings.val_steps
 
     @property
-    def chosen(self) -> FCHarDNet:
+    def chosen(self) -> PixelNetwork:
         """The weights to use: the moving average, the last or the best as the settings say."""
         return self.best.network if self.settings.keep == "best" else self.average.module
 
@@ -203,13 +203,13 @@ class Best(nn.Module):
     iou: Tensor
     step: Tensor
 
-    def __init__(self, network: FCHarDNet) -> None:
+    def __init__(self, network: PixelNetwork) -> None:
         super().__init__()
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.register_buffer("iou", torch.tensor(-1.0))
         self.register_buffer("step", torch.tensor(0))
 
-    def offer(self, network: FCHarDNet, iou: float, step: int) -> None:
+    def offer(self, network: PixelNetwork, iou: float, step: int) -> None:
         """Take over the network if it is better than all before."""
         if iou > float(self.iou):
             self.network.load_state_dict(network.state_dict())
@@ -228,7 +228,7 @@ def measure_normalisation(dataset: Dataset, records: Sequence[TileRecord]) -> tu
     return [round(float(v), 6) for v in mean], [round(float(v), 6) for v in std]
 
 
-def _fresh_network(dataset: Dataset, settings: TrainSettings) -> FCHarDNet:
+def _fresh_network(dataset: Dataset, settings: TrainSettings) -> PixelNetwork:
     mean, std = measure_normalisation(dataset, train_records(dataset))
     torch.manual_seed(derive_seed(settings.seed, "init"))
     return build(settings.network, dataset.channels, len(dataset.taxonomy.defects) + 1, mean=mean, std=std)

