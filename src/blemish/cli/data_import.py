@@ -33,6 +33,15 @@ ClassNames = Annotated[
     str | None,
     typer.Option("--classes", metavar="A,B,C", help="Names of values 1, 2, 3, ...", rich_help_panel=_CLASSES),
 ]
+Priority = Annotated[
+    str | None,
+    typer.Option(
+        "--priority",
+        metavar="A,B,C",
+        help="Where two defects lie on one pixel, the class named first wins. (such a pixel is refused)",
+        rich_help_panel=_CLASSES,
+    ),
+]
 GroupsFile = Annotated[
     Path | None,
     typer.Option(
@@ -71,6 +80,7 @@ def import_(
     format: Format = None,  # noqa: A002 - the flag's name
     taxonomy: TaxonomyFile = None,
     classes: ClassNames = None,
+    priority: Priority = None,
     groups: GroupsFile = None,
     split: SplitText = None,
     tile: Tile = 512,
@@ -94,6 +104,7 @@ def import_(
         split=parse_shares(split) if split is not None and "/" in split else split,
         seed=seed,
         skip_bad=skip_bad,
+        priority=tuple(name.strip() for name in priority.split(",")) if priority else (),
     )
     if out is None or dry_run:
         report = prepare(src, options).report

@@ -19,6 +19,7 @@ from blemish.core.labels import LabelMap
 from blemish.core.taxonomy import IGNORE, Taxonomy
 from blemish.data.dataset import refuse_bad_id
 from blemish.data.least_size import ignore_small
+from blemish.data.priorities import with_priorities
 from blemish.data.readers.base import Drawn, LeftOut, Plan, SourcePicture
 from blemish.data.readers.layout import EMPTY_SHARE
 from blemish.data.readers.planes import is_gray
@@ -80,7 +81,7 @@ def survey(plan: Plan, name: str, *, progress: bool = True) -> Survey:
         plan,
         tuple(judged),
         tuple(left_out),
-        plan.taxonomy or _taxonomy_of(judged, name, left_out),
+        with_priorities(plan.taxonomy or _taxonomy_of(judged, name, left_out), plan.priority),
         3 if any(s.is_colour for s in judged) else 1,
         _merged_range(s.value_range for s in judged),
     )
@@ -114,6 +115,7 @@ def look(source: SourcePicture, plan: Plan) -> Seen:
     picture = source.read()
     _refuse_size(source, drawn, picture)
     taxonomy = plan.taxonomy or _provisional(drawn)
+    taxonomy = with_priorities(taxonomy, plan.priority, of_a_picture=plan.taxonomy is None)
     combined = drawn.settle(taxonomy, source.label or source.source)
     lessened = ignore_small(combined.label_map, taxonomy)
     counts = np.bincount(lessened.label_map.defect.ravel(), minlength=256)

@@ -41,6 +41,8 @@ class ImportOptions:
         value_range: of 16-bit pictures, the values that become 0 and 255; None = the lowest and highest of the set.
         split: "file" (the CSV's column), "folders" (the publisher's), "none", or shares; None = the CSV's column where
             it has one, else 70/15/15.
+        priority: where two defects lie on one pixel, the class that is named first wins; classes that are not named
+            come last. Empty = as the taxonomy says.
     """
 
     tile_px: int = 512
@@ -52,6 +54,7 @@ class ImportOptions:
     split: SplitChoice = None
     seed: int = 0
     skip_bad: bool = False
+    priority: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def prepare(src: Path, options: ImportOptions) -> Prepared:
     else:
         reader, reason = reader_named(options.format), "as told with --format"
     plan = reader.plan(folder, read_options)
-    plan = replace(plan, left_out=(*_strange(listing), *plan.left_out))
+    plan = replace(plan, left_out=(*_strange(listing), *plan.left_out), priority=options.priority)
     surveyed = survey(plan, src.resolve().name)
     if options.value_range is not None:
         surveyed = with_range(surveyed, options.value_range)

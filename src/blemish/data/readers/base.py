@@ -111,6 +111,7 @@ class Plan:
     empty_is_clean: bool = False  # A label without defects always means a clean picture.
     folder_is_class: bool = False  # A lone empty mask contradicts its folder, however many there are.
     notes: tuple[str, ...] = ()
+    priority: tuple[str, ...] = ()  # Classes that win over others on one pixel, the first before the second.
 
 
 @dataclass(frozen=True)
