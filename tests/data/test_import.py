@@ -372,3 +372,13 @@ def test_a_range_of_16_bit_values_can_be_given_and_what_is_beyond_is_said(tmp_pa
 def test_a_range_that_cannot_be_is_refused(text: str, message: str, tmp_path: Path) -> None:
     result = run("import", steel(tmp_path / "src"), "--out", tmp_path / "out", "--range", text)
     assert (result.exit_code, message in result.stderr) == (2, True)
+
+
+def test_where_no_side_of_a_tile_is_given_the_pictures_decide(tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    for number, side in enumerate((70, 90, 200)):
+        save(src / "pictures" / f"{number}.png", np.random.default_rng(number).integers(0, 256, (side, 300), np.uint8))
+        save(src / "masks" / f"{number}.png", np.pad(np.full((9, 9), 255, np.uint8), ((0, side - 9), (0, 291))))
+    report = import_folder(src, tmp_path / "out", ImportOptions(split="none"))
+    assert (report.tile_px, Dataset(tmp_path / "out").info.tile_px) == (96, 96)
+    assert report.tiles == 4 + 4 + 3 * 4

@@ -62,7 +62,15 @@ SplitText = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of the drawing of splits.", rich_help_panel=_SPLITS)]
-Tile = Annotated[int, typer.Option("--tile", metavar="PX", min=8, help="Side of a tile.")]
+Tile = Annotated[
+    int | None,
+    typer.Option(
+        "--tile",
+        metavar="PX",
+        min=8,
+        help="Side of a tile. (the middle one of the pictures' shorter sides, up to a multiple of 32, 64 to 512)",
+    ),
+]
 Overlap = Annotated[int, typer.Option("--overlap", metavar="PX", min=0, help="Least overlap of neighbouring tiles.")]
 Range = Annotated[
     str | None,
@@ -83,7 +91,7 @@ def import_(
     priority: Priority = None,
     groups: GroupsFile = None,
     split: SplitText = None,
-    tile: Tile = 512,
+    tile: Tile = None,
     overlap: Overlap = 0,
     range: Range = None,  # noqa: A002 - the flag's name
     seed: Seed = 0,

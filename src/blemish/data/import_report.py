@@ -41,6 +41,7 @@ class ImportReport:
     grouped_by: str
     split_by: str
     tiles: int
+    tile_px: int
     channels: int
     value_range: tuple[int, int] | None
     warnings: tuple[str, ...]
@@ -68,7 +69,7 @@ class ImportReport:
                 f"empty masks: {self.empty_masks} in clean pictures, {self.lone_empty_masks} lone, imported as 255; "
                 f"clean pictures without a mask: {self.clean_without_label}; labels left out: {self.labels_left_out}",
                 f"groups by {self.grouped_by}; splits by {self.split_by}, pictures (groups): {sides}",
-                f"tiles: {self.tiles}",
+                f"tiles: {self.tiles} of {self.tile_px} px",
                 f"imported {self.pictures_imported} = clean {self.clean} + one class {self.one_class} + several "
                 f"classes {self.several_classes} + only ignored {self.only_ignored}",
                 f"pictures found {self.pictures_found} = imported {self.pictures_imported} + left out "
@@ -95,7 +96,9 @@ def summarised(reasons: list[tuple[str, str]]) -> str:
     return named + (rest if more else "")
 
 
-def report_of(source: str, recognised_by: str, surveyed: Survey, placement: Placement, *, tiles: int) -> ImportReport:
+def report_of(
+    source: str, recognised_by: str, surveyed: Survey, placement: Placement, *, tiles: int, tile_px: int
+) -> ImportReport:
     """Count what an import will write, or has written."""
     rows = placement.rows
     seen = [row.seen for row in rows]
@@ -126,6 +129,7 @@ def report_of(source: str, recognised_by: str, surveyed: Survey, placement: Plac
         grouped_by=placement.grouped_by,
         split_by=placement.split_by,
         tiles=tiles,
+        tile_px=tile_px,
         channels=surveyed.channels,
         value_range=surveyed.value_range,
         warnings=(*surveyed.plan.notes, *placement.notes, *_warnings(seen)),

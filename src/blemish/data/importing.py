@@ -6,9 +6,11 @@ Least sizes are applied to the whole scan and splits are drawn by group, both be
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from blemish.core.arrays import UInt8, without_channels
@@ -29,6 +31,7 @@ from blemish.picture.read import is_picture
 from blemish.picture.tiling import cut, padding_of, plan_tiles
 
 STRIDE = 32  # Offsets suit any network here; a tile that is no multiple of it takes the largest divisor they share.
+LEAST_TILE_PX, MOST_TILE_PX = 64, 512  # Where nobody says the side of a tile.
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class ImportOptions:
     """What the user chose.
 
     Args:
+        tile_px: side of a tile; None = `fitting_tile_px`.
         format: a reader's name; None = recognise.
         groups: a CSV; None = `groups.csv` in the folder, else each picture is its own group.
         value_range: of 16-bit pictures, the values that become 0 and 255; None = the lowest and highest of the set.
@@ -45,7 +49,7 @@ class ImportOptions:
             come last. Empty = as the taxonomy says.
     """
 
-    tile_px: int = 512
+    tile_px: int | None = None
     overlap_px: int = 0
     format: str | None = None
     taxonomy: Taxonomy | None = None
@@ -63,6 +67,7 @@ class Prepared:
 
     survey: Survey
     placement: Placement
+    tile_px: int
     report: ImportReport
 
 
@@ -101,8 +106,24 @@ def prepare(src: Path, options: ImportOptions) -> Prepared:
     if options.value_range is not None:
         surveyed = with_range(surveyed, options.value_range)
     placement = place(surveyed, listing, groups=options.groups, split=options.split, seed=options.seed)
-    tiles = sum(len(_boxes(row.seen.size_hw, options)) for row in placement.rows)
-    return Prepared(surveyed, placement, report_of(str(src), reason, surveyed, placement, tiles=tiles))
+    tile_px = options.tile_px or fitting_tile_px([seen.size_hw for seen in surveyed.seen])
+    tiles = sum(len(_boxes(row.seen.size_hw, tile_px, options.overlap_px)) for row in placement.rows)
+    report = report_of(str(src), reason, surveyed, placement, tiles=tiles, tile_px=tile_px)
+    return Prepared(surveyed, placement, tile_px, report)
+
+
+def fitting_tile_px(sizes_hw: Sequence[tuple[int, int]]) -> int:
+    """The side of a tile for pictures of these sizes: half of them fill it from side to side, and it is no larger than
+    training can bear.
+
+    Example:
+        >>> fitting_tile_px([(200, 200)]), fitting_tile_px([(2000, 5400)]), fitting_tile_px([(244, 351), (120, 400)])
+        (224, 512, 192)
+    """
+    if not sizes_hw:
+        return MOST_TILE_PX
+    middle = math.ceil(float(np.median([min(size) for size in sizes_hw])))
+    return min(max(-(-middle // STRIDE) * STRIDE, LEAST_TILE_PX), MOST_TILE_PX)
 
 
 def refuse_bad(report: ImportReport, options: ImportOptions) -> None:
@@ -116,17 +137,17 @@ def refuse_bad(report: ImportReport, options: ImportOptions) -> None:
 def write(prepared: Prepared, out: Path, options: ImportOptions) -> None:
     """Cut and write every picture, one in memory at a time."""
     surveyed = prepared.survey
-    info = DatasetInfo(surveyed.taxonomy, options.tile_px, surveyed.channels, surveyed.value_range)
+    info = DatasetInfo(surveyed.taxonomy, prepared.tile_px, surveyed.channels, surveyed.value_range)
     with DatasetWriter(out, info) as writer:
         for row in tqdm(prepared.placement.rows, desc="import", unit="picture", disable=None, leave=False):
             picture = _picture(row.seen, surveyed)
             label_map = label_map_of(row.seen, surveyed.taxonomy)
-            _write_tiles(writer, row, picture, label_map, surveyed.plan.origin, options)
+            boxes = _boxes(row.seen.size_hw, prepared.tile_px, options.overlap_px)
+            _write_tiles(writer, row, picture, label_map, surveyed.plan.origin, boxes)
 
 
-def _boxes(size_hw: tuple[int, int], options: ImportOptions) -> list[Box]:
-    stride = math.gcd(options.tile_px, STRIDE)
-    return plan_tiles(*size_hw, tile_px=options.tile_px, overlap_px=options.overlap_px, stride=stride)
+def _boxes(size_hw: tuple[int, int], tile_px: int, overlap_px: int) -> list[Box]:
+    return plan_tiles(*size_hw, tile_px=tile_px, overlap_px=overlap_px, stride=math.gcd(tile_px, STRIDE))
 
 
 def _picture(seen: Seen, surveyed: Survey) -> UInt8:
@@ -138,10 +159,10 @@ def _picture(seen: Seen, surveyed: Survey) -> UInt8:
 
 
 def _write_tiles(
-    writer: DatasetWriter, row: Placed, picture: UInt8, label_map: LabelMap, origin: Origin, options: ImportOptions
+    writer: DatasetWriter, row: Placed, picture: UInt8, label_map: LabelMap, origin: Origin, boxes: Sequence[Box]
 ) -> None:
     height, width = label_map.size_hw
-    for box in _boxes((height, width), options):
+    for box in boxes:
         padding = padding_of(box, height, width)
         defect = cut(label_map.defect, box)
         defect[padding] = IGNORE
