@@ -1,7 +1,8 @@
 from dataclasses import replace
 
 from blemish.bench.cells import Cell
-from blemish.bench.gating import only_learned
+from blemish.bench.gating import gate_inputs, only_learned
+from blemish.bench.scale import Scale
 from blemish.bench.synthetic_sets import SyntheticSet
 from blemish.bench.views import View
 from blemish.core.records import Split
@@ -48,3 +49,12 @@ def test_the_gate_sees_learned_tiles_only(tiny):
     view = View().open(tiny)
     assert only_learned(view).records == view.select(Split.TRAIN)
     assert only_learned(view).hash != view.hash
+
+
+def test_a_second_look_is_another_set_and_says_nothing_where_it_is_off():
+    once, twice = Scale(gate_folds=0), Scale(gate_folds=0, gate_second_look=True)
+    assert gate_inputs(once) == {"folds": 0, "recognised": True}
+    assert gate_inputs(twice) == {"folds": 0, "recognised": True, "second_look": True}
+    assert "gate_second_look" not in once.to_dict()
+    assert Scale.from_dict(twice.to_dict()) == twice
+    assert Scale.from_dict(once.to_dict()) == once

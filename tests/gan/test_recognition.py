@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,8 +10,9 @@ from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
 from blemish.gan.gate import Candidate, Gate
 from blemish.gan.gate_reference import measure_real
 from blemish.gan.gate_rules import contrast, surface_ring
-from blemish.gan.recognition import learn_recognition, moved, probe_of
-from blemish.gan.recognition_features import lite0_features, packaged_features
+from blemish.gan.recognition import Recognition, learn_recognition, moved, probe_of
+from blemish.gan.recognition_features import described_by, lite0_features, packaged_features
+from blemish.segment.start_features import start_features
 from blemish.train.lite0 import load_lite0
 
 SIDE = 96
@@ -130,3 +133,26 @@ def test_a_mask_without_ring_has_no_features():
     describe = lite0_features(load_lite0())
     everywhere = np.ones((64, 64), bool)
     assert describe(np.zeros((64, 64), np.uint8), everywhere, ~everywhere) is None
+
+
+def test_a_second_look_rejects_what_the_first_lets_pass(dataset, recognition):
+    second = learn_recognition(dataset, [1], described_by(start_features()))
+    assert second.probes[1].told_apart > 0.9
+    blind = Recognition({1: replace(recognition.probes[1], limit=-1e9)}, recognition.describe)
+    real = {1: measure_real(dataset, [1])[1]}
+    bare = [Candidate(tile(seed, shows=False), None) for seed in range(60, 66)]
+    shown = [Candidate(tile(seed), None) for seed in range(60, 66)]
+    once, twice = Gate(ONE, real, recognition=blind), Gate(ONE, real, recognition=blind, second_look=second)
+    assert once.judge(bare) == [None] * 6
+    assert [verdict.rule for verdict in twice.judge(bare)] == ["recognised"] * 6
+    assert twice.judge(shown).count(None) >= 5
+    assert "second_look" in twice.limits()
+    assert "second_look" not in once.limits()
+
+
+def test_features_of_the_start_are_as_large_as_their_share_of_the_picture():
+    maps = start_features()(tile(1).picture[:90, :50])
+    assert [one.shape[1:] for one in maps] == [(23, 13), (12, 7), (6, 4)]
+    colour = np.repeat(tile(1).picture[:90, :50, None], 3, axis=2)
+    for gray, rgb in zip(maps, start_features()(colour), strict=True):
+        assert np.allclose(gray, rgb, atol=1e-4)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from blemish.data.dataset import Dataset
 from blemish.gan.gate import Gate
 from blemish.gan.gate_reference import measure_real
 from blemish.gan.recognition import learn_recognition
-from blemish.gan.recognition_features import packaged_features
+from blemish.gan.recognition_features import described_by, packaged_features
 from blemish.segment.model import WEIGHTS_FOLDER, TorchSegmenter
 from blemish.segment.out_of_fold import OutOfFold, out_of_fold
+from blemish.segment.start_features import start_features
 from blemish.train.checkpoint import WEIGHTS, load_weights
 from blemish.train.precision import Precision, default_precision
 
@@ -41,13 +43,14 @@ def gate_inputs(scale: Scale, precision: Precision | None = None) -> dict[str, A
     if not scale.gan_gate:
         return None
     recognised = RECOGNISED not in scale.gan_off
+    looks = {"recognised": recognised, **({"second_look": True} if recognised and scale.gate_second_look else {})}
     if scale.gate_folds == 0:  # No trained judge: nothing of the inspector's scale decides.
-        return {"folds": 0, "recognised": recognised}
+        return {"folds": 0, **looks}
     return {
         "rung": _RUNG,
         "seed": _SEED,
         "folds": scale.gate_folds,
-        "recognised": recognised,
+        **looks,
         "scale": scale.of_training(),
         "start": start_hash(scale),
         "precision": precision or default_precision(),
@@ -61,7 +64,8 @@ def train_gate(learned: Dataset, work: Path, scale: Scale) -> tuple[OutOfFold, f
         learned: a view that holds nothing but its training tiles (`only_learned`).
     """
     started = time.perf_counter()
-    asked = {**(gate_inputs(scale) or {}), "recognised": True}  # Whether the gate asks its probes changes no training.
+    plain = replace(scale, gate_second_look=False)  # What the gate asks its probes changes no training.
+    asked = {**(gate_inputs(plain) or {}), "recognised": True}
     folder = work / "gates" / key_of({"data": learned.hash, "gate": asked})
     settings = training_of(_RUNG, "", scale, _SEED)
     with only_one(folder):
@@ -70,19 +74,29 @@ def train_gate(learned: Dataset, work: Path, scale: Scale) -> tuple[OutOfFold, f
 
 
 def gate_for(
-    learned: Dataset, generator: Generator, defects: Sequence[int], found: OutOfFold | None, *, recognised: bool = True
+    learned: Dataset,
+    generator: Generator,
+    defects: Sequence[int],
+    found: OutOfFold | None,
+    *,
+    recognised: bool = True,
+    second_look: bool = False,
 ) -> Gate:
     """The gate with the first fold's network as its segmenter; `found` None = the rule `found` is off."""
-    ring_px = getattr(generator, "ring_px", None)
-    recognition = learn_recognition(learned, defects, packaged_features()) if recognised else None
-    if found is None:
-        return Gate(learned.taxonomy, measure_real(learned, defects), ring_px=ring_px, recognition=recognition)
-    run = found.runs[0]
-    return Gate(
+    gate = Gate(
         learned.taxonomy,
         measure_real(learned, defects),
-        ring_px=ring_px,
-        recognition=recognition,
+        ring_px=getattr(generator, "ring_px", None),
+        recognition=learn_recognition(learned, defects, packaged_features()) if recognised else None,
+        second_look=learn_recognition(learned, defects, described_by(start_features()))
+        if recognised and second_look
+        else None,
+    )
+    if found is None:
+        return gate
+    run = found.runs[0]
+    return replace(
+        gate,
         segmenter=TorchSegmenter.load(run, device=device()),
         thresholds=found.thresholds,
         segmenter_hash=str(_card(run)["sha256"][WEIGHTS]),

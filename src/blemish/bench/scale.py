@@ -40,15 +40,17 @@ class Scale:
     gate_folds: int = (
         2  # Inside the training tiles: so many trainings a view for the gate; 0 = its rule `found` is off.
     )
+    gate_second_look: bool = False  # The rule `recognised` asks the packaged start weights too (docs/adr/0008).
     paper_width: int = 16
     paper_steps: int = 2000
     paper_batch: int = 4
     paper_size_px: int = 128
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; where nothing is off, nothing is said of it, as before there were ablations."""
+        """Plain JSON values; what came later is left out where it is off, as in older results."""
         values = {**asdict(self), "shares": [list(pair) for pair in self.shares], "gan_off": list(self.gan_off)}
-        return values if self.gan_off else {name: value for name, value in values.items() if name != "gan_off"}
+        unsaid = [name for name in ("gan_off", "gate_second_look") if not values[name]]
+        return {name: value for name, value in values.items() if name not in unsaid}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -149,7 +149,9 @@ def our_gate(learned: Dataset, work: Path, scale: Scale) -> tuple[MakeGate | Non
 
 def _gate_of(learned: Dataset, found: OutOfFold | None, scale: Scale) -> MakeGate:
     def make(generator: Generator, defects: Sequence[int]) -> Gate:
-        return gate_for(learned, generator, defects, found, recognised=RECOGNISED not in scale.gan_off)
+        recognised = RECOGNISED not in scale.gan_off
+        look = scale.gate_second_look
+        return gate_for(learned, generator, defects, found, recognised=recognised, second_look=look)
 
     return make
 

@@ -106,6 +106,10 @@ def ladder(
     gate_folds: Annotated[
         int, typer.Option(min=0, help="Trainings for the gate's rule `found`; 0 = off.", rich_help_panel=_TILES)
     ] = 2,
+    second_look: Annotated[
+        bool,
+        typer.Option("--second-look", help="The gate looks through the start weights too.", rich_help_panel=_TILES),
+    ] = False,
     paper_width: Annotated[
         int, typer.Option(metavar="CHANNELS", help="Of the paper's GAN (64 there).", rich_help_panel=_TILES)
     ] = 16,
@@ -147,6 +151,7 @@ def ladder(
         gan_background=_background(gan_background),
         gan_gate=gate,
         gate_folds=gate_folds,
+        gate_second_look=second_look,
         paper_width=paper_width,
         paper_size_px=paper_size,
         paper_batch=paper_batch,

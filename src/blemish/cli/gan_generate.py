@@ -65,6 +65,9 @@ def generate(
     thresholds: Path | None = typer.Option(
         None, metavar="FILE", help="out-of-fold.json of segment out-of-fold, with --segmenter.", rich_help_panel=_GATE
     ),
+    second_look: bool = typer.Option(
+        False, "--second-look", help="Look through the start weights too; slower.", rich_help_panel=_GATE
+    ),
     attempts: int = typer.Option(8, metavar="N", help="Of one tile, at most.", rich_help_panel=_GATE),
     weak: bool = typer.Option(False, "--weak", help="Also draw classes that came out weak.", rich_help_panel=_GATE),
     label: Path | None = typer.Option(
@@ -100,25 +103,26 @@ def generate(
     from blemish.data.dataset import Dataset
     from blemish.gan.bank import without_shapeless
 
-    if not gate and (segmenter is not None or thresholds is not None or processes):
-        raise InputError("--no-gate goes without --segmenter, --thresholds and --processes")
+    if not gate and (segmenter is not None or thresholds is not None or processes or second_look):
+        raise InputError("--no-gate goes without --segmenter, --thresholds, --second-look and --processes")
     source = Dataset(_required(dataset, "--dataset DATASET"))
     plan = without_shapeless(_plan(source, per_class, tiles, class_name, pairs, seed), source)
     if dry_run:
         show({"dry_run": True, "background": background, **plan.to_dict()}, plan.table(), as_json)
         return
     folder = _required(out, "--out DIR")
-    wiring = _Wiring(segmenter, thresholds) if gate else None
+    wiring = _Wiring(segmenter, thresholds, second_look) if gate else None
     order = _Order(run, source.folder, background, seed, device, wiring)
     _fill_up(order, source, plan, folder, batch, resume, attempts, weak, processes, as_json)
 
 
 @dataclass(frozen=True)
 class _Wiring:
-    """What the gate is given from outside; both or neither."""
+    """What the gate is given from outside; segmenter and thresholds both or neither."""
 
     segmenter: Path | None
     thresholds: Path | None
+    second_look: bool
 
 
 @dataclass(frozen=True)
@@ -230,6 +234,7 @@ def _gate(wiring: _Wiring, source: Dataset, defects: list[int], generator: Gener
         measure_real(source, defects),
         ring_px=getattr(generator, "ring_px", None),
         recognition=_recognition(source, defects),
+        second_look=_second_look(source, defects) if wiring.second_look else None,
         segmenter=network,
         thresholds=limits,
         segmenter_hash="" if wiring.segmenter is None else _hash_of(wiring.segmenter),
@@ -245,6 +250,14 @@ def _recognition(source: Dataset, defects: list[int]) -> Recognition | None:
     except ImportError:
         return None
     return learn_recognition(source, defects, packaged_features())
+
+
+def _second_look(source: Dataset, defects: list[int]) -> Recognition:
+    from blemish.gan.recognition import learn_recognition
+    from blemish.gan.recognition_features import described_by
+    from blemish.segment.start_features import start_features
+
+    return learn_recognition(source, defects, described_by(start_features()))
 
 
 def _segmenter(folder: Path, device: str) -> Segmenter:

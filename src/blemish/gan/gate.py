@@ -5,7 +5,8 @@ Rules, in the order they are asked; the first that fails rejects the tile (docs/
 visible   each defect changes the surface beneath it, and stands out from it as real ones of its class do
 beyond    farther than the generator's ring from the mask, nothing changed: 0 grey levels on the PNG as it is written
 copy      no defect is the picture, or the shape, of a training defect again
-recognised  the features of a network that has seen photographs tell it from bare surface, as they do real ones
+recognised  a network's features tell it from bare surface, as they do real ones; one that has seen photographs looks,
+            and, where it is given, one that the generator never learned from
 found     a segmenter trained on real tiles finds the mask about as well as it finds real ones
 """
 
@@ -76,6 +77,7 @@ class Gate:
         ring_px: of the generator: beyond it a composed tile is bit-exact; None = a generator that repaints the whole
             tile, so that the rule `beyond` does not apply.
         recognition: the probes; None = the rule `recognised` is off.
+        second_look: the same through the eyes of another network; None = one look is enough.
         segmenter: trained on real tiles; None = the rule `found` is off.
         thresholds: what the segmenter must reach.
         segmenter_hash: stands for the segmenter in what a run must resume with.
@@ -88,6 +90,7 @@ class Gate:
     real: RealDefects
     ring_px: int | None = None
     recognition: Recognition | None = None
+    second_look: Recognition | None = None
     segmenter: Segmenter | None = None
     thresholds: GateThresholds | None = None
     segmenter_hash: str = ""
@@ -136,6 +139,8 @@ class Gate:
         else:
             probes = self.recognition.probes
             why |= {f"recognised: {self._name(i)}": probe.why_off for i, probe in probes.items() if probe.why_off}
+        seconds = {} if self.second_look is None else self.second_look.probes
+        why |= {f"second look: {self._name(i)}": probe.why_off for i, probe in seconds.items() if probe.why_off}
         if self.thresholds is None:
             why["found"] = "no segmenter was given (--segmenter, --thresholds)"
         else:
@@ -148,9 +153,8 @@ class Gate:
         return {
             "ring_px": self.ring_px,
             "real": {self._name(index): real.to_dict() for index, real in self.real.items()},
-            "recognised": None
-            if self.recognition is None
-            else {self._name(index): probe.to_dict() for index, probe in self.recognition.probes.items()},
+            "recognised": self._probes(self.recognition),
+            **({} if self.second_look is None else {"second_look": self._probes(self.second_look)}),
             "found": None if self.thresholds is None else {self._name(i): self._limit(i) for i in self.real},
             "segmenter": self.segmenter_hash,
         }
@@ -161,7 +165,8 @@ class Gate:
             self._visible(pairs),
             self._beyond(candidate),
             self._copies(pairs, candidate.shape_iou),
-            self._unrecognised(candidate.sample),
+            self._unrecognised(candidate.sample, self.recognition),
+            self._unrecognised(candidate.sample, self.second_look),
         ):
             first = next(rejections, None)
             if first is not None:
@@ -203,11 +208,11 @@ class Gate:
                 text = f"{self._name(seen.index)} correlates by {value:.3f} with the defect on {real.sources[which]}"
                 yield Rejection("copy", seen.index, value, real.copy_limit, text)
 
-    def _unrecognised(self, sample: Sample) -> Iterator[Rejection]:
-        for index, probe in ({} if self.recognition is None else self.recognition.probes).items():
-            if probe.limit is None or self.recognition is None:
+    def _unrecognised(self, sample: Sample, look: Recognition | None) -> Iterator[Rejection]:
+        for index, probe in ({} if look is None else look.probes).items():
+            if probe.limit is None or look is None:
                 continue
-            value = self.recognition.score(sample, index)
+            value = look.score(sample, index)
             if value is not None and value < probe.limit:
                 text = f"{self._name(index)} looks like bare surface: {value:.2f}, under {probe.limit:.2f}"
                 yield Rejection("recognised", index, value, probe.limit, text)
@@ -225,6 +230,9 @@ class Gate:
                 text = f"{self._name(index)} is found with an IoU of {value:.2f}, a real one with {limit:.2f} or more"
                 return Rejection("found", index, value, limit, text)
         return None
+
+    def _probes(self, look: Recognition | None) -> dict[str, Any] | None:
+        return None if look is None else {self._name(i): probe.to_dict() for i, probe in look.probes.items()}
 
     def _limit(self, index: int) -> float | None:
         return None if self.thresholds is None else self.thresholds.limit(self._name(index))

@@ -1,6 +1,12 @@
-"""What the rule `recognised` looks at: EfficientNet-Lite0's features inside a defect less those round it."""
+"""What the rule `recognised` looks at: a network's features inside a defect less those round it.
+
+EfficientNet-Lite0's first. The default generator learns texture from the same features (`composed.perception`), so that
+it can please them without looking like a defect; features that it never saw may look a second time.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -16,6 +22,7 @@ MARGIN_PX, RING_PX = 48, 16  # Of the window round a mask; of the ring round it,
 MOST_PX = 384  # Longest side of a window; a larger one is made smaller.
 LEAST_MASK_PX, LEAST_RING_PX = 4, 48
 _STAGES = 3  # At 1/4, 1/8 and 1/16 of the window.
+Maps = Callable[[UInt8], Sequence[Float32]]  # A picture H W or H W C -> features D h w, each at its own size.
 
 
 def packaged_features() -> Describe:
@@ -28,7 +35,18 @@ def packaged_features() -> Describe:
 
 
 def lite0_features(network: Lite0) -> Describe:
-    """Mean features inside a mask less those of the ring round it, float32 176; None where either is too small."""
+    """`described_by` its features, float32 176."""
+
+    def maps(shown: UInt8) -> list[Float32]:
+        levels = torch.from_numpy(to_channels(shown, 3).astype(np.float32)).permute(2, 0, 1)[None]
+        with torch.inference_mode():
+            return [stage[0].numpy() for stage in network.stages(levels, most=_STAGES)]
+
+    return described_by(maps)
+
+
+def described_by(maps: Maps) -> Describe:
+    """Mean features inside a mask less those of the ring round it, float32 D; None where either is too small."""
 
     def describe(picture: Picture, mask: Bool, foreign: Bool) -> Float32 | None:
         if np.count_nonzero(mask) < LEAST_MASK_PX:
@@ -36,10 +54,7 @@ def lite0_features(network: Lite0) -> Describe:
         shown, inside, ring = window(picture, mask, foreign)
         if np.count_nonzero(ring) < LEAST_RING_PX:
             return None
-        levels = torch.from_numpy(to_channels(shown, 3).astype(np.float32)).permute(2, 0, 1)[None]
-        with torch.inference_mode():
-            stages = network.stages(levels, most=_STAGES)
-        return np.concatenate([_pooled(stage[0].numpy(), inside) - _pooled(stage[0].numpy(), ring) for stage in stages])
+        return np.concatenate([_pooled(stage, inside) - _pooled(stage, ring) for stage in maps(shown)])
 
     return describe
 
