@@ -356,6 +356,7 @@ def test_a_network_without_thresholds_is_refused(run, inspector, small_set, tmp_
         (["--per-class", "9", "--batch", "0"], "--batch must be 1 or more"),
         (["--per-class", "9", "--attempts", "0"], "--attempts must be 1 or more"),
         (["--per-class", "9", "--no-gate", "--segmenter", "x"], "--no-gate goes without --segmenter"),
+        (["--per-class", "9", "--no-gate", "--second-look"], "--no-gate goes without --segmenter"),
         (["--per-class", "9", "--no-gate", "--processes", "2"], "--no-gate goes without --segmenter"),
         (["--per-class", "9", "--thresholds", "none.json"], "none.json is not readable JSON"),
     ],
