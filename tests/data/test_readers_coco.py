@@ -161,3 +161,13 @@ def test_packed_run_lengths_are_those_of_pycocotools() -> None:
 def test_a_number_that_never_ends_is_refused() -> None:
     with pytest.raises(LabelError, match="packed"):
         read_outline({"size": [2, 2], "counts": "o" * 50}, "here")
+
+
+def test_a_file_that_is_cut_short_is_named_and_not_passed_over(line: Path, tmp_path: Path) -> None:
+    cut = line / "valid" / "_annotations.coco.json"
+    cut.write_text(cut.read_text()[:-9])
+    with pytest.raises(InputError, match=r"valid/_annotations\.coco\.json is not readable JSON"):
+        import_folder(line, tmp_path / "out", SMALL)
+    (line / "train" / "_annotations.coco.json").unlink()
+    with pytest.raises(LabelError, match=r"valid/_annotations\.coco\.json is not readable JSON"):
+        import_folder(line, tmp_path / "out", SMALL)

@@ -106,3 +106,21 @@ def test_yaml_that_is_none_or_names_otherwise_is_refused(line: Path, tmp_path: P
     (line / "more.yaml").write_text("names: {a: one}")
     with pytest.raises(InputError, match="class numbers with names"):
         import_folder(line, tmp_path / "out", SMALL)
+
+
+def test_labels_without_a_picture_or_with_two_are_named(line: Path, tmp_path: Path) -> None:
+    (line / "labels" / "train" / "gone.txt").write_text(SQUARE)
+    with pytest.raises(InputError, match=r"expected one picture for labels labels/train/gone\.txt, found none"):
+        import_folder(line, tmp_path / "out", SMALL)
+    (line / "labels" / "train" / "gone.txt").write_text("")
+    (line / "classes.txt").write_text("Scratch\ndent")
+    assert import_folder(line, tmp_path / "out", SMALL).pictures_imported == 2
+
+
+def test_two_text_files_of_one_picture_are_refused(line: Path, tmp_path: Path) -> None:
+    labelled(line, "c", SQUARE, "images/train", "labels/train")
+    (line / "images" / "train" / "a.txt").write_text(SQUARE)
+    two = Taxonomy.of_names("two", ["Scratch", "dent"])
+    report = prepare(line, ImportOptions(tile_px=64, split="none", skip_bad=True, taxonomy=two)).report
+    assert (report.pictures_found, report.pictures_imported, report.pictures_left_out) == (3, 2, 1)
+    assert "found images/train/a.txt and labels/train/a.txt" in str(report.left_out)

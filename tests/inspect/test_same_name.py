@@ -52,3 +52,14 @@ def test_names_that_folders_do_not_tell_apart_are_refused(tmp_path):
 def test_another_meaning_is_refused():
     with pytest.raises(InputError, match="parts or views, got 'both'"):
         named_by_folder([Path("a.png")], "both")
+
+
+def test_a_link_goes_by_its_own_name(tmp_path):
+    (store,) = pictures(tmp_path / "store", "abc.png")
+    for place in ("top/7.png", "edge/8.png"):
+        (tmp_path / "line" / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "line/top/7.png").symlink_to(store)
+    assert parts_of([tmp_path / "line/top/7.png"], "parts") == {"7": [""]}
+    (tmp_path / "line/edge/8.png").symlink_to(store)
+    with pytest.raises(InputError, match="links to one file"):
+        named_by_folder([tmp_path / "line/top/7.png", tmp_path / "line/edge/8.png"], "parts")

@@ -151,7 +151,7 @@ def _refuse_unsettled(clash: Bool, defect: UInt8, index: int, taxonomy: Taxonomy
             y, x = np.argwhere(clash & (defect == below))[0]
             raise LabelError(
                 f"{where}: {old.name} and {new.name} lie on one pixel at x={x}, y={y}: "
-                f"say which wins with --priority, or in a taxonomy, or correct the label"
+                f"give the classes different priorities (data import --priority, or a taxonomy) or correct the label"
             )
 
 

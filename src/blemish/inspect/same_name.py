@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from blemish.core.errors import InputError
@@ -39,18 +39,21 @@ def named_by_folder(files: Sequence[Path], meaning: str) -> dict[Path, Naming]:
     """
     if meaning not in (PARTS, VIEWS):
         raise InputError(f"--same-name must be {PARTS} or {VIEWS}, got '{meaning}'")
-    paths = [path.resolve() for path in files]
+    paths = [path.absolute() for path in files]  # A link goes by its own name and place, not by its target's.
     shared = Path(os.path.commonpath([path.parent for path in paths]))
-    namings = {path: _naming(path.relative_to(shared), meaning) for path in paths}
     taken: dict[Naming, Path] = {}
-    for path, naming in namings.items():
+    for path in paths:
+        naming = _naming(path.relative_to(shared), meaning)
         if naming in taken:
             raise InputError(
                 f"{taken[naming]} and {path} would both be {_words(naming)}: rename one, or say with --serials which "
                 f"part each belongs to"
             )
         taken[naming] = path
-    return namings if meaning == PARTS else {**namings, **_missing(paths, namings)}
+    namings = {path.resolve(): naming for naming, path in taken.items()}
+    if len(namings) != len(taken):
+        raise InputError("two of the pictures are links to one file: leave one of them out")
+    return namings if meaning == PARTS else {**namings, **_missing(taken)}
 
 
 def _naming(path: Path, meaning: str) -> Naming:
@@ -60,13 +63,12 @@ def _naming(path: Path, meaning: str) -> Naming:
     return Naming(f"{folder}-{path.stem}" if folder else path.stem)
 
 
-def _missing(paths: Sequence[Path], namings: dict[Path, Naming]) -> dict[Path, Naming]:
+def _missing(there: Mapping[Naming, Path]) -> dict[Path, Naming]:
     """The views that no camera wrote: of every part in every folder."""
-    there = set(namings.values())
-    views = {path.parent: namings[path].view for path in paths}
-    parts = {path.stem: path.name for path in paths}
+    views = {path.parent: naming.view for naming, path in there.items()}
+    parts = {naming.serial: path.name for naming, path in there.items()}
     return {
-        folder / name: Naming(serial, view)
+        (folder / name).resolve(): Naming(serial, view)
         for serial, name in parts.items()
         for folder, view in views.items()
         if Naming(serial, view) not in there

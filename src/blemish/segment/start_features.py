@@ -1,7 +1,8 @@
-"""Features of the packaged start weights: eyes that no photograph and no generator has trained.
+"""Features of the packaged start weights: eyes that no generator has learned to please.
 
-FC-HarDNet-70 learned on procedural surfaces (docs/adr/0006). The GAN's gate looks through it a second time
-(docs/adr/0008).
+FC-HarDNet-70 learned on procedural surfaces, from their labels and from EfficientNet-Lite0 as its teacher
+(docs/adr/0006): so it is another network, but not one that knows nothing of the first. The GAN's gate looks through it
+a second time (docs/adr/0008).
 """
 
 from __future__ import annotations

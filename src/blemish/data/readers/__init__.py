@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from blemish.core.errors import InputError, PictureError
+from blemish.core.errors import InputError, LabelError, PictureError
 from blemish.data.readers.base import Match, Reader, ReadOptions
 from blemish.data.readers.coco import CocoFiles
 from blemish.data.readers.colour import ColourMasks
 from blemish.data.readers.index import IndexMasks
+from blemish.data.readers.json_labels import read_json_label
 from blemish.data.readers.labelme import LabelmeFiles
 from blemish.data.readers.masks import KolektorFolders, MaskFolders, MvtecFolders
 from blemish.data.readers.pairing import Folder
@@ -33,7 +34,7 @@ def recognise(folder: Folder, options: ReadOptions) -> tuple[Reader, Match]:
 
     Raises:
         InputError: no format fits, or two fit alike; the message names them.
-        PictureError: no format fits, and a file in it is not the picture that its name says.
+        PictureError, LabelError: no format fits, and a file in it is not the picture, or the JSON, that its name says.
     """
     found: list[tuple[Match, Reader]] = []
     for reader in READERS:
@@ -61,6 +62,11 @@ def reader_named(name: str) -> Reader:
 
 def _unrecognised(folder: Folder) -> InputError:
     listing = folder.listing
+    for entry in listing.with_extension(".json"):
+        try:
+            read_json_label(listing.path(entry))
+        except LabelError as error:
+            return error
     for entry in listing.pictures:
         try:
             picture_size(listing.path(entry))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
@@ -18,11 +18,12 @@ from blemish.data.readers.coco_masks import Outline, draw_outline, read_outline
 from blemish.data.readers.json_labels import read_json_label, size_in
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.paired import split_of
-from blemish.data.readers.pairing import Folder
+from blemish.data.readers.pairing import Folder, spread
 from blemish.data.readers.spellings import Spellings
 from blemish.picture.read import read_picture
 
 _LISTS = ("images", "annotations", "categories")
+_SAMPLES = 12
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,12 @@ class CocoFiles:
     name: str = "coco"
 
     def recognise(self, folder: Folder, options: ReadOptions) -> Match | None:
-        files = _coco_files(folder.listing)
+        files, _ = _coco_files(folder.listing, spread(folder.listing.with_extension(".json"), _SAMPLES))
         return Match(0.95, "JSON files with images, annotations and categories") if files else None
 
     def plan(self, folder: Folder, options: ReadOptions) -> Plan:
         listing = folder.listing
-        files = _coco_files(listing)
+        files, left_out = _coco_files(listing, listing.with_extension(".json"))
         if not files:
             raise InputError(
                 f"{listing.root} cannot be read as 'coco': no JSON file in it has the lists {', '.join(_LISTS)}"
@@ -50,7 +51,7 @@ class CocoFiles:
         spellings = Spellings(options.taxonomy)
         claimed: dict[str, str] = {}
         found = [one for file, values in files for one in _of_file(listing, file, values, by_name, spellings, claimed)]
-        left_out = [one for one in found if isinstance(one, LeftOut)]
+        left_out += [one for one in found if isinstance(one, LeftOut)]
         left_out += [
             LeftOut(name, f"picture {name} is in no COCO file: add it there or leave it out with --skip-bad")
             for name in (entry.relative for entry in listing.pictures)
@@ -211,17 +212,21 @@ def _refuse_second(picture: Entry, where: str, claimed: dict[str, str]) -> None:
         raise LabelError(f"{where} is {picture.relative}, and so is {other}: leave one")
 
 
-def _coco_files(listing: Listing) -> list[tuple[Entry, Mapping[str, Any]]]:
-    """The JSON files of COCO's form, with what they hold."""
+def _coco_files(
+    listing: Listing, files: Sequence[Entry]
+) -> tuple[list[tuple[Entry, Mapping[str, Any]]], list[LeftOut]]:
+    """The JSON files of COCO's form with what they hold, and those that are no JSON at all."""
     found: list[tuple[Entry, Mapping[str, Any]]] = []
-    for entry in listing.with_extension(".json"):
+    unreadable: list[LeftOut] = []
+    for entry in files:
         try:
             values = read_json_label(listing.path(entry))
-        except LabelError:
-            continue  # Of another format, or none; one that a picture needs is missed there.
+        except LabelError as error:
+            unreadable.append(LeftOut(entry.relative, str(error), is_picture=False))
+            continue
         if isinstance(values, dict) and all(isinstance(values.get(key), list) for key in _LISTS):
             found.append((entry, values))
-    return found
+    return found, unreadable
 
 
 def _by_name(pictures: Iterable[Entry]) -> dict[str, list[Entry]]:

@@ -39,8 +39,7 @@ class YoloFiles:
     name: str = "yolo"
 
     def recognise(self, folder: Folder, options: ReadOptions) -> Match | None:
-        pairs = _pairs(folder.listing)
-        sample = spread([text for text, _ in pairs], _SAMPLES)
+        sample = spread([text for text, _ in _placed(folder.listing).pairs], _SAMPLES)
         said = [is_yolo(folder.listing.path(text)) for text in sample]
         if not any(said) or sum(answer is not False for answer in said) * 2 < len(said):
             return None
@@ -48,12 +47,12 @@ class YoloFiles:
 
     def plan(self, folder: Folder, options: ReadOptions) -> Plan:
         listing = folder.listing
-        pairs = _pairs(listing)
+        texts = _placed(listing)
+        pairs, left_out = texts.pairs, list(texts.left_out)
         if not pairs:
             raise InputError(f"{listing.root} cannot be read as 'yolo': no text file goes with a picture")
         names, spellings = names_in(listing), Spellings(options.taxonomy)
         sources: list[SourcePicture] = []
-        left_out: list[LeftOut] = []
         for text, picture in pairs:
             try:
                 outlines = read_yolo(listing.path(text))
@@ -73,7 +72,7 @@ class YoloFiles:
                     split=split_of(picture),
                 )
             )
-        paired = {picture for _, picture in pairs}
+        told = {picture.relative for _, picture in pairs} | {one.file for one in left_out}
         left_out += [
             LeftOut(
                 picture.relative,
@@ -81,7 +80,7 @@ class YoloFiles:
                 f"leave the picture out with --skip-bad",
             )
             for picture in listing.pictures
-            if picture not in paired
+            if picture.relative not in told
         ]
         return Plan(self.name, tuple(sources), tuple(left_out), options.taxonomy, empty_is_clean=True)
 
@@ -210,27 +209,46 @@ def _polygon(line: str, where: str) -> tuple[int, tuple[float, ...]]:
     return number, shares
 
 
-def _pairs(listing: Listing) -> list[tuple[Entry, Entry]]:
-    """Text file and picture of one name: beside it, else where one folder of the path differs and no other fits."""
+@dataclass(frozen=True)
+class _Texts:
+    """Which text file goes with which picture, and those that cannot be placed."""
+
+    pairs: list[tuple[Entry, Entry]]
+    left_out: list[LeftOut]
+
+
+def _placed(listing: Listing) -> _Texts:
+    """Text file and picture of one name: beside it, else where one folder of the path differs.
+
+    A text file that holds no labels (a list of classes, a note) is none of ours where it goes with no picture.
+    """
     by_stem: defaultdict[str, list[Entry]] = defaultdict(list)
     for picture in listing.pictures:
         by_stem[picture.stem].append(picture)
-    pairs = []
-    taken: set[Entry] = set()
+    of_picture: dict[Entry, list[Entry]] = {}
+    left_out: list[LeftOut] = []
     for text in listing.with_extension(".txt"):
-        partner = _partner(text, by_stem.get(text.stem, ()))
-        if partner is not None and partner not in taken:
-            taken.add(partner)
-            pairs.append((text, partner))
-    return pairs
+        near = _nearest(text, by_stem.get(text.stem, ()))
+        if len(near) == 1:
+            of_picture.setdefault(near[0], []).append(text)
+        elif is_yolo(listing.path(text)):
+            names = " and ".join(picture.relative for picture in near) or "none"
+            reason = f"expected one picture for labels {text.relative}, found {names}: add or remove one"
+            left_out.append(LeftOut(text.relative, reason, is_picture=False))
+    pairs = []
+    for picture, texts in of_picture.items():
+        if len(texts) == 1:
+            pairs.append((texts[0], picture))
+        else:
+            names = " and ".join(text.relative for text in texts)
+            reason = f"expected one text file for picture {picture.relative}, found {names}: leave one"
+            left_out.append(LeftOut(picture.relative, reason))
+    return _Texts(pairs, left_out)
 
 
-def _partner(text: Entry, pictures: Iterable[Entry]) -> Entry | None:
+def _nearest(text: Entry, pictures: Iterable[Entry]) -> list[Entry]:
     near: defaultdict[int, list[Entry]] = defaultdict(list)
     for picture in pictures:
         if len(picture.folders) == len(text.folders):
             near[sum(a != b for a, b in zip(picture.folders, text.folders, strict=True))].append(picture)
-    for differing in (0, 1):
-        if near[differing]:
-            return near[differing][0] if len(near[differing]) == 1 else None
-    return None
+    return near[0] or near[1]
