@@ -19,6 +19,7 @@ def rung(name: str, *means: float) -> dict:
 
 def half(**more: object) -> dict:
     gain = {"of": "gan", "over": "real", **DIFFERENCE, "classes": {"pit": DIFFERENCE, "scratch": UNKNOWN}}
+    gain["parts"] = {"mean": 0.04, "interval": [0.01, 0.07], "groups": 5, "seeds": 3}
     return {
         "ladder": "selection: folds",
         "classes": ["pit", "scratch"],
@@ -49,6 +50,23 @@ def result() -> dict:
         "classes": {"pit": said},
     }
     return {"selection": half(shares=shares, enough=enough), "published": half(runs=1, ladder="published: test")}
+
+
+def test_a_gain_by_parts_is_told_beside_that_in_pixels(result, tmp_path):
+    page, text, *_ = write_ladder(result, tmp_path / "ladder.json")
+    said = "+0.040 (95 % interval +0.010 to +0.070, 3 seeds, 5 groups)"
+    assert f"Parts told apart: {said}" in page.read_text()
+    assert "Parts told apart, difference from real" in page.read_text()
+    assert f"parts told apart, the same two: {said}" in text.read_text()
+
+
+def test_a_ladder_of_before_has_no_gain_by_parts(result, tmp_path):
+    for name in ("selection", "published"):
+        result[name] = half(**({"runs": 1} if name == "published" else {}))
+        del result[name]["gain"]["parts"]
+    page, text, *_ = write_ladder(result, tmp_path / "ladder.json")
+    assert "Parts told apart, difference" not in page.read_text()
+    assert "the same two" not in text.read_text()
 
 
 def test_the_best_of_a_column_is_marked_without_the_ceiling():

@@ -15,6 +15,7 @@ from blemish.core.errors import InputError
 from blemish.metrics.bootstrap import Compared, Difference, paired_difference
 
 HELPS, HURTS, NOTHING, UNKNOWN = "helps", "hurts", "nothing shown", "not judged"
+Places = Mapping[tuple[Any, int], Mapping[str, Any]]  # Cells of one rung by fold and seed.
 LEAST_GROUPS = 3  # Physical defects of a class, below which it gets no verdict (docs/adr/0010).
 
 
@@ -48,13 +49,18 @@ def paired_tables(first: Cells, second: Cells, defects: int) -> tuple[Int64, Int
     Raises:
         InputError: none in common.
     """
-    ours, theirs = _by_place(first), _by_place(second)
-    folds, seeds = _common(ours, theirs)
+    folds, seeds, ours, theirs = in_common(first, second)
     if not seeds:
         raise InputError(
             "two rungs have no seed with the same folds in common: run them with the same --fold and --seed"
         )
     return _tables(ours, folds, seeds, defects), _tables(theirs, folds, seeds, defects)
+
+
+def in_common(first: Cells, second: Cells) -> tuple[list[Any], list[int], Places, Places]:
+    """The folds that two rungs have in common, the seeds that have all of these on both sides, and their cells."""
+    ours, theirs = _by_place(first), _by_place(second)
+    return *_common(ours, theirs), ours, theirs
 
 
 def comparable(cells: Cells, of: str, over: str) -> bool:
@@ -149,10 +155,7 @@ def _made_otherwise(cells: Cells, of: str, over: str) -> str:
     return "" if ours == theirs else f"{of} was trained in {listed(ours)}, {over} in {listed(theirs)}"
 
 
-_Places = Mapping[tuple[Any, int], Mapping[str, Any]]  # Cells of one rung by fold and seed.
-
-
-def _common(first: _Places, second: _Places) -> tuple[list[Any], list[int]]:
+def _common(first: Places, second: Places) -> tuple[list[Any], list[int]]:
     """The folds that both have, and the seeds that have all of these on both sides; no seeds = nothing to compare."""
     common = first.keys() & second.keys()
     folds = {fold for fold, _ in common}
@@ -160,11 +163,11 @@ def _common(first: _Places, second: _Places) -> tuple[list[Any], list[int]]:
     return sorted(folds, key=str), sorted(seed for seed in seeds if all((fold, seed) in common for fold in folds))
 
 
-def _by_place(cells: Cells) -> _Places:
+def _by_place(cells: Cells) -> Places:
     return {(cell["fold"], int(cell["seed"])): cell for cell in cells}
 
 
-def _tables(cells: _Places, folds: Sequence[Any], seeds: Sequence[int], defects: int) -> Int64:
+def _tables(cells: Places, folds: Sequence[Any], seeds: Sequence[int], defects: int) -> Int64:
     return np.stack(
         [
             np.stack([unpacked(text, defects) for fold in folds for text in cells[fold, seed]["groups"].values()])

@@ -12,6 +12,7 @@ from typing import Any
 
 from blemish.bench.cells import Cell
 from blemish.bench.compare import chosen_pair, comparable, gain, verdict
+from blemish.bench.compare_parts import groups_of_parts, parts_gain
 from blemish.bench.extras import Ground
 from blemish.bench.figures import best_simple, of_rung
 from blemish.bench.judging import without_padding
@@ -71,8 +72,8 @@ def selection_half(
         "best_simple": best_simple(cells),
         "rungs": [of_rung(name, cells, classes) for name in _rungs(cells)],
         "trials": {name: TRIALS[name].words for name in _rungs(cells) if name in TRIALS},
-        "over_base": over_base(cells, classes, climbed.base),
-        "gain": None if pair is None else gain(cells, classes, *pair),
+        "over_base": over_base(dataset, cells, climbed.base),
+        "gain": None if pair is None else _gain(dataset, cells, pair),
         "verdicts": [] if pair is None else _verdicts(cells, classes, pair, climbed.base),
         "cautions": _cautions(cells),
         "cells": cells,
@@ -80,10 +81,16 @@ def selection_half(
     return half | _still_standing(half, before)
 
 
-def over_base(cells: Sequence[Mapping[str, Any]], classes: Sequence[str], base: str) -> list[dict[str, Any]]:
+def over_base(dataset: Dataset, cells: Sequence[Mapping[str, Any]], base: str) -> list[dict[str, Any]]:
     """What every other rung gains over BASE, where it was run on the same folds and seeds."""
     others = [rung for rung in _rungs(cells) if rung != base]
-    return [gain(cells, classes, rung, base) for rung in others if comparable(cells, rung, base)]
+    return [_gain(dataset, cells, (rung, base)) for rung in others if comparable(cells, rung, base)]
+
+
+def _gain(dataset: Dataset, cells: Sequence[Mapping[str, Any]], pair: tuple[str, str]) -> dict[str, Any]:
+    """In mean IoU, and under `parts` in how well defective parts are told from good ones."""
+    by_parts = parts_gain(cells, *pair, groups_of_parts(dataset))
+    return {**gain(cells, dataset.taxonomy.defect_names, *pair), "parts": by_parts}
 
 
 def _cautions(cells: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -150,8 +157,8 @@ def published_half(dataset: Dataset, plan: LadderPlan, climbed: Climbed, selecti
         "base": climbed.base,
         "rungs": [of_rung(name, cells, classes) for name in _rungs(cells)],
         "trials": {name: TRIALS[name].words for name in _rungs(cells) if name in TRIALS},
-        "over_base": over_base(cells, classes, climbed.base),
-        "gain": None if pair is None else gain(cells, classes, *pair),
+        "over_base": over_base(dataset, cells, climbed.base),
+        "gain": None if pair is None else _gain(dataset, cells, pair),
         "verdicts": [] if pair is None else _verdicts(cells, classes, pair, climbed.base),
         "seen": sorted(seen | keys),
         "cautions": _cautions(cells),

@@ -235,9 +235,15 @@ def write_files(out: Path, name: str, half: dict[str, Any]) -> dict[str, Any]:
 def told(half: dict[str, Any]) -> str:
     """What a half says, for people."""
     from blemish.bench.ladder import table
+    from blemish.report.ladder import change
 
     lines = [table(half["cells"], half["classes"])]
     lines += [f"{v['of']} against {v['over']}: {v['words']}" for v in half.get("verdicts", [])]
+    lines += [
+        f"parts told apart, {entry['of']} over {half['base']}: {change(entry['parts'])}"
+        for entry in half["over_base"]
+        if entry.get("parts")
+    ]
     lines += [f"best share of {rung}: {curve['best']:g}" for rung, curve in half.get("shares", {}).items()]
     return "\n".join(lines)
 

@@ -72,10 +72,15 @@ def page(name: str, halves: Mapping[str, Half]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("blemish.report"), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters["change"] = _change
+    environment.filters["change"] = change
     environment.filters["mean"] = lambda values: str(Figure(_mean(values), best=False))
     charts = {
-        half_name: {"bars": bars(half), "over_base": _over_base(half), "classes": _by_class(half)}
+        half_name: {
+            "bars": bars(half),
+            "over_base": _over_base(half),
+            "parts": _parts_over_base(half),
+            "classes": _by_class(half),
+        }
         for half_name, half in halves.items()
     }
     selection = halves.get("selection", {})
@@ -99,10 +104,21 @@ def tables(name: str, halves: Mapping[str, Half]) -> str:
         for row in rows_of(half):
             cells = [f"**{figure}**" if figure.best else str(figure) for figure in row.figures]
             lines.append(f"| {' | '.join([row.name, str(row.seeds), *cells])} |")
-        told = f"\n\n{half['gain']['of']} over {half['gain']['over']}: {_change(half['gain'])}" if half["gain"] else ""
+        told = f"\n\n{half['gain']['of']} over {half['gain']['over']}: {change(half['gain'])}" if half["gain"] else ""
+        if half["gain"] and half["gain"].get("parts"):
+            told += f"\n\nparts told apart, the same two: {change(half['gain']['parts'])}"
         careful = "".join(f"\n\nCareful: {caution}." for caution in half.get("cautions", []))
         parts.append(f"## {half_name}\n\n{half['ladder']}\n\n" + "\n".join(lines) + told + careful)
     return "\n\n".join(parts) + "\n"
+
+
+def change(entry: Mapping[str, Any] | None) -> str:
+    """A difference in words: its mean, interval, seeds and groups."""
+    if entry is None or entry["mean"] is None:
+        return "not judged"
+    low, high = entry["interval"]
+    seeds = f"{entry['seeds']} seed{'s' if entry['seeds'] != 1 else ''}"
+    return f"{entry['mean']:+.3f} (95 % interval {low:+.3f} to {high:+.3f}, {seeds}, {entry['groups']} groups)"
 
 
 def rows_of(half: Half) -> list[Row]:
@@ -154,6 +170,11 @@ def _over_base(half: Half) -> str:
     return forest(gains, title=f"mean IoU over {half['base']}") if gains else ""
 
 
+def _parts_over_base(half: Half) -> str:
+    gains = [_gain(entry["of"], entry["parts"]) for entry in half["over_base"] if entry.get("parts")]
+    return forest(gains, title=f"parts told apart, over {half['base']}") if gains else ""
+
+
 def _by_class(half: Half) -> str:
     if not half["gain"]:
         return ""
@@ -201,11 +222,3 @@ def _best(values: Sequence[float | None], name: str) -> float | None:
 def _mean(values: Sequence[float | None]) -> float | None:
     there = [value for value in values if value is not None]
     return fmean(there) if there else None
-
-
-def _change(entry: Mapping[str, Any] | None) -> str:
-    if entry is None or entry["mean"] is None:
-        return "not judged"
-    low, high = entry["interval"]
-    seeds = f"{entry['seeds']} seed{'s' if entry['seeds'] != 1 else ''}"
-    return f"{entry['mean']:+.3f} (95 % interval {low:+.3f} to {high:+.3f}, {seeds}, {entry['groups']} groups)"
