@@ -137,6 +137,12 @@ def test_a_dry_run_writes_nothing(run_command, shapes_folder, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_the_last_steps_may_draw_every_tile_equally_often(run_command, shapes_folder, tmp_path):
+    plan = ["train", shapes_folder, "--out", tmp_path / "run", "--dry-run", "--json"]
+    assert json.loads(run_command(*plan, "--uniform-from", 0.7).stdout)["uniform_from"] == 0.7
+    assert "uniform_from" not in json.loads(run_command(*plan).stdout)  # Never: nothing is said of it.
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -151,6 +157,7 @@ def test_a_dry_run_writes_nothing(run_command, shapes_folder, tmp_path):
         (["--batch", "1", "--network", "fc-hardnet-70"], "cannot learn from one sample of 64 px a step"),
         (["--synthetic-share", "0.5"], "give --synthetic DIR too"),
         (["--synthetic-until", "0.5"], "give --synthetic DIR too"),
+        (["--uniform-from", "1.5"], "uniform_from must be 0 to 1"),
     ],
 )
 def test_a_wrong_option_ends_in_one_line(run_command, shapes_folder, tmp_path, options, message):

@@ -90,6 +90,15 @@ Sampling = Annotated[
         "--sampling", help="uniform over tiles or balanced over classes. (by preset)", rich_help_panel=_SAMPLES
     ),
 ]
+UniformFrom = Annotated[
+    float | None,
+    typer.Option(
+        "--uniform-from",
+        metavar="FRAC",
+        help="Share of the steps after which every real tile is drawn equally often, as pictures come. (1: never)",
+        rich_help_panel=_SAMPLES,
+    ),
+]
 Augment = Annotated[
     bool,
     typer.Option("--augment/--no-augment", help="Turn, shift, flip, resize, light, noise.", rich_help_panel=_SAMPLES),
@@ -203,6 +212,7 @@ def train(
     val_every: ValEvery = None,
     precision: PrecisionText = None,
     sampling: Sampling = None,
+    uniform_from: UniformFrom = None,
     augment: Augment = True,
     augmentation: AugmentationName = None,
     crop: Crop = None,
@@ -242,6 +252,7 @@ def train(
         "patience": patience,
         "val_steps": val_every or max(1, -(-count // 10)),
         "sampling": sampling,
+        "uniform_from": uniform_from,
         "augmentation": _augmentation(augment, augmentation),
         "crop_px": crop,
         "crop_on_defect_frac": crop_on_defect,
