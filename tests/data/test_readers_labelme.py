@@ -200,5 +200,6 @@ def test_a_picture_without_json_is_unlabelled_not_clean(tmp_path: Path) -> None:
     assert (report.pictures_found, report.clean) == (2, 0)
     assert report.left_out[0] == (
         "b.png",
-        "picture b.png has no Labelme JSON: label it or leave it out with --skip-bad",
+        "picture b.png has no Labelme JSON: label it, leave it out with --skip-bad, or say with --unlabelled-clean "
+        "that such pictures show good parts",
     )

@@ -23,7 +23,9 @@ Source = Annotated[Path, typer.Argument(metavar="SRC", help="A folder of picture
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The new data set.")]
 Format = Annotated[
     str | None,
-    typer.Option("--format", help="masks, mvtec, kolektor, index, colour, labelme, coco, yolo or scans. (recognised)"),
+    typer.Option(
+        "--format", help="masks, mvtec, kolektor, index, colour, labelme, coco, yolo, runs or scans. (recognised)"
+    ),
 ]
 TaxonomyFile = Annotated[
     str | None,
@@ -77,6 +79,9 @@ Range = Annotated[
     typer.Option("--range", metavar="LOW/HIGH", help="16-bit values that become 0 and 255. (those of the whole set)"),
 ]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave bad files out; they are listed and counted.")]
+UnlabelledClean = Annotated[
+    bool, typer.Option("--unlabelled-clean", help="Pictures without a label show good parts. (they are refused)")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be imported; write nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -96,6 +101,7 @@ def import_(
     range: Range = None,  # noqa: A002 - the flag's name
     seed: Seed = 0,
     skip_bad: SkipBad = False,
+    unlabelled_clean: UnlabelledClean = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -112,6 +118,7 @@ def import_(
         split=parse_shares(split) if split is not None and "/" in split else split,
         seed=seed,
         skip_bad=skip_bad,
+        unlabelled_clean=unlabelled_clean,
         priority=tuple(name.strip() for name in priority.split(",")) if priority else (),
     )
     if out is None or dry_run:

@@ -26,6 +26,7 @@ from blemish.data.readers import reader_named, recognise
 from blemish.data.readers.base import LeftOut, ReadOptions
 from blemish.data.readers.listing import Listing, list_folder, refuse_escape
 from blemish.data.readers.pairing import Folder
+from blemish.data.readers.unlabelled import as_clean
 from blemish.picture.normalise import to_8_bit, to_channels
 from blemish.picture.read import is_picture
 from blemish.picture.tiling import cut, padding_of, plan_tiles
@@ -47,6 +48,7 @@ class ImportOptions:
             it has one, else 70/15/15.
         priority: where two defects lie on one pixel, the class that is named first wins; classes that are not named
             come last. Empty = as the taxonomy says.
+        unlabelled_clean: pictures without a label show good parts; else they are bad files.
     """
 
     tile_px: int | None = None
@@ -59,6 +61,7 @@ class ImportOptions:
     seed: int = 0
     skip_bad: bool = False
     priority: tuple[str, ...] = ()
+    unlabelled_clean: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,8 @@ def prepare(src: Path, options: ImportOptions) -> Prepared:
     else:
         reader, reason = reader_named(options.format), "as told with --format"
     plan = reader.plan(folder, read_options)
+    if options.unlabelled_clean:
+        plan = as_clean(plan, listing)
     plan = replace(plan, left_out=(*_strange(listing), *plan.left_out), priority=options.priority)
     surveyed = survey(plan, src.resolve().name)
     if options.value_range is not None:

@@ -6,6 +6,7 @@ from blemish.core.errors import InputError, LabelError, PictureError
 from blemish.data.readers.base import Match, Reader, ReadOptions
 from blemish.data.readers.coco import CocoFiles
 from blemish.data.readers.colour import ColourMasks
+from blemish.data.readers.csv_runs import CsvRuns
 from blemish.data.readers.index import IndexMasks
 from blemish.data.readers.json_labels import read_json_label
 from blemish.data.readers.labelme import LabelmeFiles
@@ -25,6 +26,7 @@ READERS: tuple[Reader, ...] = (
     LabelmeFiles(),
     CocoFiles(),
     YoloFiles(),
+    CsvRuns(),
 )
 _CLEAR_LEAD = 0.15
 
@@ -74,6 +76,6 @@ def _unrecognised(folder: Folder) -> InputError:
             return error
     return InputError(
         f"{listing.root} has {len(listing.pictures)} pictures and {len(listing.others)} other files, but no picture "
-        f"with a label: expected masks beside them or in a folder of their own, Labelme or COCO JSON, or YOLO outlines "
-        f"(see --format)"
+        f"with a label: expected masks beside them or in a folder of their own, Labelme or COCO JSON, YOLO "
+        f"outlines, or a CSV of run lengths (see --format)"
     )

@@ -97,6 +97,7 @@ class LeftOut:
     file: str
     reason: str
     is_picture: bool = True
+    unlabelled: bool = False  # A sound picture, as far as its reader looked, of which no label says anything.
 
 
 @dataclass(frozen=True)

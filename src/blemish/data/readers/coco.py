@@ -53,7 +53,12 @@ class CocoFiles:
         found = [one for file, values in files for one in _of_file(listing, file, values, by_name, spellings, claimed)]
         left_out += [one for one in found if isinstance(one, LeftOut)]
         left_out += [
-            LeftOut(name, f"picture {name} is in no COCO file: add it there or leave it out with --skip-bad")
+            LeftOut(
+                name,
+                f"picture {name} is in no COCO file: add it there, leave it out with --skip-bad, or say with "
+                f"--unlabelled-clean that such pictures show good parts",
+                unlabelled=True,
+            )
             for name in (entry.relative for entry in listing.pictures)
             if name not in claimed
         ]

@@ -63,7 +63,12 @@ class LabelmeFiles:
                 else:
                     left_out.append(LeftOut(file.relative, str(error), is_picture=False))
         left_out += [
-            LeftOut(name, f"picture {name} has no Labelme JSON: label it or leave it out with --skip-bad")
+            LeftOut(
+                name,
+                f"picture {name} has no Labelme JSON: label it, leave it out with --skip-bad, or say with "
+                f"--unlabelled-clean that such pictures show good parts",
+                unlabelled=True,
+            )
             for name in by_path
             if name not in claimed
         ]

@@ -37,11 +37,22 @@ def paired_sources(
             drawing = partial(draw, listing.path(mask), token)
             sources.append(source_of(listing, pair, token, drawing, label=mask.relative))
         elif bare_is_clean and token and pair.pictures and not pair.masks and not masked[token]:
-            drawing = partial(_draw_clean, listing.path(pair.pictures[0]))
-            sources.append(source_of(listing, pair, token, drawing))
+            sources.append(clean_source(listing, pair.pictures[0], token))
         else:
             left_out.extend(_unpaired(listing, pair))
     return sources, left_out
+
+
+def clean_source(listing: Listing, picture: Entry, folder: str = "") -> SourcePicture:
+    """A picture without a label that is known to be clean."""
+    return SourcePicture(
+        id=picture.id,
+        source=picture.relative,
+        read=partial(read_picture, listing.path(picture)),
+        draw=partial(_draw_clean, listing.path(picture)),
+        split=split_of(picture),
+        folder=folder,
+    )
 
 
 def source_of(listing: Listing, pair: Pair, token: str, draw: Callable[[], Drawn], label: str = "") -> SourcePicture:
@@ -91,7 +102,12 @@ def _unpaired(listing: Listing, pair: Pair) -> list[LeftOut]:
             LeftOut(masks[0].relative, f"mask {masks[0].relative} has no picture: add it or remove the mask", False)
         ]
     return [
-        LeftOut(p.relative, f"picture {p.relative} has no mask though others beside it do: label it or leave it out")
+        LeftOut(
+            p.relative,
+            f"picture {p.relative} has no mask though others beside it do: label it, leave it out, or say with "
+            f"--unlabelled-clean that such pictures show good parts",
+            unlabelled=True,
+        )
         for p in pictures
     ]
 

@@ -1,7 +1,8 @@
 """Which picture belongs to which mask, found from structure and contents: names may be anything.
 
-Files pair up in one of three ways: same name and another extension (`a.jpg`, `a.png`), a common addition to the name
-(`a.png`, `a_mask.png`), or another folder at one depth (`images/x/a.png`, `masks/x/a.png`), alone or with an addition.
+Files pair up in one of four ways: same name and another extension (`a.jpg`, `a.png`), a common addition to the name
+(`a.png`, `a_mask.png`), another folder at one depth (`images/x/a.png`, `masks/x/a.png`), or a folder inside that of the
+pictures (`x/a.png`, `x/masks/a.png`); the last two alone or with an addition.
 Which side is the mask is read from the pixels of a few files: masks hold few values, mostly near black and white.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -30,7 +31,7 @@ class Pair:
     pictures: tuple[Entry, ...]
     masks: tuple[Entry, ...]
     folders: tuple[str, ...]  # Of the picture, without the folder that says picture or mask.
-    role: str  # That folder of the picture; "" = the files lie side by side.
+    role: str  # That folder of the picture; "" = the files lie side by side, or the mask in a folder inside.
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,14 @@ class _Way:
 
     depth: int | None
     addition: str
+    inside: bool = False  # Files that lie just above that depth are a column of their own.
 
     def key(self, entry: Entry) -> tuple[str, ...]:
-        rest = entry.folders if self.depth is None else _without(entry.folders, self.depth)
-        return (*rest, self._plain_stem(entry.stem))
+        return (*self.rest(entry), self._plain_stem(entry.stem))
+
+    def rest(self, entry: Entry) -> tuple[str, ...]:
+        """The folders that partners share."""
+        return entry.folders if self.depth is None else _without(entry.folders, self.depth)
 
     def column(self, entry: Entry) -> Column:
         if self.depth is not None:
@@ -69,7 +74,7 @@ class _Way:
         return () if self.depth is None else column[: self.depth]
 
     def covers(self, entry: Entry) -> bool:
-        return self.depth is None or len(entry.folders) > self.depth
+        return self.depth is None or len(entry.folders) + self.inside > self.depth
 
     def _plain_stem(self, stem: str) -> str:
         if self.addition.startswith("*"):
@@ -142,17 +147,18 @@ def spread(entries: list[Entry], count: int) -> list[Entry]:
 
 def _ways(listing: Listing) -> Iterator[_Way]:
     deepest = max((len(entry.folders) for entry in listing.pictures), default=0)
-    for depth in (None, *range(deepest)):
-        yield _Way(depth, "")
-        yield from (_Way(depth, addition) for addition in _additions(listing, depth))
+    plain = [_Way(depth, "") for depth in (None, *range(deepest))]
+    for way in (*plain, *(_Way(depth, "", inside=True) for depth in range(deepest))):
+        yield way
+        yield from (replace(way, addition=addition) for addition in _additions(listing, way))
 
 
-def _additions(listing: Listing, depth: int | None) -> list[str]:
+def _additions(listing: Listing, way: _Way) -> list[str]:
     """The most common addition behind a name and before it, among files that could be partners."""
     stems: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for entry in listing.pictures:
-        if depth is None or len(entry.folders) > depth:
-            stems[entry.folders if depth is None else _without(entry.folders, depth)].add(entry.stem)
+        if way.covers(entry):
+            stems[way.rest(entry)].add(entry.stem)
     behind: Counter[str] = Counter()
     before: Counter[str] = Counter()
     for names in stems.values():
@@ -227,7 +233,8 @@ def _pair(way: _Way, pictures: list[Entry], masks: list[Entry]) -> Pair:
     first = (pictures or masks)[0]
     if way.depth is None:
         return Pair(tuple(pictures), tuple(masks), first.folders, "")
-    return Pair(tuple(pictures), tuple(masks), _without(first.folders, way.depth), first.folders[way.depth])
+    role = first.folders[way.depth] if len(first.folders) > way.depth else ""
+    return Pair(tuple(pictures), tuple(masks), _without(first.folders, way.depth), role)
 
 
 def _without(folders: tuple[str, ...], depth: int) -> tuple[str, ...]:

@@ -76,8 +76,9 @@ class YoloFiles:
         left_out += [
             LeftOut(
                 picture.relative,
-                f"picture {picture.relative} has no text file: an empty one would say that it is clean; add it, or "
-                f"leave the picture out with --skip-bad",
+                f"picture {picture.relative} has no text file: an empty one would say that it is clean; add it, leave "
+                f"the picture out with --skip-bad, or say with --unlabelled-clean that such pictures show good parts",
+                unlabelled=True,
             )
             for picture in listing.pictures
             if picture.relative not in told
