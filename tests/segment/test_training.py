@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,6 +136,17 @@ def test_a_dry_run_writes_nothing(run_command, shapes_folder, tmp_path):
     told = {name: value for name, value in vars(Augmentation.paper_segment()).items() if name != "optics"}
     assert settings["augmentation"] == json.loads(json.dumps(told))  # Of optics that are off nothing is said.
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "crop_px"), [((), 256), (("--crop", 0), None), (("--crop", 64), 64), (("--preset", "paper"), None)]
+)
+def test_large_tiles_are_learned_from_in_crops_unless_told_otherwise(
+    run_command, shapes, tmp_path, monkeypatch, options, crop_px
+):
+    monkeypatch.setattr("blemish.data.dataset._read_info", lambda _: replace(shapes.info, tile_px=512))
+    done = run_command("train", shapes.folder, "--out", tmp_path / "run", "--dry-run", "--json", *options)
+    assert json.loads(done.stdout)["crop_px"] == crop_px
 
 
 def test_the_last_steps_may_draw_every_tile_equally_often(run_command, shapes_folder, tmp_path):

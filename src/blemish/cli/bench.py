@@ -70,7 +70,10 @@ def ladder(
     ] = "",
     share_of: Annotated[str, typer.Option(help="Rungs of that curve.", rich_help_panel=_WHICH)] = "gan",
     network: Annotated[str, typer.Option(help="Inspector network.", rich_help_panel=_SCALE)] = "hardnet-small",
-    crop: Annotated[int, typer.Option(metavar="PX", help="Of training; 0 = whole tiles.", rich_help_panel=_SCALE)] = 0,
+    crop: Annotated[
+        int | None,
+        typer.Option(metavar="PX", help="Of training; 0 = whole tiles. (256 of larger ones)", rich_help_panel=_SCALE),
+    ] = None,
     steps: Annotated[int, typer.Option(help="Training steps.", rich_help_panel=_SCALE)] = 1000,
     batch: Annotated[int, typer.Option(help="Crops a step.", rich_help_panel=_SCALE)] = 8,
     learning_rate: Annotated[float, typer.Option(help="Of the inspector.", rich_help_panel=_SCALE)] = 0.003,
@@ -121,6 +124,7 @@ def ladder(
     """Compare what an engineer would do in an afternoon with synthetic tiles, at equal steps, by folds of groups."""
     from blemish.bench.scale import Scale
     from blemish.data.dataset import Dataset
+    from blemish.segment.settings import crop_of
 
     data = Dataset(dataset)
     names = tuple(listed(rungs))
@@ -135,7 +139,7 @@ def ladder(
     everywhere, own_shares = _shares(share)
     scale = Scale(
         network=network,
-        crop_px=crop or None,
+        crop_px=crop_of(crop, data.info.tile_px),
         steps=steps,
         batch=batch,
         learning_rate=learning_rate,

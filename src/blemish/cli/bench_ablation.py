@@ -16,7 +16,10 @@ _WHICH, _SCALE, _TILES = "What is run", "Scale of every row", "Synthetic tiles"
 
 Steps = Annotated[int, typer.Option(help="Training steps of the inspector.", rich_help_panel=_SCALE)]
 Batch = Annotated[int, typer.Option(help="Crops a step.", rich_help_panel=_SCALE)]
-Crop = Annotated[int, typer.Option(metavar="PX", help="Of training; 0 = whole tiles.", rich_help_panel=_SCALE)]
+Crop = Annotated[
+    int | None,
+    typer.Option(metavar="PX", help="Of training; 0 = whole tiles. (256 of larger ones)", rich_help_panel=_SCALE),
+]
 StartFrom = Annotated[str, typer.Option(metavar="RUN", help="Or auto, procedural or scratch.", rich_help_panel=_SCALE)]
 Base = Annotated[str, typer.Option(help="BASE of the ladder: what learns from the tiles.", rich_help_panel=_SCALE)]
 Share = Annotated[float, typer.Option(help="Of synthetic tiles in the samples.", rich_help_panel=_TILES)]
@@ -45,7 +48,7 @@ def ablation(
     jobs: Jobs = 1,
     steps: Steps = 1000,
     batch: Batch = 8,
-    crop: Crop = 0,
+    crop: Crop = None,
     start_from: StartFrom = "auto",
     base: Base = "balance",
     share: Share = 0.5,
@@ -67,12 +70,14 @@ def ablation(
     from blemish.bench.views import View
     from blemish.data.dataset import Dataset
     from blemish.report.ablation import table, write_ablation
+    from blemish.segment.settings import crop_of
 
     refuse_other_suffix(out)
     read_own(out, "an ablation", lambda there: {"kid", "rows"} <= there.keys())
     data = Dataset(dataset)
     seeds = each_once(seed, (0,))
-    scale = scale_of(steps, batch, crop, start_from, share, per_class, gan_steps, gan_batch, gan_size, gate=gate)
+    crop_px = crop_of(crop, data.info.tile_px)
+    scale = scale_of(steps, batch, crop_px, start_from, share, per_class, gan_steps, gan_batch, gan_size, gate=gate)
     plan = AblationPlan(
         view=View(folds=folds, fold=fold), scale=scale, base=base, seeds=seeds, only=tuple(listed(only)), iou=iou
     )
@@ -83,7 +88,7 @@ def ablation(
 
 
 def scale_of(
-    steps: int, batch: int, crop: int, start: str, share: float, per_class: int, gan_steps: int | None,
+    steps: int, batch: int, crop_px: int | None, start: str, share: float, per_class: int, gan_steps: int | None,
     gan_batch: int | None, gan_size: int | None, *, gate: bool = True,
 ) -> Scale:  # fmt: skip
     """The scale that the flags ask for."""
@@ -92,7 +97,7 @@ def scale_of(
     return Scale(
         steps=steps,
         batch=batch,
-        crop_px=crop or None,
+        crop_px=crop_px,
         start=start,
         synthetic_share=share,
         per_class=per_class,

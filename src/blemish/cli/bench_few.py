@@ -26,7 +26,7 @@ def few_defects(
     jobs: Jobs = 1,
     steps: flags.Steps = 1000,
     batch: flags.Batch = 8,
-    crop: flags.Crop = 0,
+    crop: flags.Crop = None,
     start_from: flags.StartFrom = "auto",
     base: flags.Base = "balance",
     share: flags.Share = 0.5,
@@ -45,13 +45,17 @@ def few_defects(
     from blemish.bench.views import View
     from blemish.data.dataset import Dataset
     from blemish.report.few_defects import write_few_defects
+    from blemish.segment.settings import crop_of
 
     refuse_other_suffix(out)
     read_own(out, "few-defects", lambda there: {"wanted", "held_out"} <= there.keys())
     data = Dataset(dataset)
     name = data.taxonomy.defect(data.taxonomy.defect_index(class_name)).name
     view = View(folds=folds, fold=fold, few_class=name, few_groups=groups, few_seed=seed)
-    scale = flags.scale_of(steps, batch, crop, start_from, share, per_class, gan_steps, gan_batch, gan_size, gate=gate)
+    crop_px = crop_of(crop, data.info.tile_px)
+    scale = flags.scale_of(
+        steps, batch, crop_px, start_from, share, per_class, gan_steps, gan_batch, gan_size, gate=gate
+    )
     plan = FewPlan(view=view, scale=scale, tiles=tiles, base=base, iou=iou)
     found = find_out(data, plan, work, jobs=jobs)
     values = write_result(out, {"words": words_of(found), **found}, seeds=[seed])

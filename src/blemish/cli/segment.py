@@ -112,7 +112,13 @@ AugmentationName = Annotated[
     ),
 ]
 Crop = Annotated[
-    int | None, typer.Option("--crop", metavar="PX", help="Side of crops. (whole tiles)", rich_help_panel=_SAMPLES)
+    int | None,
+    typer.Option(
+        "--crop",
+        metavar="PX",
+        help="Side of crops; 0 = whole tiles. (256 of larger tiles; whole ones in preset paper)",
+        rich_help_panel=_SAMPLES,
+    ),
 ]
 CropOnDefect = Annotated[
     float | None,
@@ -233,7 +239,7 @@ def train(
     from blemish.segment.draw import train_records
     from blemish.segment.losses import loss_named
     from blemish.segment.networks import network_named
-    from blemish.segment.settings import settings_of
+    from blemish.segment.settings import crop_of, settings_of
     from blemish.segment.start import start_named
     from blemish.segment.training import Pace
     from blemish.segment.training import train as run_training
@@ -254,7 +260,7 @@ def train(
         "sampling": sampling,
         "uniform_from": uniform_from,
         "augmentation": _augmentation(augment, augmentation),
-        "crop_px": crop,
+        "crop_px": crop_of(crop, data.info.tile_px, preset),
         "crop_on_defect_frac": crop_on_defect,
         **_mixing(synthetic_share, synthetic_until, ladder, data, bool(made)),
         "seed": seed,
@@ -358,7 +364,8 @@ def _numbers(text: str) -> list[float]:
 
 
 def _plan(settings: TrainSettings, tiles: int) -> str:
+    of = f"crops of {settings.crop_px} px from" if settings.crop_px else "whole ones of"
     return (
-        f"would train {settings.network} for {settings.steps} steps of {settings.batch} samples on {tiles} tiles, "
+        f"would train {settings.network} for {settings.steps} steps of {settings.batch} samples, {of} {tiles} tiles, "
         f"{settings.sampling} sampling, learning rate {settings.learning_rate}, nothing written"
     )

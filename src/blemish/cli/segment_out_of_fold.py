@@ -26,7 +26,10 @@ def out_of_fold(
         int, typer.Option("--batch", metavar="N", min=1, help="Samples a step.", rich_help_panel=_TRAINING)
     ] = 16,
     crop: Annotated[
-        int | None, typer.Option("--crop", metavar="PX", help="Side of crops. (whole tiles)", rich_help_panel=_TRAINING)
+        int | None,
+        typer.Option(
+            "--crop", metavar="PX", help="Side; 0 = whole tiles. (256 of larger tiles)", rich_help_panel=_TRAINING
+        ),
     ] = None,
     learning_rate: Annotated[
         float, typer.Option("--learning-rate", metavar="RATE", help="The highest.", rich_help_panel=_TRAINING)
@@ -60,7 +63,7 @@ def out_of_fold(
     from blemish.data.dataset import Dataset
     from blemish.segment.losses import loss_named
     from blemish.segment.out_of_fold import out_of_fold as judge_out_of_fold
-    from blemish.segment.settings import BALANCED_UNTIL, LOSS, settings_of
+    from blemish.segment.settings import BALANCED_UNTIL, LOSS, crop_of, settings_of
     from blemish.segment.start import start_named
 
     data = Dataset(dataset)
@@ -68,7 +71,7 @@ def out_of_fold(
         "network": network,
         "steps": steps,
         "batch": batch,
-        "crop_px": crop,
+        "crop_px": crop_of(crop, data.info.tile_px),
         "learning_rate": learning_rate,
         "loss": loss_named(loss or LOSS, balanced_until=BALANCED_UNTIL),
         "ema_half_life_steps": max(1, steps // 30),

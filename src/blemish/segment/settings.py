@@ -24,6 +24,9 @@ PAPER_EPOCHS = 1000
 SYNTHETIC_SHARE = 0.25
 SYNTHETIC_UNTIL = 0.6  # As on the ladder: the last steps see real tiles only (docs/adr/0010).
 BALANCED_UNTIL = 0.5  # As on the ladder; without it small defects are not found in few steps (docs/adr/0005).
+CROP_PX = (
+    256  # Of larger tiles: what the simulated line's figures were made with, at a quarter of the time (docs/adr/0010).
+)
 LOSS, PAPER_LOSS = "focal+dice", "ce"  # Focal and Dice stand above cross-entropy on every set's ladder (docs/adr/0005).
 _PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -140,6 +143,21 @@ def settings_of(preset: str, changes: Mapping[str, Any]) -> TrainSettings:
     if values.get("sampling") == "uniform":
         values.setdefault("crop_on_defect_frac", 0.0)
     return TrainSettings(preset=preset, **values)
+
+
+def crop_of(asked: int | None, tile_px: int, preset: str = "") -> int | None:
+    """The side of the crops to learn from; None = whole tiles.
+
+    Args:
+        asked: 0 = whole tiles; None = whole ones up to `CROP_PX` and with the preset of the paper, else crops of it.
+
+    Example:
+        >>> crop_of(None, 512), crop_of(None, 224), crop_of(0, 512), crop_of(None, 512, "paper"), crop_of(192, 512)
+        (256, None, None, None, 192)
+    """
+    if asked is not None:
+        return asked or None
+    return CROP_PX if tile_px > CROP_PX and preset != "paper" else None
 
 
 def steps_of(epochs: int, tiles: int, batch: int) -> int:
