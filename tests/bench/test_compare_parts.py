@@ -17,7 +17,7 @@ RIGHT, WRONG = [0.9, 0.8, 0.7, 0.6, 0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4, 0.
 def test_what_one_rung_gains_by_parts():
     cells = [cell("gan", RIGHT), cell("loss", WRONG)]
     found = parts_gain(cells, "gan", "loss", GROUPS)
-    assert found == {"mean": 1.0, "interval": [1.0, 1.0], "groups": 8, "seeds": 1}
+    assert found == {"mean": 1.0, "interval": [1.0, 1.0], "groups": 4, "seeds": 1}
     assert parts_gain(cells, "loss", "gan", GROUPS)["mean"] == -1.0
 
 
@@ -36,6 +36,12 @@ def test_a_set_without_good_parts_has_no_gain_by_parts():
     for one in cells:
         one["part_scores"] = {"defective": one["part_scores"]["defective"], "clean": {}}
     assert parts_gain(cells, "gan", "loss", GROUPS) is None
+
+
+def test_two_physical_defects_say_nothing_of_others():
+    cells = [cell("gan", RIGHT), cell("loss", WRONG)]
+    few = {part: group if int(part[-1]) > 3 else f"defect-{int(part[-1]) // 2}" for part, group in GROUPS.items()}
+    assert parts_gain(cells, "gan", "loss", few) is None
 
 
 def test_rungs_with_nothing_in_common_have_no_gain():

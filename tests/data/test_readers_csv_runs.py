@@ -90,6 +90,18 @@ def test_a_picture_with_one_bad_row_is_left_out_whole(steel: Path, tmp_path: Pat
     assert [record.id for record in Dataset(tmp_path / "out").records] == ["train_images/c-x0-y0"]
 
 
+@pytest.mark.parametrize("row", ["a.png,2,1 3 9", "a.png,2", "a.png,,1 3"])
+def test_so_is_one_with_a_row_that_says_nothing_certain(row: str, steel: Path, tmp_path: Path) -> None:
+    (steel / "train.csv").write_text(f"{STEEL}{row}\n")
+    careless = ImportOptions(tile_px=64, split="none", skip_bad=True, unlabelled_clean=True)
+    report = import_folder(steel, tmp_path / "out", careless)
+    assert [file for file, _ in report.left_out] == ["train_images/a.png"]
+    assert {record.id for record in Dataset(tmp_path / "out").records} == {
+        "train_images/b-x0-y0",
+        "train_images/c-x0-y0",
+    }
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -97,7 +109,12 @@ def test_a_picture_with_one_bad_row_is_left_out_whole(steel: Path, tmp_path: Pat
         ("a.png,1,4 0", "must count pixels from 1"),
         ("a.png,1,4090 8", "pixels 4090 to 4097 lead out of the picture of 64 x 64 px"),
         ("d.png,1,1 3", "expected one picture 'd.png', found none"),
-        (",1,1 3", "a picture's file is missing"),
+        (",1,1 3", "expected a picture's file, got ''"),
+        ("a.png,1", "has 2 fields, the header 3: the row is not whole"),
+        ("a.png,1,1 3,9 2", "has 4 fields, the header 3"),
+        ("a.png,1,1 3 9", "pixel and count in turn, got '1 3 9'"),
+        ("a.png,1," + "9" * 5000 + " 1", "pixel and count in turn"),
+        ("a.png,,1 3", "run lengths without a class"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(line: str, says: str, steel: Path) -> None:
@@ -122,6 +139,57 @@ def test_two_files_of_run_lengths_are_refused(steel: Path) -> None:
     (steel / "sample_submission.csv").write_text("ImageId,ClassId,EncodedPixels\na.png,1,1 4096\n")
     with pytest.raises(InputError, match=r"2 files of run lengths, sample_submission.csv and train.csv"):
         prepare(steel, SMALL)
+
+
+def test_a_table_without_a_header_is_refused(steel: Path) -> None:
+    (steel / "train.csv").write_text(STEEL.split("\n", 1)[1])
+    with pytest.raises(InputError, match="the first line must name the columns"):
+        prepare(steel, SMALL)
+
+
+@pytest.mark.parametrize(
+    ("text", "classes"),
+    [
+        (
+            ",ImageId,ClassId,EncodedPixels\n0,a.png,1,1 3\n1,a.png,3,9 1\n2,b.png,3,65 64\n3,c.png,1,\n",
+            "class-1 class-3",
+        ),
+        ("ImageId,EncodedPixels,width,height\na.png,1 3,64,64\nb.png,65 64,64,64\nc.png,,64,64\n", "defect"),
+        ("ImageId_ClassId,EncodedPixels,fold\na.png_1,1 3,0\nb.png_3,65 64,1\nc.png_1,,2\n", "class-1 class-3"),
+        ("ImageId,ClassId,EncodedPixels\na.png,1.0,1 3\nb.png,3.0,65 64\nc.png,nan,None\n", "class-1 class-3"),
+        ("ImageId,ClassId,EncodedPixels\na.png,3,1 3\nb.png,3,65 64\nc.png,3,null\n", "class-3"),
+        ("ImageId;ClassId;EncodedPixels\na.png;1;1 3\nb.png;3;65 64\nc.png;1;\n", "class-1 class-3"),
+        ("Bild;Fehler;Pixel\na.png;Riß;1 3\nb.png;Loch;65 64\nc.png;Loch;\n", "Loch Riß"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+def test_the_class_is_not_any_column_of_few_values(
+    text: str, classes: str, encoding: str, steel: Path, tmp_path: Path
+) -> None:
+    (steel / "train.csv").write_text(text, encoding=encoding)
+    import_folder(steel, tmp_path / "out", SMALL)
+    assert sorted(Dataset(tmp_path / "out").taxonomy.defect_names) == classes.split()
+
+
+def test_two_columns_that_may_be_the_class_are_refused(steel: Path) -> None:
+    (steel / "train.csv").write_text("id,line,kind,rle\na.png,1,x,1 3\nb.png,2,y,65 64\nc.png,1,x,\n")
+    with pytest.raises(InputError, match="the columns line and kind may both be the class"):
+        prepare(steel, SMALL)
+
+
+def test_the_mask_of_a_large_picture_is_one_long_field(steel: Path, tmp_path: Path) -> None:
+    long = " ".join(f"{2 * place + 1} 1" for place in range(2000)) + " 4001 1" * 30_000
+    (steel / "train.csv").write_text(f"ImageId,ClassId,EncodedPixels\na.png,1,{long}\nb.png,3,65 64\nc.png,1,\n")
+    import_folder(steel, tmp_path / "out", SMALL)
+    assert Dataset(tmp_path / "out").records[0].defect_px[0] == 2001
+
+
+def test_masks_beside_a_table_come_first(steel: Path) -> None:
+    for name in ("a", "b", "c"):
+        drawn = np.zeros((64, 64), np.uint8)
+        drawn[5:20, 5:20] = 255
+        write_png(steel / "masks" / f"{name}.png", drawn)
+    assert prepare(steel, SMALL).report.format == "masks"
 
 
 def test_other_tables_are_none_of_it(steel: Path) -> None:

@@ -96,6 +96,49 @@ def test_a_file_that_cannot_be_read_makes_no_clean_picture(tmp_path: Path) -> No
     assert [record.id for record in Dataset(tmp_path / "out").records] == ["a-x0-y0"]
 
 
+def test_what_looks_like_a_mask_is_no_clean_picture(tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    masks(src)
+    mask(src / "crack" / "b-mask.png")
+    said = dict(prepare(src, CLEAN).report.left_out)
+    assert set(said) == {"crack/b.png", "crack/b-mask.png"}
+    assert "looks like a mask" in said["crack/b-mask.png"]
+
+
+@pytest.mark.parametrize("name", ["b.json", "b_mask.gif", "b.xml"])
+def test_a_file_of_its_name_that_no_reader_used_may_be_its_label(name: str, tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    masks(src)
+    (src / "crack" / name).write_text("{}")
+    assert f"crack/{name} may be one" in dict(prepare(src, CLEAN).report.left_out)["crack/b.png"]
+
+
+def test_numbers_behind_a_name_are_other_pictures(tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    masks(src)
+    (src / "crack" / "b_2.json").write_text("{}")
+    assert prepare(src, CLEAN).report.left_out == ()
+
+
+def test_a_link_to_nothing_may_have_been_its_label(tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    masks(src)
+    (src / "crack" / "b_mask.png").symlink_to(src / "gone.png")
+    skipping = ImportOptions(tile_px=64, split="none", unlabelled_clean=True, skip_bad=True)
+    import_folder(src, tmp_path / "out", skipping)
+    assert [record.id for record in Dataset(tmp_path / "out").records] == ["crack/a-x0-y0"]
+
+
+def test_half_a_coco_file_and_a_text_file_elsewhere_are_lost_labels(tmp_path: Path) -> None:
+    coco(tmp_path / "coco")
+    (tmp_path / "coco" / "more.json").write_text('{"images": [{"id": 1, "file_name": "b.png"}], "annotations": []}')
+    assert {"b.png", "more.json"} == set(dict(prepare(tmp_path / "coco", CLEAN).report.left_out))
+    yolo(tmp_path / "yolo")
+    (tmp_path / "yolo" / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "yolo" / "deep" / "er" / "b.txt").write_text("0 12 40 33 50 60 70\n")
+    assert {"b.png", "deep/er/b.txt"} == set(dict(prepare(tmp_path / "yolo", CLEAN).report.left_out))
+
+
 def dagm(src: Path) -> None:
     for number in (1, 2):
         folder = src / f"Class{number}" / "Train"
@@ -121,3 +164,43 @@ def test_equal_names_in_a_folder_inside(tmp_path: Path) -> None:
         picture(tmp_path / "src" / f"{name}.png")
         mask(tmp_path / "src" / "masks" / f"{name}.png")
     assert import_folder(tmp_path / "src", tmp_path / "out", SMALL).pictures_imported == 2
+
+
+def test_equal_names_beside_do_not_lead_the_pairing_astray(tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    for name in ("000", "001"):
+        picture(src / "crack" / f"{name}.png")
+        mask(src / "crack" / "masks" / f"{name}.png")
+        picture(src / "good" / f"{name}.png")
+    report = import_folder(src, tmp_path / "out", SMALL)
+    found = {record.id: record.classes for record in Dataset(tmp_path / "out").records}
+    assert (report.pictures_imported, report.clean) == (4, 2)
+    assert found["crack/000-x0-y0"] == (1,)
+    assert found["good/000-x0-y0"] == ()
+
+
+def test_copies_of_pictures_in_a_folder_inside_are_no_masks(tmp_path: Path) -> None:
+    for name in ("000", "001"):
+        picture(tmp_path / "src" / "x" / f"{name}.jpg")
+        picture(tmp_path / "src" / "x" / "png" / f"{name}.png")
+    with pytest.raises(InputError, match="no picture with a label"):
+        prepare(tmp_path / "src", SMALL)
+
+
+def test_a_folder_of_masks_without_pictures_is_not_clean(tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    for name in ("000", "001", "002", "003"):
+        picture(src / "x" / f"{name}.png")
+        mask(src / "x" / "masks" / f"{name}.png")
+    for name in ("000", "001"):
+        picture(src / "y" / f"{name}.png")
+        mask(src / "y_masks" / f"{name}.png")
+    assert "y_masks/000.png looks like a mask" in dict(prepare(src, SMALL).report.left_out)["y_masks/000.png"]
+
+
+def test_folders_of_masks_inside_may_name_the_class(tmp_path: Path) -> None:
+    for name, kind in (("000", "crack"), ("001", "pit")):
+        picture(tmp_path / "src" / f"{name}.png")
+        mask(tmp_path / "src" / kind / f"{name}.png")
+    import_folder(tmp_path / "src", tmp_path / "out", SMALL)
+    assert set(Dataset(tmp_path / "out").taxonomy.defect_names) == {"crack", "pit"}

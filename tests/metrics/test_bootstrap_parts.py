@@ -41,7 +41,7 @@ def test_parts_of_one_group_are_drawn_together():
     one = parts(better=1.0, worse=1.0, n=80)
     ten = PartsTwice(one.first, one.second, one.defective, parts(better=1, worse=1, n=80, group_of=10).groups)
     narrow, wide = (separation_difference([[each]], resamples=2000) for each in (one, ten))
-    assert (narrow.groups, wide.groups) == (80, 8)
+    assert (narrow.groups, wide.groups) == (40, 4)
     assert narrow.mean == wide.mean
 
 

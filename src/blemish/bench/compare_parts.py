@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from blemish.bench.compare import in_common
+from blemish.bench.compare import LEAST_GROUPS, in_common
 from blemish.bench.figures import Cells
 from blemish.bench.judging import judged_as_now
 from blemish.data.dataset import Dataset
@@ -25,7 +25,7 @@ def parts_gain(cells: Cells, of: str, over: str, group_of: GroupOf) -> dict[str,
     """`mean` and `interval` of the paired difference in separation, `groups` and `seeds`.
 
     Returns:
-        None where a cell keeps no scores of its parts, or no fold has both defective and good ones.
+        None where a cell keeps no scores of its parts, or fewer than `LEAST_GROUPS` of either kind are judged.
     """
     first, second = ([cell for cell in cells if cell["rung"] == rung] for rung in (of, over))
     folds, seeds, ours, theirs = in_common(first, second)
@@ -35,7 +35,7 @@ def parts_gain(cells: Cells, of: str, over: str, group_of: GroupOf) -> dict[str,
     found = separation_difference(
         [[_twice(ours[fold, seed], theirs[fold, seed], group_of) for fold in folds] for seed in seeds]
     )
-    return None if np.isnan(found.mean) else found.to_dict()
+    return None if np.isnan(found.mean) or found.groups < LEAST_GROUPS else found.to_dict()
 
 
 def _twice(first: Mapping[str, Any], second: Mapping[str, Any], group_of: GroupOf) -> PartsTwice:

@@ -104,9 +104,10 @@ def prepare(src: Path, options: ImportOptions) -> Prepared:
     else:
         reader, reason = reader_named(options.format), "as told with --format"
     plan = reader.plan(folder, read_options)
+    strange, empty = _strange(listing), _empty_folders(listing)
     if options.unlabelled_clean:
-        plan = as_clean(plan, listing)
-    plan = replace(plan, left_out=(*_strange(listing), *plan.left_out), priority=options.priority)
+        plan = as_clean(plan, listing, strange)
+    plan = replace(plan, left_out=(*strange, *empty, *plan.left_out), priority=options.priority)
     surveyed = survey(plan, src.resolve().name)
     if options.value_range is not None:
         surveyed = with_range(surveyed, options.value_range)
@@ -188,15 +189,18 @@ def _write_tiles(
 
 
 def _strange(listing: Listing) -> list[LeftOut]:
-    """Links that lead out or nowhere, names that are no text, empty folders: none is silently passed over."""
+    """Links that lead out or nowhere, names that are no text: none is silently passed over."""
     links = [LeftOut(name, str(refuse_escape(name))) for name in listing.escaping]
     broken = [
         LeftOut(name, f"{name} is a link to nothing: put the file there or remove it", is_picture(Path(name)))
         for name in listing.broken
     ]
     names = [LeftOut(name, f"the name {name} is not UTF-8: rename the file") for name in listing.unreadable_names]
-    folders = [
+    return links + broken + names
+
+
+def _empty_folders(listing: Listing) -> list[LeftOut]:
+    return [
         LeftOut(name, f"folder {name} of {listing.root} is empty: put its pictures there or remove it", False)
         for name in listing.empty_folders
     ]
-    return links + broken + names + folders

@@ -17,6 +17,8 @@ from blemish.core.errors import InputError
 from blemish.core.seeds import rng
 from blemish.metrics.bootstrap import RESAMPLES, Difference
 
+_AT_ONCE = 500  # Draws held in memory together.
+
 
 @dataclass(frozen=True)
 class PartsTwice:
@@ -41,6 +43,11 @@ class PartsTwice:
         if len(lengths) > 1:
             raise InputError(f"parts need one score of each rung, one kind and one group each, got {sorted(lengths)}")
 
+    def groups_of(self, defective: bool) -> set[str]:
+        """The groups with a defective part, or those without one."""
+        bad = {group for group, kind in zip(self.groups, self.defective, strict=True) if kind}
+        return bad if defective else set(self.groups) - bad
+
 
 def separation_difference(
     seeds: Sequence[Sequence[PartsTwice]], *, resamples: int = RESAMPLES, seed: int = 0
@@ -54,7 +61,8 @@ def separation_difference(
 
     Returns:
         The mean over seeds, the pairs of all folds pooled, and its 95 % interval; NaN where no fold has both kinds.
-        `groups` are those of parts of either kind.
+        `groups` are those with a defective part, or those without one, whichever are fewer: one group cannot be drawn
+        anew, so an interval from few of either kind says little.
 
     Raises:
         InputError: no seed, or seeds with other parts.
@@ -62,18 +70,22 @@ def separation_difference(
     Example:
         >>> parts = PartsTwice(np.array([0.9, 0.1]), np.array([0.1, 0.9]), np.array([True, False]), ("a", "b"))
         >>> separation_difference([[parts]])
-        Difference(mean=1.0, low=1.0, high=1.0, groups=2, seeds=1)
+        Difference(mean=1.0, low=1.0, high=1.0, groups=1, seeds=1)
     """
     _refuse_unpaired(seeds)
-    groups = sum(len(set(fold.groups)) for fold in seeds[0])
+    groups = min(sum(len(fold.groups_of(kind)) for fold in seeds[0]) for kind in (True, False))
     whole = [np.ones((1, len(fold.groups)), np.int64) for fold in seeds[0]]
     point = _differences(seeds, whole).mean()
     if np.isnan(point):
         return Difference(float("nan"), float("nan"), float("nan"), groups, len(seeds))
     random = rng(seed, "bootstrap")
-    drawn = _differences(seeds, [_drawn_parts(fold, resamples, random) for fold in seeds[0]])  # S B
-    times = random.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), size=resamples)
-    means = np.einsum("bs,sb->b", times / len(seeds), drawn)
+    draws = []
+    for start in range(0, resamples, _AT_ONCE):
+        count = min(_AT_ONCE, resamples - start)
+        drawn = _differences(seeds, [_drawn_parts(fold, count, random) for fold in seeds[0]])  # S B
+        times = random.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), size=count)
+        draws.append(np.einsum("bs,sb->b", times / len(seeds), drawn))
+    means = np.concatenate(draws)
     low, high = np.quantile(means[~np.isnan(means)], [0.025, 0.975])
     return Difference(float(point), float(low), float(high), groups, len(seeds))
 

@@ -220,7 +220,7 @@ def _refuse_second(picture: Entry, where: str, claimed: dict[str, str]) -> None:
 def _coco_files(
     listing: Listing, files: Sequence[Entry]
 ) -> tuple[list[tuple[Entry, Mapping[str, Any]]], list[LeftOut]]:
-    """The JSON files of COCO's form with what they hold, and those that are no JSON at all."""
+    """The JSON files of COCO's form with what they hold, and those that are no JSON at all or half of one."""
     found: list[tuple[Entry, Mapping[str, Any]]] = []
     unreadable: list[LeftOut] = []
     for entry in files:
@@ -229,8 +229,12 @@ def _coco_files(
         except LabelError as error:
             unreadable.append(LeftOut(entry.relative, str(error), is_picture=False))
             continue
-        if isinstance(values, dict) and all(isinstance(values.get(key), list) for key in _LISTS):
+        missing = [key for key in _LISTS if not isinstance(values, dict) or not isinstance(values.get(key), list)]
+        if not missing:
             found.append((entry, values))
+        elif isinstance(values, dict) and {"images", "annotations"} & values.keys():
+            reason = f"{listing.path(entry)} is half a COCO file: the list {missing[0]} is missing; export it again"
+            unreadable.append(LeftOut(entry.relative, reason, is_picture=False))
     return found, unreadable
 
 

@@ -34,7 +34,7 @@ class ColourMasks:
         taxonomy = options.taxonomy or taxonomy_in(folder.listing)
         if pairing is None or kind_of(folder.listing, pairing.masks, taxonomy) is not MaskKind.COLOUR:
             return None
-        return Match(0.8, "masks whose colours are classes")
+        return Match(pairing.confidence, "masks whose colours are classes")
 
     def plan(self, folder: Folder, options: ReadOptions) -> Plan:
         pairing = pairing_of(folder, self.name)

@@ -28,7 +28,7 @@ class IndexMasks:
         pairing = folder.pairing
         if pairing is None or kind_of(folder.listing, pairing.masks, options.taxonomy) is not MaskKind.INDEX:
             return None
-        return Match(0.8, "masks whose values are classes")
+        return Match(pairing.confidence, "masks whose values are classes")
 
     def plan(self, folder: Folder, options: ReadOptions) -> Plan:
         pairing = pairing_of(folder, self.name)

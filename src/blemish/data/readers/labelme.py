@@ -59,7 +59,7 @@ class LabelmeFiles:
             except LabelError as error:
                 named = beside.relative if beside is not None else file.relative
                 if claimed.setdefault(named, file.relative) == file.relative:
-                    left_out.append(LeftOut(named, str(error)))
+                    left_out.append(LeftOut(named, str(error), is_picture=beside is not None))
                 else:
                     left_out.append(LeftOut(file.relative, str(error), is_picture=False))
         left_out += [

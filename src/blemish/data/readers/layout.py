@@ -38,10 +38,17 @@ def class_depth(pairs: Sequence[Pair]) -> int | None:
 
 
 def tokens(pairing: Pairing, *, by_folder: bool = True) -> list[str]:
-    """For each pair, the folder or the leading word of the file name that says its class; "" where nothing does."""
+    """For each pair, the folder or the leading word of the file name that says its class; "" where nothing does.
+
+    Where the pictures' folders say none, those of masks inside them may: `a.png` with `crack/a.png`.
+    """
     depth = class_depth(pairing.pairs) if by_folder else None
     if depth is not None:
         return [pair.folders[depth] if len(pair.folders) > depth else "" for pair in pairing.pairs]
+    if by_folder and pairing.inside and pairing.depth is not None:
+        folders = [pair.masks[0].folders[pairing.depth] if pair.masks else "" for pair in pairing.pairs]
+        if len({folder for folder in folders if folder}) > 1:
+            return folders
     words = [_word(pair) for pair in pairing.pairs]
     return words if by_folder and all(words) and len(set(words)) > 1 else [""] * len(words)
 

@@ -86,7 +86,8 @@ def pairing_of(folder: Folder, name: str) -> Pairing:
 
 
 def _match(folder: Folder, options: ReadOptions, name: str, reason: str) -> Match | None:
-    return Match(0.8, reason) if _binary_format(folder, options) == name else None
+    pairing = folder.pairing
+    return Match(pairing.confidence, reason) if pairing and _binary_format(folder, options) == name else None
 
 
 def _binary_format(folder: Folder, options: ReadOptions) -> str | None:

@@ -11,9 +11,10 @@ from blemish.core.errors import PictureError
 from blemish.core.records import Split
 from blemish.data.readers.base import SPLIT_WORDS, Drawn, LeftOut, SourcePicture, empty_drawing
 from blemish.data.readers.listing import Entry, Listing
-from blemish.data.readers.pairing import Pair, Pairing
+from blemish.data.readers.pairing import Pair, Pairing, looks_like_a_mask, spread
 from blemish.picture.read import picture_size, read_picture
 
+_SAMPLES = 6
 Draw = Callable[[Path, str], Drawn]  # From a mask's path and the class token of its pair.
 
 
@@ -29,13 +30,18 @@ def paired_sources(
     sources: list[SourcePicture] = []
     left_out: list[LeftOut] = []
     masked: defaultdict[str, int] = defaultdict(int)
+    bare: defaultdict[str, list[Entry]] = defaultdict(list)
     for pair, token in zip(pairing.pairs, tokens, strict=True):
         masked[token] += len(pair.masks)
+        bare[token] += pair.pictures
+    lost = {token for token, own in bare.items() if token and not masked[token] and _of_masks(listing, own)}
     for pair, token in zip(pairing.pairs, tokens, strict=True):
         if len(pair.pictures) == 1 and len(pair.masks) == 1:
             mask = pair.masks[0]
             drawing = partial(draw, listing.path(mask), token)
             sources.append(source_of(listing, pair, token, drawing, label=mask.relative))
+        elif token in lost:
+            left_out.extend(_mask_without_picture(entry) for entry in pair.pictures)
         elif bare_is_clean and token and pair.pictures and not pair.masks and not masked[token]:
             sources.append(clean_source(listing, pair.pictures[0], token))
         else:
@@ -75,6 +81,18 @@ def split_of(entry: Entry) -> Split:
         if folder.lower() in SPLIT_WORDS:
             return SPLIT_WORDS[folder.lower()]
     return Split.NONE
+
+
+def _of_masks(listing: Listing, entries: Sequence[Entry]) -> bool:
+    """Whether most of a folder's files look like masks, though none of them goes with a picture."""
+    sample = spread(list(entries), _SAMPLES)
+    return 2 * sum(looks_like_a_mask(listing, entry) for entry in sample) > len(sample)
+
+
+def _mask_without_picture(mask: Entry) -> LeftOut:
+    return LeftOut(
+        mask.relative, f"{mask.relative} looks like a mask and has no picture: add it or remove the mask", False
+    )
 
 
 def _draw_clean(picture: Path) -> Drawn:

@@ -21,6 +21,7 @@ from blemish.picture.read import read_picture
 
 _LEAST_GAP = 0.2  # Between the likeness of masks and of pictures; measured: real sets are 0.7 apart and more.
 _SAMPLES = 6
+_MASK = 0.7  # From here on a file by itself passes for a mask; measured: masks 0.9 and more, dark scenes up to 0.6.
 Column = tuple[str, ...]
 
 
@@ -41,6 +42,12 @@ class Pairing:
     depth: int | None  # Folder depth that says picture or mask; None = side by side.
     addition: str  # "*_mask" or "mask_*"; "" = equal names.
     pairs: tuple[Pair, ...]
+    inside: bool = False  # The masks' folders lie inside those of the pictures.
+
+    @property
+    def confidence(self) -> float:
+        """Of a format that knows the set by this: a folder inside may be of overlays or thumbnails."""
+        return 0.7 if self.inside else 0.8
 
     @property
     def masks(self) -> list[Entry]:
@@ -100,23 +107,32 @@ class Folder:
 
 
 def find_pairing(listing: Listing) -> Pairing | None:
-    """The way of pairing that covers the most files, the simplest of equals."""
+    """The way of pairing that covers the most files; of equals the one with the fewest masks left over, the simplest.
+
+    A mask without a picture speaks against a way: folders of equal file numbers pair up in more ways than one.
+    """
     ways = sorted(((_reach(way, listing), i, way) for i, way in enumerate(_ways(listing))), key=lambda t: (-t[0], t[1]))
+    likeness = _Likeness(listing)
     best: Pairing | None = None
-    matched = 0
+    matched = left_over = 0
     for reach, _, way in ways:
-        if reach <= matched:
+        if reach < max(matched, 1) or (reach == matched and not left_over):
             break
-        masks = _mask_columns(way, listing)
+        masks = _mask_columns(way, listing, likeness)
         pairs = _pairs(way, listing, masks) if masks else ()
         count = sum(1 for pair in pairs if pair.pictures and pair.masks)
-        if count > matched:
-            best, matched = Pairing(way.depth, way.addition, pairs), count
+        alone = sum(len(pair.masks) for pair in pairs if not pair.pictures)
+        if count and (count, -alone) > (matched, -left_over):
+            best, matched, left_over = Pairing(way.depth, way.addition, pairs, way.inside), count, alone
     return best
 
 
-def mask_likeness(listing: Listing, entry: Entry) -> float | None:
-    """Near 1 for a mask, near 0 or below for a picture; None where the file cannot be read."""
+def mask_likeness(listing: Listing, entry: Entry, *, by_losses: bool = True) -> float | None:
+    """Near 1 for a mask, near 0 or below for a picture; None where the file cannot be read.
+
+    Args:
+        by_losses: masks are seldom stored with losses; without it the pixels alone tell.
+    """
     try:
         pixels = read_picture(listing.path(entry))
     except PictureError:
@@ -134,8 +150,18 @@ def mask_likeness(listing: Listing, entry: Entry) -> float | None:
         extremes = float(((values <= 31) | ((values >= 224) & (values <= 255))).mean())
     counts = np.unique(values, return_counts=True)[1] / values.size
     entropy_bits = float(-(counts * np.log2(counts)).sum())
-    compressed = 0.5 if entry.extension in (".jpg", ".jpeg") else 0.0  # Masks are seldom stored with losses.
+    compressed = 0.5 if by_losses and entry.extension in (".jpg", ".jpeg") else 0.0
     return extremes - min(entropy_bits / 8, 1.0) - compressed
+
+
+def looks_like_a_mask(listing: Listing, entry: Entry) -> bool:
+    """Whether a file that no label goes with is likely a mask itself: nearly all of it black or white, and both."""
+    try:
+        pixels = read_picture(listing.path(entry))
+    except PictureError:
+        return False
+    likeness = mask_likeness(listing, entry, by_losses=False)
+    return likeness is not None and likeness >= _MASK and bool((pixels != pixels.flat[0]).any())
 
 
 def spread(entries: list[Entry], count: int) -> list[Entry]:
@@ -187,7 +213,21 @@ def _reach(way: _Way, listing: Listing) -> int:
     return sum(1 for found in columns.values() if len(found) > 1)
 
 
-def _mask_columns(way: _Way, listing: Listing) -> set[Column]:
+class _Likeness:
+    """`mask_likeness` of a listing's files, each looked at once."""
+
+    def __init__(self, listing: Listing) -> None:
+        self._listing = listing
+        self._known: dict[tuple[Entry, bool], float | None] = {}
+
+    def of(self, entry: Entry, *, by_losses: bool) -> float | None:
+        key = (entry, by_losses)
+        if key not in self._known:
+            self._known[key] = mask_likeness(self._listing, entry, by_losses=by_losses)
+        return self._known[key]
+
+
+def _mask_columns(way: _Way, listing: Listing, likeness: _Likeness) -> set[Column]:
     """The columns that hold masks: those above the widest gap in likeness, among siblings."""
     entries: dict[Column, list[Entry]] = defaultdict(list)
     for entry in listing.pictures:
@@ -195,7 +235,8 @@ def _mask_columns(way: _Way, listing: Listing) -> set[Column]:
             entries[way.column(entry)].append(entry)
     families: dict[Column, list[tuple[float, Column]]] = defaultdict(list)
     for column, members in entries.items():
-        families[way.siblings(column)].append((_likeness(listing, members, column), column))
+        usual = _usual(likeness, members, column, by_losses=not way.inside)
+        families[way.siblings(column)].append((usual, column))
     masks: set[Column] = set()
     for family in families.values():
         family.sort()
@@ -206,8 +247,10 @@ def _mask_columns(way: _Way, listing: Listing) -> set[Column]:
     return masks
 
 
-def _likeness(listing: Listing, members: list[Entry], column: Column) -> float:
-    found = [score for entry in spread(members, _SAMPLES) if (score := mask_likeness(listing, entry)) is not None]
+def _usual(likeness: _Likeness, members: list[Entry], column: Column, *, by_losses: bool) -> float:
+    """Of a column. In a folder inside, the extension says nothing: it may hold copies of its pictures."""
+    scores = [likeness.of(entry, by_losses=by_losses) for entry in spread(members, _SAMPLES)]
+    found = [score for score in scores if score is not None]
     usual = float(np.median(found)) if found else 0.3  # Nothing readable: between a mask and a picture.
     return usual + (0.3 if column == ("added",) else 0.0)  # Where pixels do not tell: it is the mask that is marked.
 

@@ -2,33 +2,74 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from blemish.data.readers.base import LeftOut, Plan
-from blemish.data.readers.listing import Listing
+from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.paired import clean_source
+from blemish.data.readers.pairing import looks_like_a_mask
+
+_ADDITION = re.compile(r"[^a-z0-9]*[a-z][\w -]*", re.IGNORECASE)  # What `a_mask` adds to `a`: a word, no mere number.
 
 
-def as_clean(plan: Plan, listing: Listing) -> Plan:
+def as_clean(plan: Plan, listing: Listing, strange: Sequence[LeftOut] = ()) -> Plan:
     """The plan with its unlabelled pictures as clean ones.
 
     Where a label was left out (a mask without its picture, a file that cannot be read), an unlabelled picture may be
-    the one that it belongs to: then they all stay out, with that reason.
+    the one that it belongs to: then they all stay out, with that reason. So does one that looks like a mask itself, and
+    one beside which a file of its name lies that no reader could use.
+
+    Args:
+        strange: links that lead nowhere or out, and names that are no text: each might be a label.
     """
-    lost = next((one for one in plan.left_out if not one.is_picture), None)
-    if lost is not None:
-        return replace(plan, left_out=tuple(_doubted(one, lost) if one.unlabelled else one for one in plan.left_out))
     names = {one.file for one in plan.left_out if one.unlabelled}
-    clean = [clean_source(listing, entry) for entry in listing.pictures if entry.relative in names]
-    return replace(
-        plan,
-        sources=(*plan.sources, *clean),
-        left_out=tuple(one for one in plan.left_out if not one.unlabelled),
+    unlabelled = [entry for entry in listing.pictures if entry.relative in names]
+    labelled = [one for one in plan.left_out if not one.unlabelled]
+    masks = [_mask_alone(entry) for entry in unlabelled if looks_like_a_mask(listing, entry)]
+    others = _by_folder(listing)
+    held = {entry.relative: _held(entry, other) for entry in unlabelled if (other := _beside(entry, others))}
+    lost = next((one for one in (*labelled, *masks) if not one.is_picture), next(iter(strange), None))
+    own = {one.file: one for one in masks} | held
+    if lost is not None:
+        doubted = [own.get(entry.relative) or _doubted(entry, lost) for entry in unlabelled]
+        return replace(plan, left_out=(*doubted, *labelled))
+    clean = [clean_source(listing, entry) for entry in unlabelled if entry.relative not in held]
+    return replace(plan, sources=(*plan.sources, *clean), left_out=(*held.values(), *labelled))
+
+
+def _by_folder(listing: Listing) -> dict[tuple[str, ...], list[Entry]]:
+    found: defaultdict[tuple[str, ...], list[Entry]] = defaultdict(list)
+    for entry in listing.others:
+        found[entry.folders].append(entry)
+    return found
+
+
+def _beside(entry: Entry, others: Mapping[tuple[str, ...], Sequence[Entry]]) -> Entry | None:
+    """A file in the same folder whose name is the picture's, or the picture's and a word: a label that nobody read."""
+    return next((other for other in others.get(entry.folders, ()) if _is_of(entry, other)), None)
+
+
+def _is_of(entry: Entry, other: Entry) -> bool:
+    rest = other.stem.removeprefix(entry.stem)
+    return other.stem.startswith(entry.stem) and (not rest or _ADDITION.fullmatch(rest) is not None)
+
+
+def _mask_alone(entry: Entry) -> LeftOut:
+    reason = f"{entry.relative} looks like a mask and goes with no picture: add that or remove the mask"
+    return LeftOut(entry.relative, reason, is_picture=False)
+
+
+def _held(entry: Entry, other: Entry) -> LeftOut:
+    return LeftOut(
+        entry.relative,
+        f"picture {entry.relative} has no label that was read, but {other.relative} may be one: give the --format that "
+        f"reads it, or take it away",
     )
 
 
-def _doubted(one: LeftOut, lost: LeftOut) -> LeftOut:
-    return replace(
-        one,
-        reason=f"picture {one.file} has no label, and {lost.file} was left out, maybe its own: mend that first",
-    )
+def _doubted(entry: Entry, lost: LeftOut) -> LeftOut:
+    reason = f"picture {entry.relative} has no label, and {lost.file} was left out, maybe its own: mend that first"
+    return LeftOut(entry.relative, reason)

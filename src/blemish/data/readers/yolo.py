@@ -221,7 +221,7 @@ class _Texts:
 def _placed(listing: Listing) -> _Texts:
     """Text file and picture of one name: beside it, else where one folder of the path differs.
 
-    A text file that holds no labels (a list of classes, a note) is none of ours where it goes with no picture.
+    A text file that holds no labels (a list of classes, a note) is none of ours where no picture has its name.
     """
     by_stem: defaultdict[str, list[Entry]] = defaultdict(list)
     for picture in listing.pictures:
@@ -232,7 +232,7 @@ def _placed(listing: Listing) -> _Texts:
         near = _nearest(text, by_stem.get(text.stem, ()))
         if len(near) == 1:
             of_picture.setdefault(near[0], []).append(text)
-        elif is_yolo(listing.path(text)):
+        elif by_stem.get(text.stem) or is_yolo(listing.path(text)):
             names = " and ".join(picture.relative for picture in near) or "none"
             reason = f"expected one picture for labels {text.relative}, found {names}: add or remove one"
             left_out.append(LeftOut(text.relative, reason, is_picture=False))
