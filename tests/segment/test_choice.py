@@ -81,6 +81,17 @@ def test_cheapest_pair_is_that_of_brute_force():
         assert paid == pytest.approx(total(review, ng))
 
 
+def test_of_thresholds_that_cost_alike_the_middle_one_is_taken():
+    scores = np.array([0.95, 0.9, 0.85, 0.8, 0.4], np.float32)  # Four bad parts, then a good one.
+    bad = np.array([True, True, True, True, False])
+    elsewhere = np.array([2, 2, 2, 2, 0])  # Other classes call the bad ones: any threshold above 0.4 costs nothing.
+    one, _, paid = best_pair(scores, elsewhere, bad * 9.0, None, ~bad * 4.0, level=0.3)
+    assert paid == 0
+    assert one == halfway(0.85, 0.9)  # Of the steps above 0.4, 0.8, 0.85, 0.9 and 0.95 (never).
+    looked = best_pair(scores, elsewhere, bad * 9.0, np.full(5, 1.0), ~bad * 4.0, level=0.3)
+    assert looked[1] >= looked[0] > 0.4
+
+
 def test_costs_without_a_look_give_one_threshold(drawn):
     candidates = drawn()
     for one in by_cost(candidates, (0, 1, 2), Costs(10, 1), 0.3):

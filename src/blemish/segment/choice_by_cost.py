@@ -119,7 +119,8 @@ def best_pair(
         level: below every score.
 
     Returns:
-        Of equal costs the lowest thresholds: they let fewer defects pass.
+        Of neighbouring thresholds that cost alike the middle one: as far from the parts that would be called for
+        nothing as from those that would pass. The lowest let more good parts be called (docs/adr/0012).
 
     Example:
         >>> part, free = np.array([0.9, 0.6], np.float32), np.zeros(2, np.int64)
@@ -136,12 +137,20 @@ def best_pair(
     of_review = _sums(place[free], (middle - ok)[free], len(steps)) + float(ok[free].sum())
     of_ng = _sums(place[open_], (ng - middle)[open_], len(steps))
     if review is None:
-        both = int(np.argmin(of_review + of_ng))
+        both = _middle(of_review + of_ng, 0)
         return steps[both], steps[both], fixed + float(of_review[both] + of_ng[both])
     after = np.minimum.accumulate(of_ng[::-1])[::-1]  # The cheapest `ng` from each step up.
     first = int(np.argmin(of_review + after))
-    second = first + int(np.argmin(of_ng[first:]))
+    second = _middle(of_ng, first)
     return steps[first], steps[second], fixed + float(of_review[first] + of_ng[second])
+
+
+def _middle(costs: Float64, start: int) -> int:
+    """Of the cheapest step from `start` on and those behind it that cost as much, the middle one."""
+    first = start + int(np.argmin(costs[start:]))
+    dearer = np.flatnonzero(costs[first:] > costs[first] + _CHEAPER)
+    last = first + int(dearer[0]) - 1 if dearer.size else len(costs) - 1
+    return (first + last) // 2
 
 
 def _sums(place: Int64, values: Float64, steps: int) -> Float64:
