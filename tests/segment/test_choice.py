@@ -70,7 +70,7 @@ def test_cheapest_pair_is_that_of_brute_force():
         others = random.integers(0, 3, count)
         bad = random.uniform(size=count) < 0.5
         prices = bad * 9.0, np.full(count, 1.0), ~bad * 4.0
-        review, ng, paid = best_pair(scores, others, *prices, level=0.3)
+        review, ng, paid = best_pair(scores, others, *prices, bad, level=0.3)
         steps = [0.3, *(np.unique(scores[scores > 0]).astype(float) + 1e-4)]
 
         def total(r, n, scores=scores, others=others, prices=prices):
@@ -82,14 +82,15 @@ def test_cheapest_pair_is_that_of_brute_force():
 
 
 def test_of_thresholds_that_cost_alike_the_middle_one_is_taken():
-    scores = np.array([0.95, 0.9, 0.85, 0.8, 0.4], np.float32)  # Four bad parts, then a good one.
-    bad = np.array([True, True, True, True, False])
-    elsewhere = np.array([2, 2, 2, 2, 0])  # Other classes call the bad ones: any threshold above 0.4 costs nothing.
-    one, _, paid = best_pair(scores, elsewhere, bad * 9.0, None, ~bad * 4.0, level=0.3)
-    assert paid == 0
-    assert one == halfway(0.85, 0.9)  # Of the steps above 0.4, 0.8, 0.85, 0.9 and 0.95 (never).
-    looked = best_pair(scores, elsewhere, bad * 9.0, np.full(5, 1.0), ~bad * 4.0, level=0.3)
-    assert looked[1] >= looked[0] > 0.4
+    scores = np.array([0.95, 0.9, 0.85, 0.8, 0.7, 0.4], np.float32)  # Five bad parts, then a good one.
+    bad = np.array([True, True, True, True, True, False])
+    elsewhere = np.array([2, 2, 2, 2, 2, 0])  # Other classes call the bad ones: any threshold above 0.4 costs nothing.
+    strange, own = np.zeros(6, np.bool_), np.array([True, True, False, False, False, False])
+    prices = bad * 9.0, None, ~bad * 4.0
+    assert best_pair(scores, elsewhere, *prices, strange, level=0.3)[::2] == (halfway(0.8, 0.85), 0)
+    assert best_pair(scores, elsewhere, *prices, own, level=0.3)[::2] == (halfway(0.7, 0.8), 0)  # Its own are called.
+    looked = best_pair(scores, elsewhere, bad * 9.0, np.full(6, 1.0), ~bad * 4.0, own, level=0.3)
+    assert 0.9 > looked[1] >= looked[0] > 0.4
 
 
 def test_costs_without_a_look_give_one_threshold(drawn):

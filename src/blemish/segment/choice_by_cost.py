@@ -98,7 +98,8 @@ def _descend(
             others = np.max([r for i, r in enumerate(ranks) if i != place] or [np.zeros_like(ranks[0])], axis=0)
             for area in areas_for(candidates, folds, place + 1):
                 best = candidates.part_scores(place + 1, pixel, area)[prices.parts]
-                review, ng, paid = best_pair(best, others, prices.ok, prices.review, prices.ng, level=pixel)
+                shown = candidates.parts.shows[prices.parts, place]
+                review, ng, paid = best_pair(best, others, prices.ok, prices.review, prices.ng, shown, level=pixel)
                 if paid < cost - _CHEAPER:
                     cost, chosen[place] = paid, Chosen(code, pixel, review, ng, area)
                     ranks[place] = _ranks(best, chosen[place])
@@ -108,7 +109,7 @@ def _descend(
 
 
 def best_pair(
-    scores: Float32, others: Int64, ok: Float64, review: Float64 | None, ng: Float64, *, level: float
+    scores: Float32, others: Int64, ok: Float64, review: Float64 | None, ng: Float64, shown: Bool, *, level: float
 ) -> tuple[float, float, float]:
     """The cheapest `review` and `ng` of one class, and the whole cost, given how the other classes rank each part.
 
@@ -116,15 +117,17 @@ def best_pair(
         scores: N, the part's best score of this class; below 0 where it has no region.
         others: N, 0 OK, 1 REVIEW, 2 NG by the other classes.
         ok: N, cost of each part if OK; `review` and `ng` alike, `review` None = both thresholds are one.
+        shown: N, parts that show the class.
         level: below every score.
 
     Returns:
-        Of neighbouring thresholds that cost alike the middle one: as far from the parts that would be called for
-        nothing as from those that would pass. The lowest let more good parts be called (docs/adr/0012).
+        Of neighbouring `ng` that cost alike and call as many of the parts that show the class the middle one: as far
+        from the parts that would be called for nothing as from its own (docs/adr/0012).
 
     Example:
         >>> part, free = np.array([0.9, 0.6], np.float32), np.zeros(2, np.int64)
-        >>> best_pair(part, free, np.array([9.0, 0.0]), None, np.array([0.0, 1.0]), level=0.3)  # Bad part, good part.
+        >>> bad = np.array([True, False])
+        >>> best_pair(part, free, 9.0 * bad, None, 1.0 * ~bad, bad, level=0.3)
         (0.75, 0.75, 0.0)
     """
     seen = np.unique(scores[scores >= 0]).astype(np.float64)
@@ -136,20 +139,21 @@ def best_pair(
     fixed = float(middle[others == 1].sum() + ng[others == 2].sum())
     of_review = _sums(place[free], (middle - ok)[free], len(steps)) + float(ok[free].sum())
     of_ng = _sums(place[open_], (ng - middle)[open_], len(steps))
+    called = _sums(place[shown], np.ones(int(shown.sum())), len(steps))
     if review is None:
-        both = _middle(of_review + of_ng, 0)
+        both = _middle(of_review + of_ng, called, 0)
         return steps[both], steps[both], fixed + float(of_review[both] + of_ng[both])
     after = np.minimum.accumulate(of_ng[::-1])[::-1]  # The cheapest `ng` from each step up.
     first = int(np.argmin(of_review + after))
-    second = _middle(of_ng, first)
+    second = _middle(of_ng, called, first)
     return steps[first], steps[second], fixed + float(of_review[first] + of_ng[second])
 
 
-def _middle(costs: Float64, start: int) -> int:
-    """Of the cheapest step from `start` on and those behind it that cost as much, the middle one."""
+def _middle(costs: Float64, called: Float64, start: int) -> int:
+    """Of the cheapest step from `start` on and those behind it that cost and call as much, the middle one."""
     first = start + int(np.argmin(costs[start:]))
-    dearer = np.flatnonzero(costs[first:] > costs[first] + _CHEAPER)
-    last = first + int(dearer[0]) - 1 if dearer.size else len(costs) - 1
+    other = np.flatnonzero((costs[first:] > costs[first] + _CHEAPER) | (called[first:] < called[first]))
+    last = first + int(other[0]) - 1 if other.size else len(costs) - 1
     return (first + last) // 2
 
 
