@@ -204,3 +204,20 @@ def test_folders_of_masks_inside_may_name_the_class(tmp_path: Path) -> None:
         mask(tmp_path / "src" / kind / f"{name}.png")
     import_folder(tmp_path / "src", tmp_path / "out", SMALL)
     assert set(Dataset(tmp_path / "out").taxonomy.defect_names) == {"crack", "pit"}
+
+
+def silhouette(path: Path) -> None:
+    drawn = np.full((64, 64), 250, np.uint8)
+    drawn[8:50, 20:44] = 4
+    write_png(path, drawn)
+
+
+def test_pictures_of_silhouettes_are_no_masks(tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    for name in ("000", "001", "002"):
+        silhouette(src / "crack" / f"{name}.png")
+        mask(src / "crack" / f"{name}_mask.png")
+        silhouette(src / "good" / f"{name}.png")
+    silhouette(src / "crack" / "003.png")
+    report = import_folder(src, tmp_path / "out", CLEAN)
+    assert (report.pictures_imported, report.clean) == (7, 4)

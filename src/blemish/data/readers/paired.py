@@ -11,10 +11,9 @@ from blemish.core.errors import PictureError
 from blemish.core.records import Split
 from blemish.data.readers.base import SPLIT_WORDS, Drawn, LeftOut, SourcePicture, empty_drawing
 from blemish.data.readers.listing import Entry, Listing
-from blemish.data.readers.pairing import Pair, Pairing, looks_like_a_mask, spread
+from blemish.data.readers.pairing import Pair, Pairing, mostly_masks
 from blemish.picture.read import picture_size, read_picture
 
-_SAMPLES = 6
 Draw = Callable[[Path, str], Drawn]  # From a mask's path and the class token of its pair.
 
 
@@ -34,7 +33,10 @@ def paired_sources(
     for pair, token in zip(pairing.pairs, tokens, strict=True):
         masked[token] += len(pair.masks)
         bare[token] += pair.pictures
-    lost = {token for token, own in bare.items() if token and not masked[token] and _of_masks(listing, own)}
+    alone = {token: own for token, own in bare.items() if token and not masked[token]}
+    labelled = [pair.pictures[0] for pair in pairing.pairs if pair.pictures and pair.masks]
+    silhouettes = bool(alone) and mostly_masks(listing, labelled)
+    lost = {token for token, own in alone.items() if not silhouettes and mostly_masks(listing, own)}
     for pair, token in zip(pairing.pairs, tokens, strict=True):
         if len(pair.pictures) == 1 and len(pair.masks) == 1:
             mask = pair.masks[0]
@@ -81,12 +83,6 @@ def split_of(entry: Entry) -> Split:
         if folder.lower() in SPLIT_WORDS:
             return SPLIT_WORDS[folder.lower()]
     return Split.NONE
-
-
-def _of_masks(listing: Listing, entries: Sequence[Entry]) -> bool:
-    """Whether most of a folder's files look like masks, though none of them goes with a picture."""
-    sample = spread(list(entries), _SAMPLES)
-    return 2 * sum(looks_like_a_mask(listing, entry) for entry in sample) > len(sample)
 
 
 def _mask_without_picture(mask: Entry) -> LeftOut:

@@ -9,7 +9,7 @@ Which side is the mask is read from the pixels of a few files: masks hold few va
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -162,6 +162,12 @@ def looks_like_a_mask(listing: Listing, entry: Entry) -> bool:
         return False
     likeness = mask_likeness(listing, entry, by_losses=False)
     return likeness is not None and likeness >= _MASK and bool((pixels != pixels.flat[0]).any())
+
+
+def mostly_masks(listing: Listing, entries: Sequence[Entry]) -> bool:
+    """Whether most of a sample look like masks; of a set's own pictures: they are silhouettes, and pixels tell nothing."""
+    sample = spread(list(entries), _SAMPLES)
+    return 2 * sum(looks_like_a_mask(listing, entry) for entry in sample) > len(sample)
 
 
 def spread(entries: list[Entry], count: int) -> list[Entry]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from blemish.data.readers.base import LeftOut, Plan
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.paired import clean_source
-from blemish.data.readers.pairing import looks_like_a_mask
+from blemish.data.readers.pairing import looks_like_a_mask, mostly_masks
 
 _ADDITION = re.compile(r"[^a-z0-9]*[a-z][\w -]*", re.IGNORECASE)  # What `a_mask` adds to `a`: a word, no mere number.
 
@@ -19,8 +19,8 @@ def as_clean(plan: Plan, listing: Listing, strange: Sequence[LeftOut] = ()) -> P
     """The plan with its unlabelled pictures as clean ones.
 
     Where a label was left out (a mask without its picture, a file that cannot be read), an unlabelled picture may be
-    the one that it belongs to: then they all stay out, with that reason. So does one that looks like a mask itself, and
-    one beside which a file of its name lies that no reader could use.
+    the one that it belongs to: then they all stay out, with that reason. So does one that looks like a mask itself,
+    unless all pictures of the set do, and one beside which a file of its name lies that no reader could use.
 
     Args:
         strange: links that lead nowhere or out, and names that are no text: each might be a label.
@@ -28,7 +28,10 @@ def as_clean(plan: Plan, listing: Listing, strange: Sequence[LeftOut] = ()) -> P
     names = {one.file for one in plan.left_out if one.unlabelled}
     unlabelled = [entry for entry in listing.pictures if entry.relative in names]
     labelled = [one for one in plan.left_out if not one.unlabelled]
-    masks = [_mask_alone(entry) for entry in unlabelled if looks_like_a_mask(listing, entry)]
+    sources = {source.source for source in plan.sources}
+    silhouettes = mostly_masks(listing, [entry for entry in listing.pictures if entry.relative in sources])
+    alone = [] if silhouettes else [entry for entry in unlabelled if looks_like_a_mask(listing, entry)]
+    masks = [_mask_alone(entry) for entry in alone]
     others = _by_folder(listing)
     held = {entry.relative: _held(entry, other) for entry in unlabelled if (other := _beside(entry, others))}
     lost = next((one for one in (*labelled, *masks) if not one.is_picture), next(iter(strange), None))
