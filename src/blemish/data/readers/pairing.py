@@ -165,7 +165,7 @@ def looks_like_a_mask(listing: Listing, entry: Entry) -> bool:
 
 
 def mostly_masks(listing: Listing, entries: Sequence[Entry]) -> bool:
-    """Whether most of a sample look like masks. Where a set's own pictures do, they are silhouettes: pixels tell none.
+    """Whether most of a sample look like masks: where a set's own pictures do, they are silhouettes."""
     sample = spread(list(entries), _SAMPLES)
     return 2 * sum(looks_like_a_mask(listing, entry) for entry in sample) > len(sample)
 
