@@ -32,7 +32,7 @@ from blemish.segment.baseline import FixedParameters
 from blemish.segment.evaluation import Evaluation, evaluate
 from blemish.segment.export import export_run
 from blemish.segment.model import TorchSegmenter
-from blemish.segment.settings import TrainSettings
+from blemish.segment.settings import SYNTHETIC_SHARE, SYNTHETIC_UNTIL, TrainSettings
 from blemish.segment.start import start_named
 from blemish.segment.training import Pace, train
 from blemish.simulate.folder import write_scans
@@ -59,7 +59,8 @@ class DemoSettings:
     crop_px: int = 192
     batch: int = 8
     steps: int = 1000  # Of each of the two inspectors.
-    synthetic_share: float = 0.5
+    synthetic_share: float = SYNTHETIC_SHARE  # As `segment train` mixes where nobody says otherwise.
+    synthetic_until: float = SYNTHETIC_UNTIL
     gate: bool = True  # Synthetic tiles are drawn until they pass the rules that need no trained judge.
     start: str = "procedural"  # Start weights of both inspectors.
 
@@ -181,7 +182,8 @@ def settings_table(settings: DemoSettings) -> dict[str, str]:
         "GAN": f"preset default, width {settings.gan_width}, crops of {settings.gan_size_px} px round defects",
         "GAN training": f"{settings.gan_steps} steps of {settings.gan_batch} crops",
         "inspector": f"{settings.network}, {settings.steps} steps of {settings.batch} crops of {settings.crop_px} px",
-        "synthetic share": f"{settings.synthetic_share:.0%} of the samples drawn",
+        "synthetic share": f"{settings.synthetic_share:.0%} of the samples of a class that has synthetic tiles, in the "
+        f"first {settings.synthetic_until:.0%} of the steps",
         "start weights": settings.start,
         "under synthetic defects": "real clean tiles",
         "filled up to": f"{settings.per_class} tiles a class",
@@ -224,6 +226,7 @@ def _train(dataset: Dataset, run: Path, settings: DemoSettings, synthetic: list[
         batch=settings.batch,
         crop_px=settings.crop_px,
         synthetic_share=settings.synthetic_share if synthetic else 0.0,
+        synthetic_until=settings.synthetic_until if synthetic else 1.0,
         ema_half_life_steps=max(1, settings.steps // 30),
         val_steps=max(1, settings.steps // 5),
         val_tiles=96,
