@@ -237,9 +237,8 @@ def train(
     """Train an inspector; the run holds its weights, figures, sample pictures and the state to resume from."""
     from blemish.data.dataset import Dataset
     from blemish.segment.draw import train_records
-    from blemish.segment.losses import loss_named
     from blemish.segment.networks import network_named
-    from blemish.segment.settings import crop_of, settings_of
+    from blemish.segment.settings import crop_of, loss_of, settings_of
     from blemish.segment.start import start_named
     from blemish.segment.training import Pace
     from blemish.segment.training import train as run_training
@@ -253,7 +252,7 @@ def train(
         "steps": count,
         "batch": batch,
         "learning_rate": learning_rate,
-        "loss": loss_named(_loss(loss, preset), weights, _balance(balanced_until, preset, weights)),
+        "loss": loss_of(preset, loss, weights, balanced_until),
         "keep": keep or ("last" if patience is None else "best"),
         "patience": patience,
         "val_steps": val_every or max(1, -(-count // 10)),
@@ -339,21 +338,6 @@ def _mixing(
         return {}
     asked = {"synthetic_share": share, "synthetic_until": until}
     return chosen | {name: value for name, value in asked.items() if value is not None}
-
-
-def _loss(asked: str | None, preset: str) -> str:
-    from blemish.segment.settings import LOSS, PAPER_LOSS
-
-    return asked or (PAPER_LOSS if preset == "paper" else LOSS)
-
-
-def _balance(asked: float | None, preset: str, class_weights: list[float]) -> float:
-    """What was asked; else the default preset's, but not beside class weights, and none for the paper's."""
-    from blemish.segment.settings import BALANCED_UNTIL
-
-    if asked is not None:
-        return asked
-    return BALANCED_UNTIL if preset == "default" and not class_weights else 0.0
 
 
 def _numbers(text: str) -> list[float]:

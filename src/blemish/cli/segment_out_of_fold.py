@@ -61,9 +61,8 @@ def out_of_fold(
     A stopped one goes on where it was; finished folds are not trained again.
     """
     from blemish.data.dataset import Dataset
-    from blemish.segment.losses import loss_named
     from blemish.segment.out_of_fold import out_of_fold as judge_out_of_fold
-    from blemish.segment.settings import BALANCED_UNTIL, LOSS, crop_of, settings_of
+    from blemish.segment.settings import crop_of, loss_of, settings_of
     from blemish.segment.start import start_named
 
     data = Dataset(dataset)
@@ -73,7 +72,7 @@ def out_of_fold(
         "batch": batch,
         "crop_px": crop_of(crop, data.info.tile_px),
         "learning_rate": learning_rate,
-        "loss": loss_named(loss or LOSS, balanced_until=BALANCED_UNTIL),
+        "loss": loss_of("default", loss),
         "ema_half_life_steps": max(1, steps // 30),
         "val_steps": steps,
         "seed": seed,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from blemish.core.errors import InputError
 from blemish.data.augment import Augmentation
-from blemish.segment.losses import LOSSES, LossSettings
+from blemish.segment.losses import LossSettings, loss_named
 from blemish.segment.networks import DEFAULT
 from blemish.train.schedule import constant, cosine
 
@@ -28,6 +28,34 @@ CROP_PX = (
     256  # Of larger tiles: what the simulated line's figures were made with, at a quarter of the time (docs/adr/0010).
 )
 LOSS, PAPER_LOSS = "focal+dice", "ce"  # Focal and Dice stand above cross-entropy on every set's ladder (docs/adr/0005).
+
+
+def loss_of(
+    preset: str,
+    name: str | None = None,
+    class_weights: Sequence[float] = (),
+    balanced_until: float | None = None,
+) -> LossSettings:
+    """The loss of a preset, with what was asked in its place.
+
+    Args:
+        name: of `losses.LOSSES`.
+        class_weights: () = all alike.
+        balanced_until: None = `BALANCED_UNTIL`, but 0 beside class weights and in the preset of the paper.
+
+    Raises:
+        InputError: no such loss, or weights that are none.
+
+    Example:
+        >>> loss_of("paper").cross_entropy, loss_of("default").dice, loss_of("default", "ce").balanced_until
+        (1.0, 1.0, 0.5)
+    """
+    papers = preset == "paper"
+    if balanced_until is None:
+        balanced_until = 0.0 if papers or class_weights else BALANCED_UNTIL
+    return loss_named(name or (PAPER_LOSS if papers else LOSS), class_weights, balanced_until)
+
+
 _PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "default": {},
@@ -37,7 +65,7 @@ _PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "schedule": "constant",
             "warmup_frac": 0.0,
             "sampling": "uniform",
-            "loss": LOSSES[PAPER_LOSS],
+            "loss": loss_of("paper"),
         },
     }
 )
@@ -61,7 +89,7 @@ class TrainSettings:
     augmentation: Augmentation = field(default_factory=Augmentation.paper_segment)
     crop_px: int | None = None  # None = whole tiles.
     crop_on_defect_frac: float = 0.8  # Share of the crops of a tile with defects that are cut round one of them.
-    loss: LossSettings = field(default_factory=lambda: replace(LOSSES[LOSS], balanced_until=BALANCED_UNTIL))
+    loss: LossSettings = field(default_factory=lambda: loss_of("default"))
     synthetic_share: float = 0.0  # Of the samples of every class that has synthetic tiles; uniform: of all samples.
     synthetic_until: float = 1.0  # Share of the steps in which they are drawn; after that, real tiles only.
     ema_half_life_steps: int = 500
