@@ -24,6 +24,7 @@ def values(shows, ranks, scores):
         "classes": [row],
         "point": {"as_chosen": figures, "cross_fitted": figures},
         "mean_cost": None,
+        "levels": [],
         "curves": {"moved_together": told, "one_for_all": told, "auroc_one_for_all": None},
         "pixels": None,
         "regions": None,

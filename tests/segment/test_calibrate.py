@@ -66,6 +66,9 @@ def test_costs_are_told_and_the_line_is_reckoned_with_its_own_defect_rate(drawn)
     costs, line = Costs(50, 5, 1, 0.02), Line(0.02, 5000, 12)
     values = calibrate(drawn(), Ask(0.3, costs=costs), line).values
     assert 0 < values["mean_cost"]["as_chosen"] <= values["mean_cost"]["cross_fitted"]
+    by_level = {row["pixel"]: row["mean_cost"] for row in values["levels"]}
+    assert list(by_level) == [0.1, 0.2, 0.3, 0.4, 0.5]
+    assert by_level[values["asked"]["pixel"]] == values["mean_cost"]["cross_fitted"]
     work, point = values["workload"], values["point"]["cross_fitted"]
     flagged = 0.02 * (1 - point["escape"]["value"]) + 0.98 * point["stage_one_overkill"]["value"]
     assert work["flagged"] == pytest.approx(flagged, abs=1e-5)

@@ -9,7 +9,7 @@ OUT/thresholds.toml     `[scores.<CODE>]` of a recipe
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from blemish.core.arrays import Float64, Int64
 from blemish.core.errors import InputError
 from blemish.metrics.operating import PartTruth, auroc, curve, rates
 from blemish.metrics.workload import PAPER_PEOPLE, paper_example, workload
-from blemish.segment.candidates import Candidates
+from blemish.segment.candidates import LEVELS, Candidates
 from blemish.segment.choice import Chosen, Hand, Wish, by_recall, labelled_in, met_by_any, ranks_of, unchosen, with_hand
 from blemish.segment.choice_by_cost import Costs, by_cost, cost_of
 from blemish.segment.scores_as_probabilities import pixels_as_probabilities, regions_as_probabilities
@@ -94,12 +94,7 @@ def calibrate(candidates: Candidates, ask: Ask, line: Line) -> Calibration:
     if not parts.defective.any():
         raise InputError("no part outside the test split is defective: there is nothing to choose thresholds by")
     chosen = ask.choose(candidates, candidates.folds)
-    others = {fold: [one for one in candidates.folds if one != fold] for fold in candidates.folds}
-    per_fold = {fold: ask.choose(candidates, rest) for fold, rest in others.items()}
-    crossed = np.zeros(len(parts.names), np.int64)
-    for fold, choice in per_fold.items():
-        inside = candidates.inside([fold])
-        crossed[inside] = ranks_of(candidates, choice)[inside]
+    per_fold, crossed = _cross_fitted(candidates, ask)
     truth = PartTruth.of(
         [group for group, known in zip(parts.groups, parts.known, strict=True) if known], parts.shows[parts.known]
     )
@@ -116,6 +111,7 @@ def calibrate(candidates: Candidates, ask: Ask, line: Line) -> Calibration:
         "classes": [_class_figures(candidates, kind, chosen, per_fold) for kind in range(1, len(chosen) + 1)],
         "point": point,
         "mean_cost": _mean_costs(ranked, candidates, ask.costs),
+        "levels": _levels(candidates, ask),
         "curves": _curves(candidates, chosen, truth),
         "pixels": pixels_as_probabilities(candidates),
         "regions": regions_as_probabilities(candidates, chosen),
@@ -123,6 +119,29 @@ def calibrate(candidates: Candidates, ask: Ask, line: Line) -> Calibration:
         "paper": {"people_before": PAPER_PEOPLE, **paper_example().to_dict()},
     }
     return Calibration(chosen, values)
+
+
+def _cross_fitted(candidates: Candidates, ask: Ask) -> tuple[dict[int, tuple[Chosen, ...]], Int64]:
+    """The choice of all folds but one, by that one; and what each choice makes of the parts of its fold."""
+    others = {fold: [one for one in candidates.folds if one != fold] for fold in candidates.folds}
+    per_fold = {fold: ask.choose(candidates, rest) for fold, rest in others.items()}
+    crossed = np.zeros(len(candidates.parts.names), np.int64)
+    for fold, choice in per_fold.items():
+        inside = candidates.inside([fold])
+        crossed[inside] = ranks_of(candidates, choice)[inside]
+    return per_fold, crossed
+
+
+def _levels(candidates: Candidates, ask: Ask) -> list[dict[str, float | None]]:
+    """The cross-fitted mean cost of a part at every level of `--pixel`; empty where nothing is asked of costs."""
+    costs = ask.costs
+    if costs is None or ask.hand:
+        return []
+    found = {
+        level: cost_of(_cross_fitted(candidates, replace(ask, pixel=level))[1], candidates, candidates.folds, costs)
+        for level in LEVELS
+    }
+    return [{"pixel": level, "mean_cost": round(c, 6) if np.isfinite(c) else None} for level, c in found.items()]
 
 
 def _mean_costs(

@@ -77,4 +77,15 @@ def to_text(calibration: Calibration) -> str:
         f"cross-fitted: escape {rate(point['escape'])}, overkill {rate(point['overkill'])}, stage-one overkill "
         f"{rate(point['stage_one_overkill'])}, REVIEW {rate(point['review'])}, human {rate(point['human'])}"
     )
+    levels = calibration.values["levels"]
+    if levels:
+        told = ", ".join(f"{row['pixel']:g}: {_cost(row['mean_cost'])}" for row in levels)
+        chosen = calibration.values["asked"]["pixel"]
+        lines.append(
+            f"cross-fitted mean cost by --pixel ({chosen:g} is chosen; at a lower one regions are larger): {told}"
+        )
     return "\n".join(lines)
+
+
+def _cost(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
