@@ -192,6 +192,16 @@ def test_masks_beside_a_table_come_first(steel: Path) -> None:
     assert prepare(steel, SMALL).report.format == "masks"
 
 
+@pytest.mark.parametrize("text", [STEEL.split("\n", 1)[1], "a\n" + "x" * (1 << 27) + ",b\n"])
+def test_a_table_that_is_bad_does_not_hinder_masks_beside_it(text: str, steel: Path) -> None:
+    (steel / "train.csv").write_text(text)
+    for name in ("a", "b", "c"):
+        drawn = np.zeros((64, 64), np.uint8)
+        drawn[5:20, 5:20] = 255
+        write_png(steel / "masks" / f"{name}.png", drawn)
+    assert prepare(steel, SMALL).report.format == "masks"
+
+
 def test_other_tables_are_none_of_it(steel: Path) -> None:
     (steel / "groups.csv").write_text("file,group\na.png,one\nb.png,two\nc.png,three\n")
     assert prepare(steel, SMALL).report.format == "runs"

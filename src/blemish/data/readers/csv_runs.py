@@ -31,8 +31,11 @@ class CsvRuns:
     name: str = "runs"
 
     def recognise(self, folder: Folder, options: ReadOptions) -> Match | None:
-        found = folder.listing.pictures and _files(folder.listing)
-        return Match(0.6, "a CSV file of file names and run lengths") if found else None  # Masks beside it come first.
+        match = Match(0.6, "a CSV file of file names and run lengths")  # Masks beside it come first.
+        try:
+            return match if folder.listing.pictures and _files(folder.listing) else None
+        except InputError:
+            return match  # It is one, and `plan` says what is wrong with it.
 
     def plan(self, folder: Folder, options: ReadOptions) -> Plan:
         listing = folder.listing

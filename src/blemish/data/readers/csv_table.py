@@ -55,14 +55,17 @@ class Columns:
 
 
 def columns_of(path: Path) -> Columns | None:
-    """The columns of a file of run lengths, from its first lines; None where it is none.
+    """The columns of a file of run lengths, from its first lines; None where it is none, or cannot be read.
 
     Raises:
         InputError: it is one, but has no header, or more than one column that may be the class.
     """
     for delimiter in _DELIMITERS:
-        with closing(_lines(path, delimiter)) as lines:
-            rows = [row for _, row in islice(lines, _SAMPLES)]
+        try:
+            with closing(_lines(path, delimiter)) as lines:
+                rows = [row for _, row in islice(lines, _SAMPLES)]
+        except InputError:
+            continue
         if len(rows) > 1 and len(rows[0]) > 1:
             found = _placed(path, delimiter, rows[0], [row for row in rows[1:] if len(row) == len(rows[0])])
             if found is not None:

@@ -12,7 +12,7 @@ from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.paired import clean_source
 from blemish.data.readers.pairing import looks_like_a_mask, mostly_masks
 
-_ADDITION = re.compile(r"[^a-z0-9]*[a-z][\w -]*", re.IGNORECASE)  # What `a_mask` adds to `a`: a word, no mere number.
+_ADDITION = re.compile(r"[\W_]+[a-z][\w -]*", re.IGNORECASE)  # What `a_mask` adds to `a`: a word, no mere number.
 
 
 def as_clean(plan: Plan, listing: Listing, strange: Sequence[LeftOut] = ()) -> Plan:
