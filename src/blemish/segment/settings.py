@@ -24,7 +24,7 @@ PAPER_EPOCHS = 1000
 SYNTHETIC_SHARE = 0.25
 SYNTHETIC_UNTIL = 0.6  # As on the ladder: the last steps see real tiles only (docs/adr/0010).
 BALANCED_UNTIL = 0.5  # As on the ladder; without it small defects are not found in few steps (docs/adr/0005).
-CROP_PX = 256  # Of larger tiles: what the simulated line's figures were made with, at a quarter of the pixels (docs/adr/0010).
+CROP_PX = 256  # Of larger tiles, as in the figures of the simulated line: a quarter of the pixels (docs/adr/0010).
 LOSS, PAPER_LOSS = "focal+dice", "ce"  # Focal and Dice stand above cross-entropy on every set's ladder (docs/adr/0005).
 
 
