@@ -1,13 +1,16 @@
+import shutil
 from dataclasses import replace
 
 import pytest
 
+from blemish.bench.cells import Cell
 from blemish.bench.compare import HELPS, NOTHING, UNKNOWN
 from blemish.bench.extras import _advice, enough, share_curve
 from blemish.bench.ladder import LadderPlan, climb
 from blemish.bench.ladder_file import chosen_share, ground_of, selection_half
 from blemish.bench.views import View
 from blemish.core.errors import InputError
+from blemish.train.precision import PRECISIONS
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +30,20 @@ def test_a_share_of_the_ladders_own_is_not_trained_again(tiny, climbed):
     assert curve["best"] in (0.25, 0.5)
     ladders = next(rung for rung in half["rungs"] if rung["name"] == "copy_paste")
     assert curve["rows"][1]["mean_iou"] == ladders["mean_iou"]
+
+
+def test_a_share_that_another_machine_kept_in_another_precision_counts_where_that_is_asked_for(tiny, climbed, tmp_path):
+    half, work = climbed
+    shutil.copytree(work, tmp_path / "work")
+    scale = replace(ground_of(half).scale, shares=(("copy_paste", 0.75),))
+    cell = Cell(rung="copy_paste", base="balance", view=View(fold=0), seed=0, scale=scale)
+    own = cell.inputs(tiny)["precision"]
+    other = next(each for each in PRECISIONS if each != own)
+    share_curve(tiny, ground_of(half), "copy_paste", (0.75,), tmp_path / "work", jobs=1)
+    kept = cell.file(tiny, tmp_path / "work")
+    kept.rename(kept.with_name(f"{cell._name(tiny, other)}.json"))
+    share_curve(tiny, ground_of(half, any_precision=True), "copy_paste", (0.75,), tmp_path / "work", jobs=1)
+    assert not kept.is_file()
 
 
 def test_shares_of_a_rung_without_synthetic_tiles_are_refused(tiny, climbed):

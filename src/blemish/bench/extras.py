@@ -51,6 +51,7 @@ class Ground:
     base: str
     classes: tuple[str, ...]
     cells: Cells  # Of the ladder.
+    any_precision: bool = False  # As in `LadderPlan`.
 
     def views(self, one_in: int = 1) -> list[View]:
         return [View(folds=self.folds, fold=fold, one_in=one_in) for fold in self.chosen]
@@ -121,9 +122,8 @@ def _made(
     jobs: int,
     title: str,
 ) -> list[dict[str, Any]]:
-    cells = [
-        Cell(rung=rung, base=ground.base, view=view, seed=seed, scale=scale) for seed in ground.seeds for view in views
-    ]
+    whole = Cell(rung=rung, base=ground.base, view=views[0], seed=0, scale=scale, any_precision=ground.any_precision)
+    cells = [replace(whole, view=view, seed=seed) for seed in ground.seeds for view in views]
     sets = sets_to_make(cells, dataset, work)
     with tqdm(total=len(cells) + len(sets), desc=title, unit="cell", dynamic_ncols=True) as bar:
         make_all(sets, dataset, work, jobs=jobs, bar=bar)

@@ -104,7 +104,7 @@ def _cautions(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def ground_of(half: Half, seeds: Sequence[int] | None = None) -> Ground:
+def ground_of(half: Half, seeds: Sequence[int] | None = None, *, any_precision: bool = False) -> Ground:
     """What the curve of shares and "enough" stand on; by default with every seed of the ladder."""
     ran = sorted({int(cell["seed"]) for cell in half["cells"] if cell["rung"] == half["base"]})
     missing = sorted(set(seeds or ()) - set(ran))
@@ -118,6 +118,7 @@ def ground_of(half: Half, seeds: Sequence[int] | None = None) -> Ground:
         base=half["base"],
         classes=tuple(half["classes"]),
         cells=half["cells"],
+        any_precision=any_precision,
     )
 
 

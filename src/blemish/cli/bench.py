@@ -27,6 +27,14 @@ Work = Annotated[
 Jobs = Annotated[
     int, typer.Option("--jobs", metavar="N", min=1, help="Cells side by side, one thread each.", rich_help_panel=_WHICH)
 ]
+AnyPrecision = Annotated[
+    bool,
+    typer.Option(
+        "--any-precision",
+        help="Take cells that another machine left in --work in another precision; the result says so.",
+        rich_help_panel=_WHICH,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Seeds = Annotated[list[int] | None, typer.Option("--seed", help="Seeds; repeatable. (0)", rich_help_panel=_WHICH)]
 Folds = Annotated[list[int] | None, typer.Option("--fold", help="Folds; repeatable. (all)", rich_help_panel=_WHICH)]
@@ -57,14 +65,7 @@ def ladder(
         typer.Option(metavar="DATASET", help="Its train tiles are rung more_real's.", rich_help_panel=_WHICH),
     ] = None,
     jobs: Jobs = 1,
-    any_precision: Annotated[
-        bool,
-        typer.Option(
-            "--any-precision",
-            help="Take cells that another machine left in --work in another precision; the result says so.",
-            rich_help_panel=_WHICH,
-        ),
-    ] = False,
+    any_precision: AnyPrecision = False,
     shares: Annotated[
         str, typer.Option(help="Also the curve over these shares: 0.25,0.5,0.75.", rich_help_panel=_WHICH)
     ] = "",
@@ -187,8 +188,9 @@ def _select(data: Dataset, out: Path, work: Path, plan: LadderPlan, curve: _Curv
     climbed = climb(data, plan, work, jobs=jobs, known=known_training(data, plan, before))
     half = selection_half(data, plan, climbed, earlier_cells(data, plan, before, climbed), before)
     values = write_files(out, "selection", half)
+    ground = ground_of(half, any_precision=plan.any_precision)
     for rung in curve.rungs if curve.shares else ():
-        found = share_curve(data, ground_of(half), rung, curve.shares, work, jobs=jobs)
+        found = share_curve(data, ground, rung, curve.shares, work, jobs=jobs)
         half["shares"] = {**half.get("shares", {}), rung: found}
         values = write_files(out, "selection", half)
     show(values, told(half), as_json)

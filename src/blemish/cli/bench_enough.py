@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from blemish.cli.bench import AsJson, Folder, Jobs, Work, each_once, write_files
+from blemish.cli.bench import AnyPrecision, AsJson, Folder, Jobs, Work, each_once, write_files
 from blemish.cli.console import guarded, show
 
 
@@ -19,6 +19,7 @@ def enough(
     one_in: Annotated[int, typer.Option(metavar="N", min=2, help="Learn from one in N of the training groups.")] = 2,
     seed: Annotated[list[int] | None, typer.Option("--seed", help="Seeds of the ladder; repeatable. (all)")] = None,
     jobs: Jobs = 1,
+    any_precision: AnyPrecision = False,
     as_json: AsJson = False,
 ) -> None:
     """Is my data enough? The ladder's BASE with a part of the real groups, beside what synthetic tiles gain."""
@@ -30,7 +31,8 @@ def enough(
     half = selection_of(read_halves(out), out, data)
     of = half["gain"]["of"] if half["gain"] else None
     seeds = each_once(seed, ()) or None
-    half["enough"] = find_out(data, ground_of(half, seeds), of, work, jobs=jobs, one_in=one_in)
+    ground = ground_of(half, seeds, any_precision=any_precision)
+    half["enough"] = find_out(data, ground, of, work, jobs=jobs, one_in=one_in)
     write_files(out, "selection", half)
     text = "\n".join(f"{name}: {said['words']}" for name, said in half["enough"]["classes"].items())
     show(half["enough"], text, as_json)
