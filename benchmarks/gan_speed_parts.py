@@ -129,7 +129,7 @@ def untrained_run(folder: Path, width: int, taxonomy: Taxonomy, channels: int) -
     assert isinstance(settings, ComposedSettings)
     card = {
         "kind": KIND,
-        "architecture": {"name": "composed", "width": width, "channels": channels, "every_scale": True},
+        "architecture": {"name": "composed", "width": width, "channels": channels, "every_scale": True, "wear": True},
         "taxonomy": taxonomy.to_dict(),
         "preset": "default",
         "painting": {"ring_px": settings.ring_px, "codes": True, "noise": True, "composition": True},

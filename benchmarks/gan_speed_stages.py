@@ -18,9 +18,11 @@ from blemish.core.taxonomy import IGNORE
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, tile_files
 from blemish.gan.bank import Bank, build_bank, source_tiles
 from blemish.gan.gate import Candidate, Gate
-from blemish.gan.gate_reference import RealDefects, measure_real
+from blemish.gan.gate_reference import measure_real
 from blemish.gan.job import Job, Provenance, RealPictures, beneath_batch, draw_batch, paint_batch
 from blemish.gan.plan import PlanItem
+from blemish.gan.recognition import Recognition, learn_recognition
+from blemish.gan.recognition_features import packaged_features
 from blemish.picture.read import decode_picture
 from blemish.picture.write import png_bytes
 from gan_speed_parts import SEED, summary
@@ -37,13 +39,15 @@ def stages(generators: Mapping[str, Any], dataset: Dataset, tiles: int, rounds: 
     """
     classes = sorted({index for record in source_tiles(dataset.records) for index in record.classes})
     started = perf_counter()
-    bank, real = build_bank(dataset, classes, real_backgrounds=True), measure_real(dataset, classes)
+    bank = build_bank(dataset, classes, real_backgrounds=True)
+    gate = Gate(dataset.taxonomy, measure_real(dataset, classes))
+    probes = learn_recognition(dataset, classes, packaged_features())
     prepared = perf_counter() - started
     items = [PlanItem(i, (classes[i % len(classes)],)) for i in range(tiles)]
     found: dict[str, list[dict[str, float]]] = {name: [] for name in generators}
     for number in range(rounds):
         for name in reversed(list(generators)) if number % 2 else generators:
-            found[name].append(_round(generators[name], dataset, bank, real, items))
+            found[name].append(_round(generators[name], dataset, bank, gate, probes, items))
     return {
         "tile_px": dataset.info.tile_px,
         "tiles": tiles,
@@ -68,23 +72,29 @@ def _told(rows: list[dict[str, float]]) -> dict[str, Any]:
 
 
 def _round(
-    generator: Painter, dataset: Dataset, bank: Bank, real: RealDefects, items: list[PlanItem]
+    generator: Painter, dataset: Dataset, bank: Bank, gate: Gate, probes: Recognition, items: list[PlanItem]
 ) -> dict[str, float]:
     job = Job(generator, bank, Provenance("0" * 64, "default", SEED), RealPictures.of(dataset))
-    gate = Gate(dataset.taxonomy, real, ring_px=generator.ring_px)
+    gate = replace(gate, ring_px=generator.ring_px)
     clock: Clock = defaultdict(float)
     info = DatasetInfo(dataset.taxonomy, dataset.info.tile_px, dataset.channels)
     started, counts = perf_counter(), Counter[str]()
     with tempfile.TemporaryDirectory() as work, DatasetWriter(Path(work) / "set", info) as writer:
         for start in range(0, len(items), BATCH):
-            _batch(job, gate, items[start : start + BATCH], writer, clock, counts)
+            _batch(job, gate, probes, items[start : start + BATCH], writer, clock, counts)
         total = perf_counter() - started
     named = {f"{name}_s": seconds for name, seconds in clock.items()}
     return {**named, "drawn": counts["drawn"], "admitted": counts["admitted"], "total": total}
 
 
 def _batch(
-    job: Job, gate: Gate, items: list[PlanItem], writer: DatasetWriter, clock: Clock, counts: Counter[str]
+    job: Job,
+    gate: Gate,
+    probes: Recognition,
+    items: list[PlanItem],
+    writer: DatasetWriter,
+    clock: Clock,
+    counts: Counter[str],
 ) -> None:
     """The steps of `gan.gated.admit_batch` and of `gan.synthesis`, with a clock; rejected tiles are written too."""
     with timed(clock, "draw_label"):
@@ -106,6 +116,10 @@ def _batch(
     with timed(clock, "gate"):
         asking = zip(samples, beneath, tasks, strict=True)
         verdicts = gate.judge([Candidate(sample, under, task.shape_iou) for sample, under, task in asking])
+    with timed(clock, "gate_recognised"):  # Of every tile, as if all passed the rules before it.
+        for sample, item in zip(samples, items, strict=True):
+            for index in item.classes:
+                probes.score(sample, index)
     with timed(clock, "write"):
         for sample, task, png in zip(samples, tasks, pngs, strict=True):
             writer.add(sample, task.label_map.defect == IGNORE, tile_files(sample, job.bank.taxonomy, png))
