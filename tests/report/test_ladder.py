@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from blemish.report.ladder import rows_of, tables, write_ladder
+from blemish.report.ladder import rows_of, share_curves, tables, write_ladder
 from blemish.report.ladder_chart import Bar, Gain, forest, seed_bars
 
 DIFFERENCE = {"mean": 0.1, "interval": [0.02, 0.18], "groups": 9, "seeds": 3}
@@ -91,13 +91,29 @@ def test_what_to_be_careful_of_stands_on_the_page_and_beside_the_table(result, t
 
 def test_the_page_loads_nothing_and_keeps_the_halves_apart(result, tmp_path):
     files = write_ladder(result, tmp_path / "ladder-two.json")
-    assert sorted(file.suffix for file in files) == [".html", ".md", ".svg", ".svg"]
+    assert sorted(file.suffix for file in files) == [".html", ".md", ".svg", ".svg", ".svg"]
     page = (tmp_path / "ladder-two.html").read_text()
     assert not re.findall(r"(?:src|href)=\"(?!#)", page)
     assert page.index('id="selection"') < page.index('id="published"') < page.index('id="shares"')
     assert "Run 1 time so far" in page
     assert "synthetic tiles help pit" in page
     assert "label more" in page
+
+
+def test_the_curve_of_shares_begins_at_base_and_every_share_has_its_interval(result, tmp_path):
+    files = {file.name: file for file in write_ladder(result, tmp_path / "two.json")}
+    alone = files["two-shares.svg"].read_text()
+    assert "mean IoU over real, by the share of synthetic tiles" in alone
+    assert "gan 0.5" in alone
+    curve = share_curves(result["selection"])
+    assert curve.count("<circle") == 2
+    assert "share of the samples" in curve
+    assert curve in files["two.html"].read_text()
+
+
+def test_a_ladder_without_the_curve_of_shares_writes_no_picture_of_it(tmp_path):
+    files = write_ladder({"selection": half()}, tmp_path / "alone.json")
+    assert not [file for file in files if "shares" in file.name]
 
 
 def test_the_published_half_says_what_to_be_careful_of(result, tmp_path):

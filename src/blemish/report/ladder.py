@@ -50,7 +50,8 @@ class Row:
 
 
 def write_ladder(result: Mapping[str, Any], out: Path) -> list[Path]:
-    """Write a page (`.html`), tables (`.md`) and one chart a half (`-selection.svg`, `-published.svg`) beside a result.
+    """Write a page (`.html`), tables (`.md`) and charts (`-selection.svg`, `-published.svg`, `-shares.svg` where the
+    curve of shares was run) beside a result.
 
     Args:
         out: the result file; the others are named like it.
@@ -62,6 +63,8 @@ def write_ladder(result: Mapping[str, Any], out: Path) -> list[Path]:
     files = {out.with_suffix(".html"): page(out.stem, halves), out.with_suffix(".md"): tables(out.stem, halves)}
     for name, half in halves.items():
         files[out.with_name(f"{out.stem}-{name}.svg")] = on_its_own(bars(half))
+    if _shares(halves):
+        files[out.with_name(f"{out.stem}-shares.svg")] = on_its_own(share_gains(_shares(halves)))
     for file, text in files.items():
         write_bytes(file, text.encode())
     return list(files)
@@ -91,7 +94,8 @@ def page(name: str, halves: Mapping[str, Half]) -> str:
         rows={half_name: rows_of(half) for half_name, half in halves.items()},
         charts=charts,
         learning=_learning(selection) if selection else "",
-        shares={rung: _share_chart(rung, curve) for rung, curve in selection.get("shares", {}).items()},
+        shares=_shares(halves),
+        share_charts=[share_curves(selection), share_gains(_shares(halves))] if _shares(halves) else [],
     )
 
 
@@ -200,16 +204,34 @@ def _learning(half: Half) -> str:
     return line_chart(curves, title="mean IoU while training", x_name="training steps")
 
 
-def _share_chart(rung: str, curve: Mapping[str, Any]) -> str:
-    bars_of = [
-        Bar(
-            f"share {row['share']:g}",
-            tuple(v for v in row["mean_iou"] if v is not None),
-            marked=row["share"] == curve["best"],
-        )
+def _shares(halves: Mapping[str, Half]) -> Mapping[str, Any]:
+    """The curve of shares of every rung that has one; the selection half alone can."""
+    shares: Mapping[str, Any] = halves.get("selection", {}).get("shares", {})
+    return shares
+
+
+def share_curves(half: Half) -> str:
+    """Mean IoU of every synthetic rung by its share of the samples; at 0 stands BASE."""
+    curves = []
+    for rung, curve in half["shares"].items():
+        at_zero = [_mean(row["mean_iou"]) for row in half["rungs"] if row["name"] == curve["base"]]
+        points = [(0.0, value) for value in at_zero] + [(row["share"], _mean(row["mean_iou"])) for row in curve["rows"]]
+        curves.append(Curve(rung, tuple((float(x), y) for x, y in points if y is not None)))
+    return line_chart(
+        curves, title="mean IoU by the share of synthetic tiles", x_name="share of the samples", x_decimals=2
+    )
+
+
+def share_gains(shares: Mapping[str, Any]) -> str:
+    """What every share gains over BASE, with its interval."""
+    base = next(iter(shares.values()))["base"]
+    gains = [
+        _gain(f"{rung} {row['share']:g}", row["over_base"])
+        for rung, curve in shares.items()
         for row in curve["rows"]
+        if row["over_base"] and row["over_base"]["mean"] is not None
     ]
-    return seed_bars(bars_of, title=f"mean IoU of {rung} by its share of synthetic tiles")
+    return forest(gains, title=f"mean IoU over {base}, by the share of synthetic tiles")
 
 
 def _best(values: Sequence[float | None], name: str) -> float | None:
