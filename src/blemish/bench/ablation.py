@@ -78,7 +78,7 @@ class AblationPlan:
     Args:
         only: names of rows; `whole` always is one. Empty = all.
         base: the rung that learns from the tiles (BASE of the ladder).
-        iou: train inspectors too; without, only the tiles are measured.
+        iou: train inspectors too; without, the tiles are measured, and of inspectors what is there is told.
 
     Raises:
         InputError: no such row or rung, or no seed.
@@ -130,9 +130,13 @@ def ablate(dataset: Dataset, plan: AblationPlan, work: Path, *, jobs: int = 1) -
         told = {row.name: quality.read(dataset, work) for row, quality in zip(rows, qualities, strict=True)}
         if told[WHOLE]["set"] is None:
             raise InputError(f"the whole preset made nothing to compare with: {told[WHOLE]['why_none']}")
-        cells = _all_cells(plan, [row for row in rows if told[row.name]["set"] is not None]) if plan.iou else {}
-        make_all([cell for some in cells.values() for cell in some], dataset, work, jobs=jobs, bar=bar)
-    judged = {name: [{**cell.read(dataset, work), "rung": name} for cell in some] for name, some in cells.items()}
+        cells = _all_cells(plan, [row for row in rows if told[row.name]["set"] is not None])
+        if plan.iou:
+            make_all([cell for some in cells.values() for cell in some], dataset, work, jobs=jobs, bar=bar)
+    judged = {
+        name: [{**cell.read(dataset, work), "rung": name} for cell in some if cell.is_there(dataset, work)]
+        for name, some in cells.items()
+    }
     return _result(dataset, plan, rows, told, judged)
 
 
@@ -219,7 +223,7 @@ def _iou(name: str, classes: Sequence[str], judged: Mapping[str, list[dict[str, 
         return {"mean_iou": [], "iou": {each: [] for each in classes}, "over_whole": None}
     figures = of_rung(name, judged[name], classes)
     found = None
-    if name != WHOLE:
+    if name != WHOLE and judged.get(WHOLE):
         found = compared([*judged[name], *judged[WHOLE]], len(classes), name, WHOLE).mean_iou.to_dict()
     return {"mean_iou": figures["mean_iou"], "iou": figures["iou"], "over_whole": found}
 

@@ -40,7 +40,10 @@ def ablation(
         str, typer.Option(metavar="NAMES", help="Comma-separated rows; default: all.", rich_help_panel=_WHICH)
     ] = "",
     iou: Annotated[
-        bool, typer.Option("--iou/--no-iou", help="Train an inspector a row too.", rich_help_panel=_WHICH)
+        bool,
+        typer.Option(
+            "--iou/--no-iou", help="Train an inspector a row too; else what --work has is told.", rich_help_panel=_WHICH
+        ),
     ] = True,
     fold: Fold = 0,
     folds: OfFolds = 3,
