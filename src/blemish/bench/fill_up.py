@@ -44,6 +44,7 @@ def fill_up(
     real_backgrounds: bool = False,
     gate: MakeGate | None = None,
     mix: ShapeMix = DEFAULT_MIX,
+    by_surroundings: bool = False,
 ) -> tuple[Plan, Synthesis]:
     """Write synthetic tiles until every class has `per_class`; a stopped one goes on.
 
@@ -54,10 +55,21 @@ def fill_up(
         real_backgrounds: put the generated defects on real clean tiles, not on generated backgrounds (the paper).
         gate: made for the generator and the classes that are drawn; None = every tile is admitted.
         mix: how often a shape is deformed, recombined or grown.
+        by_surroundings: on real clean tiles, put a defect where it looks as it does round the real one.
     """
     wanted = plan_per_class(dataset.records, dataset.taxonomy, per_class, seed=seed)
     plan = without_shapeless(_learned(wanted, read_outcomes(run / GENERATOR)), dataset)
-    return plan, draw(dataset, run, out, plan, seed=seed, real_backgrounds=real_backgrounds, gate=gate, mix=mix)
+    return plan, draw(
+        dataset,
+        run,
+        out,
+        plan,
+        seed=seed,
+        real_backgrounds=real_backgrounds,
+        gate=gate,
+        mix=mix,
+        by_surroundings=by_surroundings,
+    )
 
 
 def _learned(plan: Plan, outcomes: Mapping[str, Mapping[str, Any]]) -> Plan:
@@ -77,11 +89,12 @@ def draw(
     real_backgrounds: bool = False,
     gate: MakeGate | None = None,
     mix: ShapeMix = DEFAULT_MIX,
+    by_surroundings: bool = False,
 ) -> Synthesis:
     """As `fill_up`, the tiles of a plan."""
     generator = load_generator(run, device())
     defects = sorted({index for item in plan.items for index in item.classes})
-    bank = build_bank(dataset, defects, real_backgrounds=real_backgrounds, mix=mix)
+    bank = build_bank(dataset, defects, real_backgrounds=real_backgrounds, mix=mix, by_surroundings=by_surroundings)
     beneath = RealPictures.of(dataset) if real_backgrounds else None
     job = Job(generator, bank, Provenance(generator.hash, generator.preset, seed), beneath)
     judge = None if gate is None else gate(generator, defects)

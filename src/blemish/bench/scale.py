@@ -37,6 +37,7 @@ class Scale:
     gan_background: Background = "auto"  # Real where training tiles are clean or have clean areas, else generated.
     gan_gate: bool = True  # Admit only tiles that pass the quality gate.
     gan_off: tuple[str, ...] = ()  # Parts of our GAN that an ablation turns off (`bench.gan_parts`).
+    gan_surroundings: bool = False  # Our defects lie where it looks as it does round real ones (docs/adr/0007).
     gate_folds: int = (
         2  # Inside the training tiles: so many trainings a view for the gate; 0 = its rule `found` is off.
     )
@@ -49,7 +50,7 @@ class Scale:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; what came later is left out where it is off, as in older results."""
         values = {**asdict(self), "shares": [list(pair) for pair in self.shares], "gan_off": list(self.gan_off)}
-        unsaid = [name for name in ("gan_off", "gate_second_look") if not values[name]]
+        unsaid = [name for name in ("gan_off", "gan_surroundings", "gate_second_look") if not values[name]]
         return {name: value for name, value in values.items() if name not in unsaid}
 
     @classmethod
@@ -83,9 +84,9 @@ class Scale:
             ', without noise'
         """
         off = [*self.gan_off, *([] if self.gan_gate else ["gate"])]
-        names = ([f"without {' '.join(off)}"] if off else []) + (
-            [self.gan_background] * (self.gan_background != "auto")
-        )
+        names = [f"without {' '.join(off)}"] * bool(off)
+        names += [self.gan_background] * (self.gan_background != "auto")
+        names += ["surroundings"] * self.gan_surroundings
         return "".join(f", {name}" for name in names)
 
     def of_training(self) -> dict[str, Any]:

@@ -121,7 +121,17 @@ def _gan(view: Dataset, out: Path, scale: Scale) -> dict[str, Any]:
     gate, of_gate = our_gate(learned, out.parent.parent, scale)
     real = on_real(learned, scale)
     mix = mix_without(scale.gan_off)
-    made = fill_up(view, run, out, per_class=scale.per_class, seed=SEED, real_backgrounds=real, gate=gate, mix=mix)
+    made = fill_up(
+        view,
+        run,
+        out,
+        per_class=scale.per_class,
+        seed=SEED,
+        real_backgrounds=real,
+        gate=gate,
+        mix=mix,
+        by_surroundings=scale.gan_surroundings,
+    )
     return told | of_gate | {"background": "real" if real else "generated"} | _filled(*made)
 
 
@@ -182,7 +192,8 @@ def _gan_inputs(scale: Scale, precision: Precision | None) -> dict[str, Any]:
         "gate": gate_inputs(scale, precision),
         "weak_explained": WEAK_EXPLAINED,
     }
-    return own | ({"off": sorted(drawn)} if drawn else {})
+    asked = {"surroundings": True} if scale.gan_surroundings else {}
+    return own | asked | ({"off": sorted(drawn)} if drawn else {})
 
 
 def gan_run(view: Dataset, work: Path, settings: Settings) -> Path:

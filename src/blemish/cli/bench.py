@@ -110,6 +110,14 @@ def ladder(
     gate_folds: Annotated[
         int, typer.Option(min=0, help="Trainings for the gate's rule `found`; 0 = off.", rich_help_panel=_TILES)
     ] = 2,
+    surroundings: Annotated[
+        bool,
+        typer.Option(
+            "--surroundings",
+            help="Our defects lie where it looks as it does round real ones.",
+            rich_help_panel=_TILES,
+        ),
+    ] = False,
     second_look: Annotated[
         bool,
         typer.Option("--second-look", help="The gate looks through the start weights too.", rich_help_panel=_TILES),
@@ -156,6 +164,7 @@ def ladder(
         gan_background=_background(gan_background),
         gan_gate=gate,
         gate_folds=gate_folds,
+        gan_surroundings=surroundings,
         gate_second_look=second_look,
         paper_width=paper_width,
         paper_size_px=paper_size,

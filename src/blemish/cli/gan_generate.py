@@ -78,6 +78,12 @@ def generate(
         metavar="auto|real|generated|PICTURE",
         help="auto: real (clean train tiles, or clean areas) where there are any; with --label: a clean picture.",
     ),
+    surroundings: bool = typer.Option(
+        False,
+        "--surroundings",
+        help="On real backgrounds: a defect lies where it looks as it does round real ones; slower.",
+        rich_help_panel=_FILL,
+    ),
     redraw: list[str] = typer.Option(
         [],
         metavar="N:SEED",
@@ -112,7 +118,7 @@ def generate(
         return
     folder = _required(out, "--out DIR")
     wiring = _Wiring(segmenter, thresholds, second_look) if gate else None
-    order = _Order(run, source.folder, background, seed, device, wiring)
+    order = _Order(run, source.folder, background, seed, device, wiring, surroundings)
     _fill_up(order, source, plan, folder, batch, resume, attempts, weak, processes, as_json)
 
 
@@ -135,6 +141,7 @@ class _Order:
     seed: int
     device: str
     wiring: _Wiring | None  # None = no gate.
+    surroundings: bool
 
     def job(self, generator: Generator, source: Dataset, defects: list[int]) -> Job:
         """On real backgrounds where these are asked for, or there are any."""
@@ -143,7 +150,9 @@ class _Order:
 
         composes = self.background == "auto" and _composes_on_real(generator, source)
         real = self.background == "real" or composes
-        bank = build_bank(source, defects, real_backgrounds=real)
+        if self.surroundings and not real:
+            raise InputError("--surroundings looks at real backgrounds, and none are used: leave it out")
+        bank = build_bank(source, defects, real_backgrounds=real, by_surroundings=self.surroundings)
         made_by = Provenance(generator.hash, generator.preset, self.seed)  # type: ignore[attr-defined]
         return Job(generator, bank, made_by, RealPictures.of(source) if real else None)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 
@@ -28,6 +28,7 @@ from blemish.gan.plan import Plan, without
 from blemish.gan.shape_class import ClassShapes
 from blemish.gan.shape_model import DEFAULT_MIX, ShapeMix
 from blemish.gan.shapes import LEAST_AREA_PX, Shape, find_shapes, grain_of
+from blemish.gan.surroundings import reduced
 from blemish.picture.tiling import cut
 
 TILES_PER_CLASS = 1000
@@ -51,6 +52,9 @@ class Background:
     mean_gray: float = math.nan  # Of the picture in the area that is used, 0..255; NaN where it was not read.
     std_gray: float = math.nan
     grain: float = math.nan  # `shapes.grain_of` that area.
+    small: UInt8 | None = field(
+        default=None, compare=False
+    )  # `surroundings.reduced` picture, beyond the area its reflection; None where not read.
 
     @property
     def plane(self) -> UInt8:
@@ -68,6 +72,7 @@ class Bank:
     backgrounds: tuple[Background, ...]
     from_clean: bool  # Real backgrounds: whole clean tiles (True), or defect-free areas, as the set has no clean tile.
     mix: ShapeMix = DEFAULT_MIX  # How often a shape is deformed, recombined or grown.
+    by_surroundings: bool = False  # A defect comes to lie where it looks as it does round the real one.
 
     @cached_property
     def background_px(self) -> Int64:
@@ -96,7 +101,12 @@ def source_tiles(records: Iterable[TileRecord]) -> list[TileRecord]:
 
 
 def build_bank(
-    dataset: Dataset, defects: Sequence[int], *, real_backgrounds: bool = False, mix: ShapeMix = DEFAULT_MIX
+    dataset: Dataset,
+    defects: Sequence[int],
+    *,
+    real_backgrounds: bool = False,
+    mix: ShapeMix = DEFAULT_MIX,
+    by_surroundings: bool = False,
 ) -> Bank:
     """Read the training tiles of a data set.
 
@@ -105,6 +115,7 @@ def build_bank(
         real_backgrounds: only backgrounds whose picture shows no defect: clean tiles; where there is none, the largest
             defect-free area of each tile. The pictures are read too, one at a time, for how light they are.
         mix: how often a shape is deformed, recombined or grown.
+        by_surroundings: with real backgrounds, put a defect where it looks as it does round the real one.
 
     Raises:
         DatasetError: a class has no shape in the training split, or there is no background.
@@ -127,7 +138,15 @@ def build_bank(
             f"{dataset.folder} has no training tile with a background to draw on"
             + (": no clean tile and no defect-free area; use --background generated" if real_backgrounds else "")
         )
-    return Bank(dataset.taxonomy, dataset.info.tile_px, classes, backgrounds, real_backgrounds and not from_areas, mix)
+    return Bank(
+        dataset.taxonomy,
+        dataset.info.tile_px,
+        classes,
+        backgrounds,
+        from_clean=real_backgrounds and not from_areas,
+        mix=mix,
+        by_surroundings=by_surroundings and real_backgrounds,
+    )
 
 
 def has_surface(dataset: Dataset) -> bool:
@@ -252,7 +271,8 @@ def _with_gray(background: Background, picture: Picture) -> Background:
     area = background.window if background.area == Box(0, 0, *background.size_hw[::-1]) else background.area
     shown = picture[area.y : area.y + area.height, area.x : area.x + area.width]
     grain = grain_of(shown, np.ones(shown.shape[:2], bool))
-    return replace(background, mean_gray=float(shown.mean()), std_gray=float(shown.std()), grain=grain)
+    small = reduced(background_picture(picture, background))
+    return replace(background, mean_gray=float(shown.mean()), std_gray=float(shown.std()), grain=grain, small=small)
 
 
 def _sample(records: Sequence[TileRecord], most: int, what: str) -> list[TileRecord]:

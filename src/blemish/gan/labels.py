@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +18,7 @@ from blemish.gan.near_copy import NEAR_COPY_IOU
 from blemish.gan.placement import Canvas, Place, draft, find_place, put
 from blemish.gan.plan import PlanItem
 from blemish.gan.shapes import Shape
+from blemish.gan.surroundings import Surroundings, unlike
 
 MOST_OF_A_CLASS = 6  # Shapes of one class on one tile, whatever a real tile shows.
 _TILES_TRIED = 5
@@ -26,6 +28,8 @@ _DRAFTS_TRIED = 4
 LIGHT_GRAY = 12.0  # Backgrounds this much lighter or darker than the surface round a shape are 0.6 times as likely;
 LIKE_GRAIN = 1.5  # so are those this many times as rough or as smooth;
 _ANY_SURFACE = 0.01  # however far off, one keeps this weight.
+LIKE_GRAY = 4.0  # A place this much more unlike the real surroundings than the likest is 0.6 times as likely.
+_BACKGROUNDS_OFFERED, _OFFERS = 12, 24  # What is looked at where a defect is put by its surroundings.
 _LEAST_GRAIN = 0.25  # Gray levels, added to both: below it, one surface is as smooth as another.
 
 
@@ -44,6 +48,22 @@ class NotDrawn:
     """Why a planned tile could not be drawn."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """A canvas, and the background that it is drawn on."""
+
+    canvas: Canvas
+    background: Background
+
+    def unlike(self, around: Surroundings, place: Place) -> float:
+        """How unlike the surroundings of a real defect a place is; 0 where no picture was read."""
+        small = self.background.small
+        return 0.0 if small is None else unlike(small, around, place.middle_xy)
+
+
+_Grounds = Sequence[_Ground]
 
 
 @dataclass
@@ -77,9 +97,10 @@ def draw_tile(bank: Bank, item: PlanItem, seed: int) -> Drawn | NotDrawn:
         if first is None:
             continue
         canvas, background = first
-        if all(_further_shape(canvas, bank, index, random, tally) for index in item.classes[1:]):
+        ground = [_Ground(canvas, background)]
+        if all(_further_shape(ground, bank, index, random, tally) for index in item.classes[1:]):
             for index in item.classes:
-                _more_of_class(canvas, bank, index, random, tally)
+                _more_of_class(ground, bank, index, random, tally)
             return Drawn(_finished(canvas), background, tally.near_copies, max(tally.stayed))
     names = " + ".join(bank.taxonomy.defect(index).name for index in item.classes)
     return NotDrawn(f"no place for {names}: {tally.reasons.most_common(1)[0][0]}")
@@ -91,63 +112,91 @@ def _first_shape(
     """The first shape chooses the background."""
     for _ in range(_SHAPES_TRIED):
         shape = bank.classes[index].any_shape(random)
-        background = _background_for(bank, shape, random)
-        if background is None:
+        grounds = [_Ground(Canvas.on(background), background) for background in _backgrounds_for(bank, shape, random)]
+        if not grounds:
             tally.reasons["no background like that beneath the real defect"] += 1
             continue
-        canvas = Canvas.on(background)
-        if _put(canvas, bank, shape, random, tally):
-            return canvas, background
+        chosen = _put(grounds, bank, shape, random, tally)
+        if chosen is not None:
+            return chosen.canvas, chosen.background
     return None
 
 
-def _further_shape(canvas: Canvas, bank: Bank, index: int, random: np.random.Generator, tally: _Tally) -> bool:
+def _further_shape(ground: _Grounds, bank: Bank, index: int, random: np.random.Generator, tally: _Tally) -> bool:
     of_class = bank.classes[index]
-    return any(_put(canvas, bank, of_class.any_shape(random), random, tally) for _ in range(_SHAPES_TRIED))
+    shapes = (of_class.any_shape(random) for _ in range(_SHAPES_TRIED))
+    return any(_put(ground, bank, shape, random, tally) is not None for shape in shapes)
 
 
-def _more_of_class(canvas: Canvas, bank: Bank, index: int, random: np.random.Generator, tally: _Tally) -> None:
+def _more_of_class(ground: _Grounds, bank: Bank, index: int, random: np.random.Generator, tally: _Tally) -> None:
     """As many shapes as real tiles of the class show, as far as there is room."""
     of_class = bank.classes[index]
     wanted = min(int(random.choice(of_class.per_tile)), MOST_OF_A_CLASS)
     for _ in range(wanted - 1):
-        _put(canvas, bank, of_class.any_shape(random), random, tally)
+        _put(ground, bank, of_class.any_shape(random), random, tally)
 
 
-def _put(canvas: Canvas, bank: Bank, shape: Shape, random: np.random.Generator, tally: _Tally) -> bool:
-    """Draw a shape after a real one; a near-copy is drawn again, but the last draft stays whatever it is."""
+def _put(grounds: _Grounds, bank: Bank, shape: Shape, random: np.random.Generator, tally: _Tally) -> _Ground | None:
+    """Draw a shape after a real one on one of some grounds, and say on which; None if it has no place on any.
+
+    A near-copy is drawn again, but the last draft stays whatever it is.
+    """
     of_class = bank.classes[shape.defect]
     for left in reversed(range(_DRAFTS_TRIED)):
-        place = _placed(canvas, bank, shape, random, tally)
-        if place is None:
-            return False
+        offer = _placed(grounds, bank, shape, random, tally)
+        if offer is None:
+            return None
+        ground, place = offer
         iou = of_class.copies.iou(place.mask)
         if iou < NEAR_COPY_IOU or left == 0:
-            put(canvas, place)
+            put(ground.canvas, place)
             tally.stayed.append(iou)
-            return True
+            return ground
         tally.near_copies += 1
     raise AssertionError("unreachable")
 
 
-def _placed(canvas: Canvas, bank: Bank, shape: Shape, random: np.random.Generator, tally: _Tally) -> Place | None:
+def _placed(
+    grounds: _Grounds, bank: Bank, shape: Shape, random: np.random.Generator, tally: _Tally
+) -> tuple[_Ground, Place] | None:
     of_class = bank.classes[shape.defect]
     least_size_px = bank.taxonomy.defect(shape.defect).least_size_px
     made, fresh = of_class.fresh(shape, bank.mix, least_size_px, random)
-    drawn = draft(made, of_class, canvas.window, least_size_px, random, fresh=fresh)
+    drawn = draft(made, of_class, grounds[0].canvas.window, least_size_px, random, fresh=fresh)
     if drawn is None:
         tally.reasons["nothing was left of the shape"] += 1
         return None
-    for _ in range(_PLACES_TRIED):
-        place = find_place(canvas, drawn, of_class, least_size_px, random)
-        if isinstance(place, Place):
-            return place
-        tally.reasons[place] += 1
-    return None
+    around = drawn.around if bank.by_surroundings else None
+    wanted = 1 if around is None else math.ceil(_OFFERS / len(grounds))
+    offers: list[tuple[_Ground, Place]] = []
+    for ground in grounds:
+        found = 0
+        for _ in range(_PLACES_TRIED):
+            place = find_place(ground.canvas, drawn, of_class, least_size_px, random)
+            if isinstance(place, Place):
+                offers.append((ground, place))
+                found += 1
+            else:
+                tally.reasons[place] += 1
+            if found == wanted:
+                break
+    return _likest(offers, around, random)
 
 
-def _background_for(bank: Bank, shape: Shape, random: np.random.Generator) -> Background | None:
-    """One that shows what lay beneath the shape, from near its place on the scan where there are several such.
+def _likest(
+    offers: list[tuple[_Ground, Place]], around: Surroundings | None, random: np.random.Generator
+) -> tuple[_Ground, Place] | None:
+    """The first; where the surroundings of the real defect are known, one that looks like them."""
+    if around is None or len(offers) < 2:
+        return offers[0] if offers else None
+    off = np.array([ground.unlike(around, place) for ground, place in offers])
+    weights = np.exp(-0.5 * (off**2 - off.min() ** 2) / LIKE_GRAY**2)
+    return offers[int(random.choice(len(offers), p=weights / weights.sum()))]
+
+
+def _backgrounds_for(bank: Bank, shape: Shape, random: np.random.Generator) -> list[Background]:
+    """One that shows what lay beneath the shape, from near its place on the scan where there are several such; several
+    to choose from where a defect is put by its surroundings; none where there is none.
 
     Where pictures were read, one as light and as rough as the surface round the shape is the likelier.
     """
@@ -160,12 +209,15 @@ def _background_for(bank: Bank, shape: Shape, random: np.random.Generator) -> Ba
     if len(places) < 4:
         places = np.flatnonzero(suits)
     if len(places) == 0:
-        return None
+        return []
     light = (bank.background_gray[places] - shape.ring_gray) / LIGHT_GRAY
     rough = np.log((bank.background_grain[places] + _LEAST_GRAIN) / (shape.ring_grain + _LEAST_GRAIN))
     off = np.nan_to_num(light) ** 2 + np.nan_to_num(rough / math.log(LIKE_GRAIN)) ** 2
     weights = np.exp(-0.5 * off) + _ANY_SURFACE
-    return bank.backgrounds[int(random.choice(places, p=weights / weights.sum()))]
+    if not bank.by_surroundings:
+        return [bank.backgrounds[int(random.choice(places, p=weights / weights.sum()))]]
+    chosen = random.choice(places, min(_BACKGROUNDS_OFFERED, len(places)), replace=False, p=weights / weights.sum())
+    return [bank.backgrounds[int(place)] for place in chosen]
 
 
 def _finished(canvas: Canvas) -> LabelMap:

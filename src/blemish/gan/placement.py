@@ -19,6 +19,7 @@ from blemish.core.records import Box
 from blemish.gan.bank import Background
 from blemish.gan.shape_class import ClassShapes
 from blemish.gan.shapes import ELONGATED, LEAST_AREA_PX, MEETS_FRAC, RING_PX, Change, Shape, changed_mask, ring, trimmed
+from blemish.gan.surroundings import Surroundings
 from blemish.picture.tiling import cut
 
 SCALES = (0.6, 1.6)  # A shape is made at most so much smaller or larger;
@@ -56,9 +57,18 @@ class Draft:
 
     shape: Shape  # Mirrored already,
     place_uv: tuple[float, float]  # its place not.
+    change: Change  # What was done to it.
     mask: Bool  # Without an empty border.
     middle_xy: tuple[float, float]  # Of the changed box, in the mask.
     half_xy: tuple[float, float]  # Half the sides of the scaled old box: how far its cut ends lie from the middle.
+
+    @property
+    def around(self) -> Surroundings | None:
+        """What lay round the real defect, changed as it was."""
+        around, change = self.shape.around, self.change
+        if around is None:
+            return None
+        return around.changed((change.scale * change.stretch, change.scale / change.stretch), change.turn_rad)
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,7 @@ class Place:
     defect: int  # 1..K.
     mask: Bool  # As large as the part of the tile that it covers.
     there: tuple[slice, slice]  # That part.
+    middle_xy: tuple[float, float]  # Of the changed box, on the tile.
 
 
 def draft(
@@ -103,7 +114,7 @@ def draft(
         shape.size_hw[1] / 2 * change.scale * change.stretch,
         shape.size_hw[0] / 2 * change.scale / change.stretch,
     )
-    return Draft(shape, place_uv, mask, middle_xy, half_xy)
+    return Draft(shape, place_uv, change, mask, middle_xy, half_xy)
 
 
 def find_place(
@@ -125,7 +136,11 @@ def find_place(
     mask &= ~forbidden
     if not _fits(mask, background, drawn.shape, least_size_px):
         return "other backgrounds than beneath the real defect"
-    return Place(drawn.shape.defect, mask, there)
+    middle_xy = (
+        canvas.window.x + start[0] + drawn.middle_xy[0] + 0.5,
+        canvas.window.y + start[1] + drawn.middle_xy[1] + 0.5,
+    )
+    return Place(drawn.shape.defect, mask, there, middle_xy)
 
 
 def put(canvas: Canvas, place: Place) -> None:

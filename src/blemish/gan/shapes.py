@@ -16,6 +16,7 @@ from blemish.core.arrays import Bool, Float32, Picture, UInt8
 from blemish.core.labels import LabelMap
 from blemish.core.records import Box
 from blemish.data.cutouts import usable_window
+from blemish.gan.surroundings import Surroundings, surroundings
 
 LEAST_AREA_PX = 4  # Smaller regions are slips of the pen.
 NEAR_FRAC = 1 / 32  # Regions nearer than twice this share of the tile's side are one shape.
@@ -62,6 +63,7 @@ class Shape:
     group: str = ""  # Of its tile: shapes of one group are one physical defect, photographed again.
     ring_gray: float = math.nan  # Mean gray of the ring round it, 0..255; NaN where no picture was read.
     ring_grain: float = math.nan  # `grain_of` the surface round it; NaN where no picture was read, or all is defect.
+    around: Surroundings | None = None  # None where no picture was read, or hardly any surface lies round it.
 
     @property
     def straddles(self) -> bool:
@@ -107,6 +109,7 @@ class Shape:
             packed=np.packbits(flipped).tobytes(),
             centre_uv=(1 - u if flip_x else u, 1 - v if flip_y else v),
             ends=self.ends.mirrored(flip_x, flip_y),
+            around=self.around and self.around.mirrored(flip_x, flip_y),
             angle_rad=(math.pi - self.angle_rad) % math.pi if flip_x != flip_y else self.angle_rad,
         )
 
@@ -134,7 +137,7 @@ def find_shapes(
     Args:
         backgrounds: M, the number of background classes.
         group: of the tile; it is kept with the shapes.
-        picture: of the tile, for gray and grain of the rings; None leaves them NaN.
+        picture: of the tile, for gray and grain of the rings and for what lies round; None leaves them NaN and None.
 
     Example:
         >>> defect = np.zeros((64, 64), np.uint8)
@@ -153,11 +156,15 @@ def find_shapes(
             shape = _shape(
                 mask, index, _shares(background[mask], backgrounds), _shares(background[around], backgrounds)
             )
-            gray = grain = math.nan
+            gray, grain, round_it = math.nan, math.nan, None
             if picture is not None:
                 gray = _mean_gray(picture[rows, columns], around & (defect == 0))
                 grain = grain_of(picture[rows, columns], _sound_round(mask, defect > 0))
-            found.append(replace(shape, scan_xy=scan_xy, group=group, ring_gray=gray, ring_grain=grain))
+                box = Box(*cv2.boundingRect(mask.astype(np.uint8)))
+                round_it = surroundings(picture[rows, columns], defect > 0, box)
+            found.append(
+                replace(shape, scan_xy=scan_xy, group=group, ring_gray=gray, ring_grain=grain, around=round_it)
+            )
     return found
 
 

@@ -293,7 +293,8 @@ def _gate_key(gate: Gate, attempts: int) -> str:
 def _resume_key(job: Job, plan: Plan, dataset: Dataset, batch: int) -> str:
     items = hashlib.sha256(json.dumps([[item.index, *item.classes] for item in plan.items]).encode()).hexdigest()
     mix = asdict(job.bank.mix)
-    return json.dumps([DRAWING, asdict(job.provenance), mix, items, dataset.hash, job.real is not None, batch])
+    asked = ["surroundings"] if job.bank.by_surroundings else []
+    return json.dumps([DRAWING, asdict(job.provenance), mix, items, dataset.hash, job.real is not None, batch, *asked])
 
 
 def _refuse_unfinished(writer: DatasetWriter, out: Path, resume: bool) -> None:
