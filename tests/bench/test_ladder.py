@@ -227,6 +227,24 @@ def test_what_is_no_ladder_is_not_written_over(tiny, work, tmp_path):
     assert kept == {"precious": 1}
 
 
+def test_the_ladder_of_another_set_is_not_written_over(tiny, work, tmp_path):
+    out = tmp_path / "other.json"
+    ladder(*TINY_FLAGS, "--rungs", "real", "--fold", "0", dataset=tiny, out=out, work=work)
+    told = json.loads(out.read_text())
+    told["selection"]["data"]["hash"] = "0" * 64
+    out.write_text(json.dumps(told))
+    done, kept = ladder(*TINY_FLAGS, "--rungs", "real", "--fold", "0", dataset=tiny, out=out, work=work)
+    assert done.exit_code == 2
+    assert "is the ladder of data set 000000000000" in done.stderr
+    assert kept == told
+
+
+def test_long_names_of_classes_stay_whole():
+    names = ["Kratzer lang oben", "Kratzer lang unten"]
+    head = table([], names).splitlines()[0]
+    assert all(name in head for name in names)
+
+
 def test_a_trial_stands_on_base_and_is_told_in_words(tiny, work, tmp_path):
     out = tmp_path / "trials.json"
     flags = [*TINY_FLAGS, "--rungs", "real,clean_half", "--fold", "0"]

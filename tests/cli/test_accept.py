@@ -54,6 +54,25 @@ def test_a_report_is_never_overwritten(station):
     assert (station / "out" / "index.html").read_text() == "mine"
 
 
+def test_a_reference_names_parts_by_their_file_where_it_is_asked_to(tmp_path, monkeypatch):
+    from blemish.data import labels_as_reference as labels
+
+    def parts(*serials):
+        known = tuple(labels.LabelledPart(serial, True) for serial in serials)
+        monkeypatch.setattr(labels, "labelled_parts", lambda *_: labels.LabelledParts(known, "px", "labels"))
+
+    parts("line/a", "b")
+    done = call("data", "reference", tmp_path, "--names", "file", "--out", tmp_path / "named.csv")
+    assert done.exit_code == 0, done.output
+    assert [line.split(",")[0] for line in (tmp_path / "named.csv").read_text().splitlines()[1:]] == ["a", "b"]
+    parts("line/a", "other/a")
+    done = call("data", "reference", tmp_path, "--names", "file", "--out", tmp_path / "none.csv")
+    assert done.exit_code == 2
+    assert "parts line/a and other/a have the same file name" in done.stderr
+    assert not (tmp_path / "none.csv").exists()
+    assert call("data", "reference", tmp_path, "--names", "no", "--out", tmp_path / "none.csv").exit_code == 2
+
+
 def test_the_labels_of_simulated_scans_become_a_reference_that_says_so(tmp_path):
     from blemish.simulate.folder import write_scans
     from blemish.simulate.line import LineSettings

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 import blemish
 from blemish.cli.console import guarded
-from blemish.cli.main import app
+from blemish.cli.main import app, run
 from blemish.core.errors import InputError
 
 COMMANDS = ["data simulate", "data import", "data split", "data check", "data stats", "data copy-paste", "data merge",
@@ -28,6 +28,14 @@ def test_the_version_is_printed():
 
 def test_a_wrong_flag_ends_with_exit_code_2():
     assert CliRunner().invoke(app, ["data", "stats", "--nonsense"]).exit_code == 2
+
+
+def test_an_empty_argument_is_no_path(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["blemish", "inspect", "bundle", ""])
+    with pytest.raises(SystemExit) as ended:
+        run()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "error: an empty argument: is a variable not set?\n"
 
 
 def test_our_own_error_is_one_line_with_exit_code_2(capsys):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Sequence
@@ -140,6 +141,17 @@ def test_a_class_with_too_few_held_out_crops_is_pooled_and_said_to_be(judged_goo
     assert classes["bar"]["held_out"]["note"].startswith("6 held-out pictures, 50 wanted: pooled over classes")
     assert classes["bar"]["train"]["kid"]["mean"] is not None
     assert "pooled: fewer than wanted" in to_text(judged_good.figures)
+
+
+def test_dashes_have_a_reason(judged_good):
+    nothing = {"mean": None, "std": None}
+    figures = copy.deepcopy(dict(judged_good.figures))
+    held_out = figures["crops"]["overall"]["held_out"]
+    held_out |= {"real": 2, "synthetic": 18, "kid": nothing, "note": "only 2 held-out pictures over all classes"}
+    figures["crops"]["overall"]["train"] |= {"synthetic": 0, "kid": nothing}
+    lines = [line.split(maxsplit=5) for line in to_text(figures).splitlines() if line.startswith("all classes")]
+    assert lines[0][-1] == "only 2 held-out pictures over all classes"
+    assert lines[1][-1] == "no synthetic ones"
 
 
 def test_real_training_pictures_stand_beside_as_what_a_copy_would_reach(judged_good):

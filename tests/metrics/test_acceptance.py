@@ -103,6 +103,12 @@ def test_no_common_part_names_serials_of_both():
         accept(given, [Run("one", {"z": Decision(OK)})], Targets())
 
 
+def test_parts_that_the_reference_names_with_their_folders_get_a_remedy():
+    given = Reference((ReferencePart("line-3/b0", False),))
+    with pytest.raises(InputError, match="data reference --names file"):
+        accept(given, [Run("one", {"b0": Decision(OK)})], Targets())
+
+
 def test_the_same_results_twice_are_no_repetition():
     given = reference(1, 1)
     with pytest.raises(InputError, match="given twice"):

@@ -329,3 +329,22 @@ def test_the_robust_augmentation_is_in_the_settings_with_its_optics(run_command,
     assert (told["rotation_deg"], told["optics"]["jpeg_quality"]) == (30, 25)
     assert run_command(*words, "strong").exit_code == 2
     assert run_command(*words, "robust", "--no-augment").exit_code == 2
+
+
+def test_a_dry_run_refuses_what_the_run_would_and_writes_nothing(shapes, run_command, tmp_path):
+    flags = ("--network", "hardnet-small", "--steps", 2, "--batch", 2, "--crop", 32)
+    real = run_command(
+        "train", shapes.folder, "--out", tmp_path / "a", *flags, "--synthetic", shapes.folder, "--dry-run"
+    )
+    assert real.exit_code == 2
+    assert "only synthetic tiles may be added with --synthetic" in real.stderr
+    (tmp_path / "there").mkdir()
+    there = run_command("train", shapes.folder, "--out", tmp_path / "there", *flags, "--dry-run")
+    assert there.exit_code == 2
+    assert "is there already" in there.stderr
+    nowhere = ("--start-from", tmp_path / "none")
+    assert run_command("train", shapes.folder, "--out", tmp_path / "a", *flags, *nowhere, "--dry-run").exit_code == 2
+    fine = run_command("train", shapes.folder, "--out", tmp_path / "a", *flags, "--dry-run")
+    assert fine.exit_code == 0, fine.output
+    assert "would train hardnet-small for 2 steps of 2 samples" in fine.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]

@@ -128,11 +128,12 @@ def default_rungs(more_real: str) -> tuple[str, ...]:
 
 def table(cells: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> str:
     """A row a rung, the means over its seeds, for people."""
-    head = f"{'rung':<16}{'seeds':>6}  " + "".join(f"{name[:11]:>12}" for name in classes)
+    widths = {name: max(12, len(name) + 2) for name in classes}
+    head = f"{'rung':<16}{'seeds':>6}  " + "".join(f"{name:>{widths[name]}}" for name in classes)
     rows = [head + f"{'mean IoU':>10}{'accuracy':>10}{'escape':>8}{'overkill':>10}{'parts':>8}{'found':>8}{'false':>8}"]
     for name in dict.fromkeys(str(cell["rung"]) for cell in cells):
         row = of_rung(name, cells, classes)
-        values = "".join(f"{_mean(row['iou'][c]):>12}" for c in classes)
+        values = "".join(f"{_mean(row['iou'][name_of]):>{width}}" for name_of, width in widths.items())
         tail = f"{_mean(row['mean_iou']):>10}{_mean(row['accuracy']):>10}"
         rows.append(
             f"{name:<16}{len(row['seeds']):>6}  {values}{tail}{_mean(row['escape']):>8}{_mean(row['overkill']):>10}"

@@ -38,6 +38,18 @@ def read_halves(file: Path) -> dict[str, Half]:
     return {name: values[name] for name in _HALVES if name in values}
 
 
+def read_halves_of(dataset: Dataset, file: Path) -> dict[str, Half]:
+    """As `read_halves`.
+
+    Raises:
+        InputError: also where it is the ladder of another data set.
+    """
+    halves = read_halves(file)
+    for half in halves.values():
+        refuse_other_set(half, file, dataset)
+    return halves
+
+
 def _has_halves(values: Mapping[str, Any]) -> bool:
     there = [values[name] for name in _HALVES if name in values]
     return bool(there) and all(isinstance(half, dict) for half in there)
@@ -197,7 +209,7 @@ def refuse_other_set(half: Mapping[str, Any], file: Path, dataset: Dataset) -> N
     if there != dataset.hash:
         raise InputError(
             f"{file} is the ladder of data set {there[:12]}, but {dataset.folder} is {dataset.hash[:12]}: "
-            f"give the ladder of this set"
+            f"give the ladder of this set, or another file"
         )
 
 

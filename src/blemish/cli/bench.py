@@ -191,9 +191,9 @@ def _selection_plan(
 def _select(data: Dataset, out: Path, work: Path, plan: LadderPlan, curve: _Curve, jobs: int, as_json: bool) -> None:
     from blemish.bench.extras import share_curve
     from blemish.bench.ladder import climb
-    from blemish.bench.ladder_file import earlier_cells, ground_of, known_training, read_halves, selection_half
+    from blemish.bench.ladder_file import earlier_cells, ground_of, known_training, read_halves_of, selection_half
 
-    before = read_halves(out).get("selection")
+    before = read_halves_of(data, out).get("selection")
     climbed = climb(data, plan, work, jobs=jobs, known=known_training(data, plan, before))
     half = selection_half(data, plan, climbed, earlier_cells(data, plan, before, climbed), before)
     values = write_files(out, "selection", half)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,9 @@ def reference(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A data set, or what data simulate wrote.")],
     out: Annotated[Path, typer.Option("--out", metavar="CSV", help="The file to write.")],
     split: Annotated[str | None, typer.Option("--split", help="Only train, val or test of a data set.")] = None,
+    names: Annotated[
+        str, typer.Option("--names", help="part: as the data set has them; file: without folders, as inspect has them.")
+    ] = "part",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Write what the labels say of each part as a CSV for `blemish accept`; columns of appraisers can be added to it.
@@ -30,11 +34,14 @@ def reference(
 
     if split is not None and split not in (Split.TRAIN, Split.VAL, Split.TEST):
         raise InputError(f"--split must be train, val or test, got '{split}'")
+    if names not in ("part", "file"):
+        raise InputError(f"--names must be part or file, got '{names}'")
     if out.exists():
         raise InputError(f"{out} is there already: choose another --out")
     labelled = labelled_parts(folder, None if split is None else Split(split))
+    serial_of = _by_file([part.serial for part in labelled.parts]) if names == "file" else None
     known = [
-        ReferencePart(part.serial, part.is_ok, part.classes, part.size)
+        ReferencePart(serial_of[part.serial] if serial_of else part.serial, part.is_ok, part.classes, part.size)
         for part in labelled.parts
         if part.is_ok is not None
     ]
@@ -48,3 +55,20 @@ def reference(
     text = f"{counts['OK']} OK, {counts['NG']} NG; left out as nobody knows: {counts['unknown_left_out']}"
     show({"file": str(out), **counts}, text, as_json)
     say(f"written: {out}")
+
+
+def _by_file(serials: Sequence[str]) -> dict[str, str]:
+    """Every part's name without the folders before it.
+
+    Raises:
+        InputError: two parts have one file name.
+    """
+    owner: dict[str, str] = {}
+    for serial in serials:
+        other = owner.setdefault(serial.rsplit("/", 1)[-1], serial)
+        if other != serial:
+            raise InputError(
+                f"parts {other} and {serial} have the same file name: leave out --names file, and give inspect "
+                f"their names with --serials"
+            )
+    return {serial: name for name, serial in owner.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from blemish import __version__
@@ -121,5 +123,9 @@ def version(
 
 
 def run() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script; an empty argument, which a variable that is not set leaves, is no path."""
+    words = sys.argv[1:]
+    if any(not word and not before.startswith("-") for before, word in zip(["", *words], words, strict=False)):
+        print("error: an empty argument: is a variable not set?", file=sys.stderr)
+        sys.exit(2)
     app()

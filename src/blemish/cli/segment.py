@@ -240,9 +240,8 @@ def train(
     from blemish.segment.networks import network_named
     from blemish.segment.settings import crop_of, loss_of, settings_of
     from blemish.segment.start import start_named
-    from blemish.segment.training import Pace
+    from blemish.segment.training import Pace, refuse_training
     from blemish.segment.training import train as run_training
-    from blemish.segment.unfit import refuse_unfit
 
     weights, network = _numbers(class_weights), network_named(network, preset)
     data, made = Dataset(dataset), [Dataset(folder) for folder in synthetic or []]
@@ -265,21 +264,17 @@ def train(
         "seed": seed,
     }
     settings = settings_of(preset, changes)
-    refuse_unfit(data, settings)
+    asked: dict[str, Any] = {
+        "synthetic": made,
+        "precision": trained_in(precision),
+        "resume": resume,
+        "start": None if preset == "paper" and start_from == "auto" else start_named(start_from, network),
+    }
     if dry_run:
+        refuse_training(data, out, settings, **asked)
         show(settings.to_dict(), _plan(settings, len(train_records(data))), as_json)
         return
-    pace = Pace.of(count, threads)
-    done = run_training(
-        data,
-        out,
-        settings,
-        synthetic=made,
-        pace=pace,
-        precision=trained_in(precision),
-        resume=resume,
-        start=None if preset == "paper" and start_from == "auto" else start_named(start_from, network),
-    )
+    done = run_training(data, out, settings, pace=Pace.of(count, threads), **asked)
     row = done.outcome.last_row
     text = "  ".join(f"{name} {value:.4g}" for name, value in row.items())
     show({"weights": str(done.weights), "seconds": round(done.outcome.seconds, 1), **row}, text, as_json)
@@ -349,7 +344,9 @@ def _numbers(text: str) -> list[float]:
 
 def _plan(settings: TrainSettings, tiles: int) -> str:
     of = f"crops of {settings.crop_px} px from" if settings.crop_px else "whole ones of"
+    mixed = f", {settings.synthetic_share:.0%} synthetic until {settings.synthetic_until:.0%} of the steps"
+    mixed = mixed if settings.synthetic_share else ""
     return (
         f"would train {settings.network} for {settings.steps} steps of {settings.batch} samples, {of} {tiles} tiles, "
-        f"{settings.sampling} sampling, learning rate {settings.learning_rate}, nothing written"
+        f"{settings.sampling} sampling, learning rate {settings.learning_rate}{mixed}, nothing written"
     )

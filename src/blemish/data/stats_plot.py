@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from blemish.core.arrays import UInt8
 from blemish.core.records import Split
 from blemish.core.taxonomy import Taxonomy, rgb
 from blemish.data.stats import ClassStats, DatasetStats
+from blemish.picture.font import font_for
 
 WIDTH = 1200
 _MARGIN, _LINE = 24, 18
@@ -27,7 +28,7 @@ def draw_stats(stats: DatasetStats, taxonomy: Taxonomy) -> UInt8:
     image = Image.new("RGB", (WIDTH, bars + _ROW * len(measured) + _MARGIN), _PAPER)
     canvas = ImageDraw.Draw(image)
     title = f"{stats.tiles:,} tiles, {stats.clean:,} clean, {stats.groups:,} groups, {stats.parts:,} parts"
-    canvas.text((_MARGIN, _MARGIN), f"{taxonomy.name}: {title}", fill=_INK, font=_font(18))
+    _write(canvas, (_MARGIN, _MARGIN), f"{taxonomy.name}: {title}", 18)
     _draw_bars(canvas, stats, taxonomy)
     for place, entry in enumerate(measured):
         colour = rgb(taxonomy.defect(taxonomy.defect_index(entry.name)).colour)
@@ -41,11 +42,11 @@ def _draw_bars(canvas: ImageDraw.ImageDraw, stats: DatasetStats, taxonomy: Taxon
     left, room = 230, WIDTH - 230 - 2 * _MARGIN - 60
     most = max([stats.clean, 1, *(entry.tiles for entry in stats.classes)])
     note = "tiles per class; from dark to light: train, val, test; striped: synthetic"
-    canvas.text((_MARGIN, _MARGIN + 28), note, fill=_INK, font=_font(13))
+    _write(canvas, (_MARGIN, _MARGIN + 28), note, 13)
     rows = [(f"{d.code}  {d.name}", rgb(d.colour)) for d in taxonomy.defects] + [("clean", (120, 120, 120))]
     for place, (name, colour) in enumerate(rows):
         top = _MARGIN * 3 + _BARS * place
-        canvas.text((_MARGIN, top + 4), name, fill=_INK, font=_font(15))
+        _write(canvas, (_MARGIN, top + 4), name, 15)
         x, total = left, 0
         for count in stats.counts:
             tiles = count.clean if place == len(taxonomy.defects) else count.per_class[place]
@@ -54,7 +55,7 @@ def _draw_bars(canvas: ImageDraw.ImageDraw, stats: DatasetStats, taxonomy: Taxon
             if width:
                 _draw_bar(canvas, box, _lighter(colour, _SHADE[count.split]), striped=count.origin == "synthetic")
             x, total = x + width, total + tiles
-        canvas.text((x + 8, top + 4), f"{total:,}", fill=_INK, font=_font(15))
+        _write(canvas, (x + 8, top + 4), f"{total:,}", 15)
 
 
 def _draw_bar(
@@ -68,8 +69,8 @@ def _draw_bar(
 
 def _draw_sizes(canvas: ImageDraw.ImageDraw, entry: ClassStats, colour: tuple[int, int, int], top: int) -> None:
     """Regions by longest side, bins doubling from 1 px."""
-    canvas.text((_MARGIN, top), f"{entry.code}  {entry.name}", fill=_INK, font=_font(15))
-    canvas.text((_MARGIN, top + 22), _size_text(entry), fill=_INK, font=_font(13))
+    _write(canvas, (_MARGIN, top), f"{entry.code}  {entry.name}", 15)
+    _write(canvas, (_MARGIN, top + 22), _size_text(entry), 13)
     counts = entry.histogram_px or ()
     left, base, height, step = _MARGIN, top + _ROW - 40, _ROW - 105, 48
     canvas.line((left, base, left + step * 13, base), fill=_FAINT)
@@ -77,9 +78,9 @@ def _draw_sizes(canvas: ImageDraw.ImageDraw, entry: ClassStats, colour: tuple[in
         x, tall = left + step * place, round(height * count / max(counts))
         if count:
             canvas.rectangle((x, base - tall, x + step - 6, base), fill=colour, outline=_INK)
-            canvas.text((x, base - tall - 15), f"{count:,}", fill=_INK, font=_font(11))
-        canvas.text((x, base + 4), f"{2**place}", fill=_INK, font=_font(11))
-    canvas.text((left + step * len(counts), base + 4), "px, longest side", fill=_INK, font=_font(11))
+            _write(canvas, (x, base - tall - 15), f"{count:,}", 11)
+        _write(canvas, (x, base + 4), f"{2**place}", 11)
+    _write(canvas, (left + step * len(counts), base + 4), "px, longest side", 11)
 
 
 def _size_text(entry: ClassStats) -> str:
@@ -105,7 +106,7 @@ def _draw_places(
     image.paste(Image.fromarray(shown).resize(size, Image.Resampling.NEAREST), corner)
     canvas = ImageDraw.Draw(image)
     canvas.rectangle((corner[0] - 1, corner[1] - 1, corner[0] + size[0], corner[1] + size[1]), outline=_INK)
-    canvas.text((corner[0], top), f"places on {extent_px[0]} x {extent_px[1]} px", fill=_INK, font=_font(13))
+    _write(canvas, (corner[0], top), f"places on {extent_px[0]} x {extent_px[1]} px", 13)
 
 
 def _lighter(colour: Sequence[int], share: float) -> tuple[int, int, int]:
@@ -113,5 +114,5 @@ def _lighter(colour: Sequence[int], share: float) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size)
+def _write(canvas: ImageDraw.ImageDraw, corner: tuple[float, float], text: str, size_px: int) -> None:
+    canvas.text(corner, text, fill=_INK, font=font_for([text], size_px))

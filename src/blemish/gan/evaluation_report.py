@@ -95,8 +95,12 @@ def to_text(figures: Mapping[str, Any]) -> str:
 
 def _line(what: str, against: str, row: Mapping[str, Any]) -> str:
     start = f"{what:<20}{against:<10}{row['real']:>6}{row['synthetic']:>7}"
+    if not row["synthetic"]:
+        return f"{start}  no synthetic ones"
     if row.get("pooled"):
         return f"{start}  pooled: fewer than wanted, see all classes"
+    if row["kid"]["mean"] is None:
+        return f"{start}  {row.get('note') or 'too few to compare'}"
     kid = "-" if row["kid"]["mean"] is None else f"{row['kid']['mean']:.4f} ± {row['kid']['std']:.4f}"
     parts = [f"{kid:>18}", _cell(row["kid_floor"]["mean"], 8, 4), _cell(row["frechet"], 9, 1)]
     parts += [_cell(row["frechet_infinity"], 8, 1), _cell(row["precision"], 7, 2), _cell(row["recall"], 8, 2)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from blemish.core.arrays import Bool, UInt8
 from blemish.core.records import Origin, TileRecord
@@ -16,6 +16,7 @@ from blemish.core.taxonomy import Taxonomy, rgb
 from blemish.data.cutouts import usable_window
 from blemish.data.dataset import Dataset
 from blemish.gan.evaluation_crops import LEAST_SIDE_PX, MARGIN_FRAC, Cutter, Place, find_places, square_round
+from blemish.picture.font import font_for
 from blemish.picture.normalise import to_channels
 
 SIDE = 8
@@ -119,7 +120,7 @@ def outline(picture: UInt8, mask: Bool, colour: tuple[int, int, int]) -> UInt8:
 def titled(picture: UInt8, title: str) -> UInt8:
     """A picture below a strip with one line of text."""
     strip = Image.new("RGB", (picture.shape[1], _STRIP_PX), _PAPER)
-    font = ImageFont.load_default(15)
+    font = font_for([title], 15)
     ImageDraw.Draw(strip).text((2, _STRIP_PX / 2), title, fill=_INK, font=font, anchor="lm")
     return np.concatenate([np.asarray(strip), picture])
 

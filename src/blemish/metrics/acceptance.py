@@ -131,10 +131,19 @@ def match(reference: Reference, runs: Sequence[Run]) -> Matching:
     if not judged:
         raise InputError(
             f"no part of the reference ({_some(known)}) is in the results "
-            f"({_some(serial for run in runs for serial in run.decisions)}): their serials must be the same"
+            f"({_some(serial for run in runs for serial in run.decisions)}): "
+            f"their serials must be the same{_by_name(known, runs)}"
         )
     unknown = dict.fromkeys(serial for run in runs for serial in run.decisions if serial not in known)
     return Matching(judged, tuple(p.serial for p in reference.parts if p.serial not in kept), tuple(unknown))
+
+
+def _by_name(known: Iterable[str], runs: Sequence[Run]) -> str:
+    """What to do where the reference names parts with their folders, and the results without."""
+    names = {serial.rsplit("/", 1)[-1] for serial in known}
+    if any(serial in names for run in runs for serial in run.decisions):
+        return "; inspect names a part by its file alone: so does blemish data reference --names file"
+    return ""
 
 
 def rates(parts: Sequence[ReferencePart], run: Run, *, confidence: float = CONFIDENCE) -> Rates:

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from blemish.core.arrays import UInt8
 from blemish.core.records import Box, Defect
 from blemish.core.taxonomy import Taxonomy, rgb
+from blemish.picture.font import font_for
 from blemish.picture.normalise import to_channels
 
 LEAST_SIDE_PX = 900  # A smaller picture is enlarged by a whole factor, so that text fits beside its defects,
@@ -26,7 +27,6 @@ JPEG_QUALITY = 90
 MOST_JPEG_PX = 65_500  # Of a side.
 _DARK, _WHITE = (20, 20, 20), (255, 255, 255)
 
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Area = tuple[float, float, float, float]  # Left, top, right, bottom.
 
 
@@ -36,15 +36,15 @@ class _Style:
 
     scale: int  # Enlargement of the picture.
     stroke_px: int
-    font: Font
+    font: ImageFont.FreeTypeFont
     text_px: int
 
     @classmethod
-    def of(cls, height: int, width: int) -> _Style:
+    def of(cls, height: int, width: int, words: Sequence[str]) -> _Style:
         scale = min(MOST_SCALE, max(1, -(-LEAST_SIDE_PX // max(height, width))))
         longest = scale * max(height, width)
         text_px = max(15, longest // 110)
-        return cls(scale, max(2, longest // 1500), ImageFont.load_default(text_px), text_px)
+        return cls(scale, max(2, longest // 1500), font_for(words, text_px), text_px)
 
 
 def draw_overlay(picture: UInt8, defects: Sequence[Defect], taxonomy: Taxonomy, title: str) -> UInt8:
@@ -58,7 +58,8 @@ def draw_overlay(picture: UInt8, defects: Sequence[Defect], taxonomy: Taxonomy, 
     Returns:
         uint8 RGB: the picture, enlarged by a whole factor where it is small, below a strip with the title.
     """
-    style = _Style.of(*picture.shape[:2])
+    height, width = picture.shape[:2]
+    style = _Style.of(height, width, [title, *taxonomy.defect_names])
     canvas = np.repeat(np.repeat(to_channels(picture, 3), style.scale, axis=0), style.scale, axis=1)
     for defect in defects:
         _outline(canvas, defect, rgb(taxonomy.defect(taxonomy.defect_index(defect.code)).colour), style)

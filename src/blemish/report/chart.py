@@ -64,6 +64,7 @@ def line_chart(
     """
     points = [p for curve in curves for p in curve.points if not math.isnan(p[1])]
     top, ticks = _axis(max((y for _, y in points), default=1.0) or 1.0)
+    decimals = max(decimals, _decimals_of(ticks[1]))
     x_top = max((x for x, _ in points), default=1.0) or 1.0
     parts = [_grid(top, ticks, decimals)]
     marks = [(place / x_top, label) for place, label in enumerate(x_labels)]
@@ -98,6 +99,16 @@ def _axis(highest: float) -> tuple[float, list[float]]:
     step = next(s * magnitude for s in (0.1, 0.2, 0.25, 0.5, 1, 2) if s * magnitude * 5 >= highest)
     count = math.ceil(highest / step - 1e-9)
     return step * count, [step * i for i in range(count + 1)]
+
+
+def _decimals_of(step: float) -> int:
+    """So many that neighbouring ticks read differently.
+
+    Example:
+        >>> [_decimals_of(step) for step in (100.0, 0.25, 0.1, 0.002)]
+        [0, 2, 1, 3]
+    """
+    return next((places for places in range(9) if math.isclose(round(step, places), step, rel_tol=1e-6)), 9)
 
 
 def _grid(top: float, ticks: Sequence[float], decimals: int) -> str:

@@ -65,6 +65,25 @@ class Trained:
     card: dict[str, Any]
 
 
+def refuse_training(
+    dataset: Dataset,
+    out: Path,
+    settings: TrainSettings,
+    *,
+    synthetic: Sequence[Dataset] = (),
+    precision: Precision | None = None,
+    resume: bool = False,
+    start: Path | None = None,
+) -> None:
+    """Raise what `train` would raise before its first step; nothing is written.
+
+    Raises:
+        DatasetError, InputError: as `train`.
+    """
+    _, _, facts = _prepared(dataset, synthetic, settings, precision or default_precision(), start)
+    RunFolder.refuse(out, facts, resume=resume)
+
+
 def train(
     dataset: Dataset,
     out: Path,
@@ -93,13 +112,8 @@ def train(
         Interrupted: stopped by the user, with a checkpoint.
     """
     pace, precision = pace or Pace.of(settings.steps), precision or default_precision()
-    draw = _draw(dataset, synthetic, settings)
-    refuse_unfit(dataset, settings)
-    val = val_records(dataset, settings.val_tiles)
-    network = _fresh_network(dataset, settings)
-    begun = None if start is None else start_from(network, start).to_dict()
-    facts = _facts(dataset, synthetic, settings, precision) | {"start": begun}
-    trainer = SegmentTrainer(network, dataset, val, settings, precision)
+    draw, network, facts = _prepared(dataset, synthetic, settings, precision, start)
+    trainer = SegmentTrainer(network, dataset, val_records(dataset, settings.val_tiles), settings, precision)
     run = RunFolder.start(out, facts, resume=resume)
     loop = LoopSettings(
         steps=settings.steps,
@@ -226,6 +240,21 @@ def measure_normalisation(dataset: Dataset, records: Sequence[TileRecord]) -> tu
     mean = sums / count
     std = np.sqrt(np.maximum(squares / count - mean**2, 1e-4))
     return [round(float(v), 6) for v in mean], [round(float(v), 6) for v in std]
+
+
+def _prepared(
+    dataset: Dataset,
+    synthetic: Sequence[Dataset],
+    settings: TrainSettings,
+    precision: Precision,
+    start: Path | None,
+) -> tuple[SampleDraw, PixelNetwork, dict[str, Any]]:
+    """What is drawn, the network as it begins, and what the run writes down of both; bad input ends here."""
+    draw = _draw(dataset, synthetic, settings)
+    refuse_unfit(dataset, settings)
+    network = _fresh_network(dataset, settings)
+    begun = None if start is None else start_from(network, start).to_dict()
+    return draw, network, _facts(dataset, synthetic, settings, precision) | {"start": begun}
 
 
 def _fresh_network(dataset: Dataset, settings: TrainSettings) -> PixelNetwork:

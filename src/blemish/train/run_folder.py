@@ -52,6 +52,18 @@ class RunFolder:
         return cls.open_to_resume(folder, settings) if resume and folder.exists() else cls.create(folder, settings)
 
     @classmethod
+    def refuse(cls, folder: Path, settings: Mapping[str, Any], *, resume: bool) -> None:
+        """What `start` would refuse, and nothing written.
+
+        Raises:
+            InputError: the folder is there already, or with `resume` it holds no run of these settings.
+        """
+        if resume and folder.exists():
+            cls.open_to_resume(folder, settings)
+        elif folder.exists():
+            raise InputError(f"{folder} is there already: go on with --resume, or choose another --out")
+
+    @classmethod
     def create(cls, folder: Path, settings: Mapping[str, Any]) -> RunFolder:
         """A new run; the folder appears with its run.json or not at all.
 
@@ -61,8 +73,7 @@ class RunFolder:
         Raises:
             InputError: the folder is there already.
         """
-        if folder.exists():
-            raise InputError(f"{folder} is there already: go on with --resume, or choose another --out")
+        cls.refuse(folder, settings, resume=False)
         plain = _plain(settings)
         work = folder.with_name(f".{folder.name}.unfinished")
         shutil.rmtree(work, ignore_errors=True)
