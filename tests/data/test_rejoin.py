@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 
 from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.data.lots import lots_of
-from blemish.data.rejoin import Canvas, by_scan, joined_labels
+from blemish.data.rejoin import Canvas, by_scan, joined_labels, overlapping
 
 SQUARE = Box(0, 0, 4, 4)
 
@@ -18,6 +20,16 @@ def test_tiles_of_a_scan_come_together_whatever_their_order():
         "b.png": ["b0"],
         "alone": ["alone"],
     }
+
+
+def test_tiles_that_share_a_pixel_of_a_scan_overlap():
+    apart = [record("a0", "a.png"), record("a1", "a.png", box=Box(4, 0, 4, 4)), record("b0", "b.png")]
+    assert overlapping(apart) == 0
+    shared = [*apart, record("a2", "a.png", box=Box(7, 3, 4, 4))]
+    assert overlapping(shared) == 2
+    assert overlapping([record("alone", ""), record("other", "")]) == 0
+    made = [replace(row, origin=Origin.SYNTHETIC) for row in (record("s0", "a.png"), record("s1", "a.png"))]
+    assert overlapping([*apart, *made]) == 0
 
 
 def test_where_tiles_overlap_the_deeper_one_is_seen_in_any_order():

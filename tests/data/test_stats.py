@@ -91,7 +91,9 @@ def test_json_holds_plain_values_and_the_table_every_class(dataset):
     stats = dataset_stats(dataset)
     values = json.loads(json.dumps(stats.to_dict(), allow_nan=False))
     assert values["classes"][0]["longest_px"]["quantiles"] == [8, 8, 10, 20, 20]
-    lines = as_table(stats).splitlines()
+    told = as_table(replace(stats, overlapping_tiles=2))
+    assert told.splitlines()[-1] == "2 tiles overlap others: what lies there counts on each, in pixels and regions"
+    lines = as_table(replace(stats, overlapping_tiles=0)).splitlines()
     assert lines[0].split()[:6] == ["tiles", "of", "A", "groove", "B", "dot"]
     assert lines[1].split() == ["train,", "real", "2", "1", "1", "4", "3", "2"]
 

@@ -160,7 +160,7 @@ def test_few_real_defects_set_no_limit_of_contrast(real_set):
     few.records = few.records[:4]
     gate = Gate(TWO, measure_real(few, [1]))
     assert gate.real[1].contrast_limit is None
-    assert gate.off(beneath=True)["visible: contrast of blot"] == "only 4 real defects to learn by"
+    assert gate.off(beneath=True)["visible: contrast of blot"] == "only 4 real defects on tiles to learn by"
     assert gate.judge([Candidate(tile(100, added=9), None)]) == [None]
 
 

@@ -50,7 +50,7 @@ def evaluate(
     """
     from blemish.core.records import Split
     from blemish.data.dataset import Dataset
-    from blemish.data.rejoin import by_scan
+    from blemish.data.rejoin import by_scan, overlapping
     from blemish.segment.baseline_beside import tuned_beside
     from blemish.segment.evaluation import evaluate as judge
     from blemish.segment.evaluation_report import Onlooker, to_text, write_report
@@ -81,4 +81,10 @@ def evaluate(
     if report is not None and onlooker is not None:
         write_report(report, found, data, {"segmenter": str(run), **told}, onlooker, run)
         say(f"written: {report}")
-    show({**found.to_dict(), **told}, f"{to_text(found)}\n\n{to_table(columns)}", as_json)
+    twice = overlapping(records)
+    told["overlapping_tiles"] = twice
+    note = (
+        f"\n\n{twice} of {len(records)} tiles overlap others: regions and sizes are of tiles, so a defect there counts"
+    )
+    note += " on each; the page of --report lays tiles together"
+    show({**found.to_dict(), **told}, f"{to_text(found)}\n\n{to_table(columns)}{note if twice else ''}", as_json)

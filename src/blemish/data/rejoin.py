@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blemish.core.arrays import UInt8
-from blemish.core.records import Box, TileRecord
+from blemish.core.records import Box, Origin, TileRecord
 from blemish.core.taxonomy import IGNORE
 
 
@@ -24,6 +24,36 @@ def by_scan(records: Iterable[TileRecord]) -> dict[str, list[TileRecord]]:
     for record in records:
         scans.setdefault(record.source or record.id, []).append(record)
     return scans
+
+
+def overlapping(records: Iterable[TileRecord]) -> int:
+    """How many tiles show pixels that another tile of their scan shows too: a defect there is seen on each of them.
+
+    Synthetic tiles lie on the box of another and are left out.
+    """
+    real = (record for record in records if record.origin is not Origin.SYNTHETIC)
+    return sum(_sharing([tile.box for tile in tiles]) for tiles in by_scan(real).values())
+
+
+def _sharing(boxes: Sequence[Box]) -> int:
+    """How many boxes share a pixel with another; only boxes of one cell of a coarse grid are compared."""
+    side = max(box.longest_px for box in boxes)
+    cells: dict[tuple[int, int], list[int]] = {}
+    for place, box in enumerate(boxes):
+        for x in range(box.x // side, (box.x + box.width - 1) // side + 1):
+            for y in range(box.y // side, (box.y + box.height - 1) // side + 1):
+                cells.setdefault((x, y), []).append(place)
+    sharing: set[int] = set()
+    for own in cells.values():
+        for one in own:
+            if one not in sharing and any(other != one and _meet(boxes[one], boxes[other]) for other in own):
+                sharing.add(one)
+    return len(sharing)
+
+
+def _meet(one: Box, other: Box) -> bool:
+    across = one.x < other.x + other.width and other.x < one.x + one.width
+    return across and one.y < other.y + other.height and other.y < one.y + one.height
 
 
 class Canvas:

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from blemish.core.arrays import Int64, UInt8
 from blemish.core.records import Origin, Split, TileRecord
 from blemish.data.dataset import Dataset
+from blemish.data.rejoin import overlapping
 from blemish.picture.read import read_index
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -79,6 +80,7 @@ class DatasetStats:
     clean: int
     groups: int
     parts: int
+    overlapping_tiles: int  # Real tiles that share pixels with another one of their scan.
     ignored_tiles: int  # Tiles with a pixel labelled 255 that is not padding.
     extent_px: tuple[int, int]  # Width and height that the tiles of all scans span.
     counts: tuple[TileCount, ...]
@@ -109,6 +111,7 @@ def dataset_stats(dataset: Dataset, *, fast: bool = False) -> DatasetStats:
         clean=sum(r.is_clean for r in records),
         groups=len({r.group for r in records}),
         parts=len({r.part for r in records}),
+        overlapping_tiles=overlapping(records),
         ignored_tiles=sum(r.ignore_px > 0 for r in records),
         extent_px=extent,
         counts=table_3(records, len(dataset.taxonomy.defects)),
@@ -219,6 +222,11 @@ def as_table(stats: DatasetStats) -> str:
     lines = [_aligned([heads, *rows]), ""]
     heads = ["class", "tiles", "groups", "parts", "pixels", "regions", "px long: 5 %", "median", "95 %", "mm: median"]
     lines.append(_aligned([heads, *(_class_row(c) for c in stats.classes)]))
+    if stats.overlapping_tiles:
+        lines += [
+            "",
+            f"{stats.overlapping_tiles:,} tiles overlap others: what lies there counts on each, in pixels and regions",
+        ]
     return "\n".join(lines)
 
 

@@ -132,7 +132,7 @@ class Gate:
         for index, real in self.real.items():
             if real.contrast_limit is None:
                 why[f"visible: contrast of {self._name(index)}"] = (
-                    f"only {len(real.contrasts)} real defects to learn by"
+                    f"only {len(real.contrasts)} real defects on tiles to learn by"
                 )
         if self.recognition is None:
             why["recognised"] = "there is no torch here, or it was not asked for"
