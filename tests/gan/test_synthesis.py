@@ -338,6 +338,20 @@ def test_a_class_that_no_network_finds_is_said_to_be_off(run, inspector, small_s
     assert "2 drawn = 2 admitted + 0 rejected + 0 not drawn" in done.stdout
 
 
+def test_few_physical_defects_and_surroundings_without_real_backgrounds_are_said(run, small_set, tmp_path):
+    known = build_bank(small_set, [2]).few_defects()
+    assert set(known) == {"dot"}
+    assert 1 <= known["dot"] < 5
+    more = ["--tiles", "2", "--class", "dot"]
+    done = CliRunner().invoke(app, command(run, small_set, tmp_path / "set", *more))
+    assert done.exit_code == 0, done.stderr
+    assert f"dot is drawn from {known['dot']} physical defect" in done.stderr
+    refused = command(run, small_set, tmp_path / "other", *more, "--surroundings", "--background", "generated")
+    done = CliRunner().invoke(app, refused)
+    assert done.exit_code == 2
+    assert "--surroundings looks at real backgrounds, and none are used" in done.stderr
+
+
 def test_a_network_without_thresholds_is_refused(run, inspector, small_set, tmp_path):
     more = ["--tiles", "2", "--class", "dot", "--segmenter", str(inspector)]
     done = CliRunner().invoke(app, command(run, small_set, tmp_path / "set", *more))

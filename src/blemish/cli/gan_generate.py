@@ -200,6 +200,10 @@ def _fill_up(
     job, gate = order.job(generator, source, defects), order.gate(generator, source, defects)
     if job.real is not None:
         say(_where_backgrounds_come_from(job.bank.from_clean, len(job.bank.backgrounds)))
+    few = job.bank.few_defects()
+    for name, count in few.items():
+        defects_of = f"{count} physical defect{'s' if count > 1 else ''}"
+        say(f"{name} is drawn from {defects_of} of the train split: its tiles vary what is there, and show no other")
     for rule, why in ({} if gate is None else gate.off(beneath=knows_beneath(job))).items():
         say(f"gate: {rule} is off: {why}")
     beside = SideBySide(partial(_in_another_process, order, defects), processes) if processes else None
@@ -217,6 +221,7 @@ def _fill_up(
         "out": str(out),
         "background": "generated" if job.real is None else "real",
         **({} if job.real is None else {"clean_tiles": job.bank.from_clean}),
+        "few_defects": few,
         "plan": plan.to_dict(),
         **made.to_dict(),
     }

@@ -34,6 +34,7 @@ from blemish.picture.tiling import cut
 TILES_PER_CLASS = 1000
 SHAPES_PER_CLASS = 1000
 BACKGROUNDS = 1000
+FEW_DEFECTS = 5  # Fewer physical defects of a class say little of how others look.
 LEAST_AREAS = 10  # Without clean tiles, fewer defect-free areas would be seen again and again.
 LEAST_SHARE = 0.005  # A class "occurs" on a background from this share of its pixels on.
 
@@ -73,6 +74,11 @@ class Bank:
     from_clean: bool  # Real backgrounds: whole clean tiles (True), or defect-free areas, as the set has no clean tile.
     mix: ShapeMix = DEFAULT_MIX  # How often a shape is deformed, recombined or grown.
     by_surroundings: bool = False  # A defect comes to lie where it looks as it does round the real one.
+
+    def few_defects(self) -> dict[str, int]:
+        """Classes of under `FEW_DEFECTS` physical defects by name, and how many they have."""
+        counts = {self.taxonomy.defect(index).name: len(each.defects) for index, each in self.classes.items()}
+        return {name: count for name, count in counts.items() if count < FEW_DEFECTS}
 
     @cached_property
     def background_px(self) -> Int64:
