@@ -143,6 +143,15 @@ def test_a_class_with_too_few_held_out_crops_is_pooled_and_said_to_be(judged_goo
     assert "pooled: fewer than wanted" in to_text(judged_good.figures)
 
 
+def test_classes_that_a_segmenter_does_not_take_for_real_ones_are_named(judged_good):
+    iou = {"mean": 0.5, "tiles": 9}
+    both = {"held_out": {**iou, "iou": {"scar": 0.8}}, "synthetic": {**iou, "iou": {"scar": 0.1}}}
+    text = to_text({**judged_good.figures, "mask_consistency": both})
+    assert "hardly found in synthetic tiles: scar 0.10 (real 0.80); gan generate --leave-out scar makes none" in text
+    unsure = {"held_out": {**iou, "iou": {"scar": 0.2}}, "synthetic": {**iou, "iou": {"scar": 0.0}}}
+    assert "hardly found" not in to_text({**judged_good.figures, "mask_consistency": unsure})
+
+
 def test_dashes_have_a_reason(judged_good):
     nothing = {"mean": None, "std": None}
     figures = copy.deepcopy(dict(judged_good.figures))

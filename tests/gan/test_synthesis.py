@@ -338,6 +338,14 @@ def test_a_class_that_no_network_finds_is_said_to_be_off(run, inspector, small_s
     assert "2 drawn = 2 admitted + 0 rejected + 0 not drawn" in done.stdout
 
 
+def test_a_class_that_is_left_out_gets_no_tile_and_the_plan_says_so(run, small_set, tmp_path):
+    more = ["--per-class", "9", "--leave-out", "groove", "--dry-run", "--json"]
+    values = json.loads(CliRunner().invoke(app, command(run, small_set, tmp_path / "set", *more)).stdout)
+    rows = {row["name"]: row for row in values["classes"]}
+    assert (rows["groove"]["planned"], rows["groove"]["note"]) == (0, "left out (--leave-out)")
+    assert rows["dot"]["planned"] > 0
+
+
 def test_few_physical_defects_and_surroundings_without_real_backgrounds_are_said(run, small_set, tmp_path):
     known = build_bank(small_set, [2]).few_defects()
     assert set(known) == {"dot"}
@@ -365,6 +373,9 @@ def test_a_network_without_thresholds_is_refused(run, inspector, small_set, tmp_
         ([], "give --per-class N, or --tiles N with --class NAME"),
         (["--per-class", "1"], "nothing to generate"),
         (["--tiles", "2", "--class", "spot"], "has no defect 'spot'"),
+        (["--per-class", "9", "--leave-out", "groove,dot"], "nothing to generate: left out (--leave-out)"),
+        (["--per-class", "9", "--leave-out", "spot"], "has no defect 'spot'"),
+        (["--tiles", "2", "--class", "dot", "--leave-out", "groove"], "--leave-out goes with --per-class"),
         (["--per-class", "9", "--background", "blue"], "--background must be auto, real or generated"),
         (["--per-class", "9", "--label", "a.png"], "--label paints one picture"),
         (["--per-class", "9", "--batch", "0"], "--batch must be 1 or more"),

@@ -21,6 +21,8 @@ from blemish.report.synthesis import Figure, SynthesisPage, rows_of, write_page
 
 JSON = "evaluation.json"
 SHEETS = "sheets"
+_FOUND_IOU = 0.3  # A class that the segmenter finds less of in real tiles says nothing of synthetic ones.
+_EASIER_IOU = 0.3  # So far above that of real tiles, synthetic ones are far easier.
 
 
 def write_evaluation(
@@ -73,6 +75,7 @@ def write_evaluation(
             "The synthetic crops nearest to a training crop (above), and that training crop (below)", jpeg_uri(nearest)
         ),
         facts=facts,
+        unlike_real=unlike_real(consistency) if (consistency := evaluation.figures["mask_consistency"]) else (),
     )
     text = json.dumps({**(made_by or {}), **evaluation.figures, "facts": dict(facts)}, indent=2, allow_nan=False) + "\n"
     write_bytes(folder / JSON, text.encode())
@@ -127,12 +130,44 @@ def _more(figures: Mapping[str, Any]) -> list[str]:
             f"mask consistency (mean IoU): synthetic {_cell(both['synthetic']['mean'], 0, 3)}, real held-out "
             f"{_cell(both['held_out']['mean'], 0, 3)}"
         )
+        lines += unlike_real(both)
     if figures["likeness"] is not None:
         near = figures["likeness"]
         lines.append(f"same label: PSNR {_cell(near['psnr_db'], 0, 1)} dB, SSIM {_cell(near['ssim'], 0, 3)}")
     if figures["doubt"] is not None:
         lines.append(f"beware: {figures['doubt']}")
     return lines
+
+
+def unlike_real(consistency: Mapping[str, Any]) -> list[str]:
+    """Which classes a segmenter of real tiles takes for something else than the real ones, and what to do about it.
+
+    Args:
+        consistency: `mask_consistency` of an evaluation.
+
+    Example:
+        >>> iou = {"dent": 0.8, "chip": 0.4, "dot": 0.1, "line": 0.5}
+        >>> made = {"dent": 0.7, "chip": 0.1, "dot": 0.9, "line": None}
+        >>> for line in unlike_real({"held_out": {"iou": iou}, "synthetic": {"iou": made}}): print(line)
+        hardly found in synthetic tiles: chip 0.10 (real 0.40); gan generate --leave-out chip makes none
+        far easier than real ones: dot 0.90 (real 0.10); they teach little of the hard ones
+    """
+    real, made = consistency["held_out"]["iou"], consistency["synthetic"]["iou"]
+    both = {name: (made[name], real[name]) for name in made if made[name] is not None and real.get(name) is not None}
+    hard = {name: pair for name, pair in both.items() if pair[1] >= _FOUND_IOU and pair[0] < pair[1] / 2}
+    easy = {name: pair for name, pair in both.items() if pair[0] > pair[1] + _EASIER_IOU}
+    lines = []
+    if hard:
+        lines.append(
+            f"hardly found in synthetic tiles: {_pairs(hard)}; gan generate --leave-out {','.join(hard)} makes none"
+        )
+    if easy:
+        lines.append(f"far easier than real ones: {_pairs(easy)}; they teach little of the hard ones")
+    return lines
+
+
+def _pairs(named: Mapping[str, tuple[float, float]]) -> str:
+    return ", ".join(f"{name} {made:.2f} (real {real:.2f})" for name, (made, real) in named.items())
 
 
 def _cell(value: float | None, width: int, digits: int) -> str:

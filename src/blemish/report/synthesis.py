@@ -47,6 +47,7 @@ class SynthesisPage:
     distances: tuple[Float64, Float64]
     pairs: Figure | None
     facts: Mapping[str, str]
+    unlike_real: Sequence[str] = ()  # Classes that a segmenter takes for something else than real ones, in words.
 
 
 def write_page(page: SynthesisPage, folder: Path) -> Path:
