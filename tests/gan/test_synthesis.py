@@ -249,8 +249,28 @@ def test_killed_at_random_moments_and_resumed_gives_the_same_files(run, small_se
     assert gate == "--no-gate" or told[0].read_bytes() == told[1].read_bytes()
 
 
-def test_several_processes_give_the_same_files_and_a_stopped_one_goes_on(run, small_set, tmp_path):
-    more = ["--per-class", "72", "--batch", "1", "--device", "cpu"]
+def test_several_processes_give_the_same_files_and_rejects(run, small_set, tmp_path):
+    more = ["--per-class", "12", "--batch", "1", "--device", "cpu"]
+    for name, beside in (("whole", []), ("set", ["--processes", "2"])):
+        done = CliRunner().invoke(app, command(run, small_set, tmp_path / name, *more, *beside))
+        assert done.exit_code == 0, done.output
+    assert files(tmp_path / "set") == files(tmp_path / "whole")
+    told = [tmp_path / f"{name}.rejects" / "rejects.json" for name in ("set", "whole")]
+    assert told[0].read_bytes() == told[1].read_bytes()
+    assert len(list((tmp_path / "set.rejects").rglob("*.png"))) > 0
+
+
+def test_several_processes_that_were_stopped_go_on(run, small_set, tmp_path):
+    more = [
+        "--tiles",
+        "300",
+        "--class",
+        "dot",
+        "--batch",
+        "1",
+        "--device",
+        "cpu",
+    ]  # Of a class that is mostly admitted.
     assert CliRunner().invoke(app, command(run, small_set, tmp_path / "whole", *more)).exit_code == 0
     words = ["gan", "generate", *command(run, small_set, tmp_path / "set", *more, "--processes", "2")]
     stopped = subprocess.Popen([sys.executable, "-m", "blemish", *words], stderr=subprocess.PIPE, text=True)
@@ -266,8 +286,6 @@ def test_several_processes_give_the_same_files_and_a_stopped_one_goes_on(run, sm
     values = json.loads(done.stdout)
     assert 0 < values["kept"] < values["written"]
     assert files(tmp_path / "set") == files(tmp_path / "whole")
-    told = [tmp_path / f"{name}.rejects" / "rejects.json" for name in ("set", "whole")]
-    assert told[0].read_bytes() == told[1].read_bytes()
 
 
 def test_ctrl_c_says_where_the_finished_tiles_are(run, small_set, tmp_path, monkeypatch):
