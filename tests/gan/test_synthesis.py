@@ -273,7 +273,12 @@ def test_several_processes_that_were_stopped_go_on(run, small_set, tmp_path):
     ]  # Of a class that is mostly admitted.
     assert CliRunner().invoke(app, command(run, small_set, tmp_path / "whole", *more)).exit_code == 0
     words = ["gan", "generate", *command(run, small_set, tmp_path / "set", *more, "--processes", "2")]
-    stopped = subprocess.Popen([sys.executable, "-m", "blemish", *words], stderr=subprocess.PIPE, text=True)
+    stopped = subprocess.Popen(
+        [sys.executable, "-m", "blemish", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # In the background a shell has it ignored.
+    )
     until = time.monotonic() + 100
     while not any(tmp_path.glob(".set.resumable-*/backgrounds/*/*/*.png")) and time.monotonic() < until:
         time.sleep(0.01)
