@@ -166,9 +166,8 @@ def painting_speed(painters: Painters, dataset: Dataset, scale: Scale, rounds: i
                 tasks[f"{kind}/{name}"] = painting(generator, labels, beneath)
                 tasks[f"{kind}/{name}"]()  # Warm: the first look at a size is slower.
     small = typical_labels(1, min(64, scale.tile_px), dataset.taxonomy)
-    for name in [
-        name for name in painters.all if name.startswith("paper")
-    ]:  # Whatever the label shows: it works alike.
+    papers = [name for name in painters.all if name.startswith("paper")]
+    for name in papers:  # Whatever the label shows, the paper's network works alike.
         painting(painters.all[name], small, None)()  # Warm, but not for minutes.
         for ground, beneath in (("on_real", real[:1]), ("on_generated", None)):
             tasks[f"{ground}/{name}"] = painting(painters.all[name], typical[:1], beneath)

@@ -53,9 +53,8 @@ class Background:
     mean_gray: float = math.nan  # Of the picture in the area that is used, 0..255; NaN where it was not read.
     std_gray: float = math.nan
     grain: float = math.nan  # `shapes.grain_of` that area.
-    small: UInt8 | None = field(
-        default=None, compare=False
-    )  # `surroundings.reduced` picture, beyond the area its reflection; None where not read.
+    # The `surroundings.reduced` picture, beyond the area its reflection; None where nobody looks at surroundings.
+    small: UInt8 | None = field(default=None, compare=False)
 
     @property
     def plane(self) -> UInt8:
@@ -127,7 +126,8 @@ def build_bank(
         DatasetError: a class has no shape in the training split, or there is no background.
     """
     sources = source_tiles(dataset.records)
-    classes = _read_classes(dataset, sources, defects, with_gray=real_backgrounds)
+    by_surroundings = by_surroundings and real_backgrounds
+    classes = _read_classes(dataset, sources, defects, with_gray=real_backgrounds, with_around=by_surroundings)
     clean = [record for record in sources if record.is_clean]
     from_areas = real_backgrounds and not clean
     chosen = _sample(clean if real_backgrounds and clean else sources, BACKGROUNDS, "background")
@@ -139,6 +139,10 @@ def build_bank(
     if real_backgrounds:
         by_id = {record.id: record for record in chosen}
         backgrounds = tuple(_with_gray(b, dataset.picture(by_id[b.tile])) for b in backgrounds)
+    if by_surroundings:
+        backgrounds = tuple(
+            replace(b, small=reduced(background_picture(dataset.picture(by_id[b.tile]), b))) for b in backgrounds
+        )
     if not backgrounds:
         raise DatasetError(
             f"{dataset.folder} has no training tile with a background to draw on"
@@ -151,7 +155,7 @@ def build_bank(
         backgrounds,
         from_clean=real_backgrounds and not from_areas,
         mix=mix,
-        by_surroundings=by_surroundings and real_backgrounds,
+        by_surroundings=by_surroundings,
     )
 
 
@@ -201,7 +205,7 @@ def _of_class(sources: Sequence[TileRecord], index: int) -> list[TileRecord]:
 
 
 def _read_classes(
-    dataset: Dataset, sources: Sequence[TileRecord], defects: Sequence[int], *, with_gray: bool
+    dataset: Dataset, sources: Sequence[TileRecord], defects: Sequence[int], *, with_gray: bool, with_around: bool
 ) -> dict[int, ClassShapes]:
     wanted: dict[str, list[int]] = {}
     by_id = {record.id: record for record in sources}
@@ -217,7 +221,9 @@ def _read_classes(
         label_map = dataset.label_map(record)
         picture = dataset.picture(record) if with_gray else None
         place = record.box.x, record.box.y
-        found = find_shapes(label_map, backgrounds=m, scan_xy=place, group=record.group, picture=picture)
+        found = find_shapes(
+            label_map, backgrounds=m, scan_xy=place, group=record.group, picture=picture, around=with_around
+        )
         for index in indices:
             own = [shape for shape in found if shape.defect == index]
             if own:
@@ -277,8 +283,7 @@ def _with_gray(background: Background, picture: Picture) -> Background:
     area = background.window if background.area == Box(0, 0, *background.size_hw[::-1]) else background.area
     shown = picture[area.y : area.y + area.height, area.x : area.x + area.width]
     grain = grain_of(shown, np.ones(shown.shape[:2], bool))
-    small = reduced(background_picture(picture, background))
-    return replace(background, mean_gray=float(shown.mean()), std_gray=float(shown.std()), grain=grain, small=small)
+    return replace(background, mean_gray=float(shown.mean()), std_gray=float(shown.std()), grain=grain)
 
 
 def _sample(records: Sequence[TileRecord], most: int, what: str) -> list[TileRecord]:

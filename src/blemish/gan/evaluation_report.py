@@ -104,7 +104,7 @@ def _line(what: str, against: str, row: Mapping[str, Any]) -> str:
         return f"{start}  pooled: fewer than wanted, see all classes"
     if row["kid"]["mean"] is None:
         return f"{start}  {row.get('note') or 'too few to compare'}"
-    kid = "-" if row["kid"]["mean"] is None else f"{row['kid']['mean']:.4f} ± {row['kid']['std']:.4f}"
+    kid = f"{row['kid']['mean']:.4f} ± {row['kid']['std']:.4f}"
     parts = [f"{kid:>18}", _cell(row["kid_floor"]["mean"], 8, 4), _cell(row["frechet"], 9, 1)]
     parts += [_cell(row["frechet_infinity"], 8, 1), _cell(row["precision"], 7, 2), _cell(row["recall"], 8, 2)]
     return start + "".join(parts) + _cell(row["classifier"]["accuracy"], 7, 2)

@@ -96,19 +96,16 @@ def draw_tile(bank: Bank, item: PlanItem, seed: int) -> Drawn | NotDrawn:
         first = _first_shape(bank, item.classes[0], random, tally)
         if first is None:
             continue
-        canvas, background = first
-        ground = [_Ground(canvas, background)]
+        ground = [first]
         if all(_further_shape(ground, bank, index, random, tally) for index in item.classes[1:]):
             for index in item.classes:
                 _more_of_class(ground, bank, index, random, tally)
-            return Drawn(_finished(canvas), background, tally.near_copies, max(tally.stayed))
+            return Drawn(_finished(first.canvas), first.background, tally.near_copies, max(tally.stayed))
     names = " + ".join(bank.taxonomy.defect(index).name for index in item.classes)
     return NotDrawn(f"no place for {names}: {tally.reasons.most_common(1)[0][0]}")
 
 
-def _first_shape(
-    bank: Bank, index: int, random: np.random.Generator, tally: _Tally
-) -> tuple[Canvas, Background] | None:
+def _first_shape(bank: Bank, index: int, random: np.random.Generator, tally: _Tally) -> _Ground | None:
     """The first shape chooses the background."""
     for _ in range(_SHAPES_TRIED):
         shape = bank.classes[index].any_shape(random)
@@ -118,7 +115,7 @@ def _first_shape(
             continue
         chosen = _put(grounds, bank, shape, random, tally)
         if chosen is not None:
-            return chosen.canvas, chosen.background
+            return chosen
     return None
 
 

@@ -63,7 +63,7 @@ class Shape:
     group: str = ""  # Of its tile: shapes of one group are one physical defect, photographed again.
     ring_gray: float = math.nan  # Mean gray of the ring round it, 0..255; NaN where no picture was read.
     ring_grain: float = math.nan  # `grain_of` the surface round it; NaN where no picture was read, or all is defect.
-    around: Surroundings | None = None  # None where no picture was read, or hardly any surface lies round it.
+    around: Surroundings | None = None  # None where it was not asked for, or hardly any surface lies round it.
 
     @property
     def straddles(self) -> bool:
@@ -131,13 +131,15 @@ def find_shapes(
     scan_xy: tuple[int, int] = (0, 0),
     group: str = "",
     picture: Picture | None = None,
+    around: bool = False,
 ) -> list[Shape]:
     """The shapes of every class on one label map, row by row; 255 belongs to none.
 
     Args:
         backgrounds: M, the number of background classes.
         group: of the tile; it is kept with the shapes.
-        picture: of the tile, for gray and grain of the rings and for what lies round; None leaves them NaN and None.
+        picture: of the tile, for gray and grain of the rings; None leaves them NaN.
+        around: keep what lies round each shape too, from the picture.
 
     Example:
         >>> defect = np.zeros((64, 64), np.uint8)
@@ -152,14 +154,15 @@ def find_shapes(
     found = []
     for index in (int(i) for i in np.unique(defect) if 0 < i < 255):
         for mask in _clusters(defect == index, near_px=round(NEAR_FRAC * max(label_map.size_hw))):
-            around = ring(mask)
+            beside = ring(mask)
             shape = _shape(
-                mask, index, _shares(background[mask], backgrounds), _shares(background[around], backgrounds)
+                mask, index, _shares(background[mask], backgrounds), _shares(background[beside], backgrounds)
             )
             gray, grain, round_it = math.nan, math.nan, None
             if picture is not None:
-                gray = _mean_gray(picture[rows, columns], around & (defect == 0))
+                gray = _mean_gray(picture[rows, columns], beside & (defect == 0))
                 grain = grain_of(picture[rows, columns], _sound_round(mask, defect > 0))
+            if picture is not None and around:
                 box = Box(*cv2.boundingRect(mask.astype(np.uint8)))
                 round_it = surroundings(picture[rows, columns], defect > 0, box)
             found.append(
