@@ -111,12 +111,13 @@ def generate(
         )
     from blemish.data.dataset import Dataset
     from blemish.gan.bank import without_shapeless
+    from blemish.gan.plan import without_named
 
     if not gate and (segmenter is not None or thresholds is not None or processes or second_look):
         raise InputError("--no-gate goes without --segmenter, --thresholds, --second-look and --processes")
     source = Dataset(_required(dataset, "--dataset DATASET"))
-    wanted = _without(_plan(source, per_class, tiles, class_name, pairs, seed), source, leave_out)
-    plan = without_shapeless(wanted, source)
+    wanted = _plan(source, per_class, tiles, class_name, pairs, seed)
+    plan = without_shapeless(without_named(wanted, source.taxonomy, leave_out.split(",")), source)
     if dry_run:
         show({"dry_run": True, "background": background, **plan.to_dict()}, plan.table(), as_json)
         return
@@ -349,19 +350,6 @@ def _plan(
     if tiles is not None and class_name is not None and per_class is None and not pairs:
         return plan_tiles(source.records, source.taxonomy, source.taxonomy.defect_index(class_name), tiles)
     raise InputError("give --per-class N, or --tiles N with --class NAME")
-
-
-def _without(plan: Plan, source: Dataset, leave_out: str) -> Plan:
-    """The plan without the classes that are to get no tile."""
-    from blemish.gan.plan import without
-
-    names = [name.strip() for name in leave_out.split(",") if name.strip()]
-    if not names:
-        return plan
-    if len(plan.classes) < 2:
-        raise InputError("--leave-out goes with --per-class: one --class alone is simply not asked for")
-    why = {source.taxonomy.defect_index(name): "left out (--leave-out)" for name in names}
-    return without(plan, why, "ask for another class")[0]
 
 
 def _generator(

@@ -144,6 +144,22 @@ def without(plan: Plan, why: Mapping[int, str], remedy: str) -> tuple[Plan, dict
     return Plan(tuple(rows), tuple(item for item in items if item.classes)), dict(left_out)
 
 
+def without_named(plan: Plan, taxonomy: Taxonomy, names: Iterable[str]) -> Plan:
+    """The plan without classes that a user named; empty names are passed over.
+
+    Raises:
+        InputError: it is a plan of one class, or nothing is left of it.
+        TaxonomyError: no such class.
+    """
+    asked = [name.strip() for name in names if name.strip()]
+    if not asked:
+        return plan
+    if len(plan.classes) < 2:
+        raise InputError("--leave-out goes with --per-class: one --class alone is simply not asked for")
+    why = {taxonomy.defect_index(name): "left out (--leave-out)" for name in asked}
+    return without(plan, why, "ask for another class")[0]
+
+
 def _train(records: Iterable[TileRecord]) -> list[TileRecord]:
     train = [record for record in records if record.split == Split.TRAIN]
     if not train:
