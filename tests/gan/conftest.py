@@ -5,11 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from blemish.core.labels import LabelMap
 from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
+from blemish.gan.networks import PaperGenerator
+from blemish.train.checkpoint import save_weights
 
 SIDE = 48
 CELL = Taxonomy.from_dict(
@@ -77,3 +80,18 @@ def colour_set(tmp_path_factory, small_set: Dataset) -> Dataset:
             tinted = np.stack([sample.picture, sample.picture // 2, 255 - sample.picture], axis=2)
             writer.add(replace(sample, picture=tinted))
     return Dataset(folder)
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory, small_set: Dataset) -> Path:
+    """A run of the paper's network that has learned nothing."""
+    folder = tmp_path_factory.mktemp("run")
+    torch.manual_seed(3)
+    card = {
+        "kind": "gan-generator",
+        "architecture": {"name": "paper", "width": 2, "channels": 1},
+        "taxonomy": small_set.taxonomy.to_dict(),
+        "preset": "paper",
+    }
+    save_weights(folder / "generator", PaperGenerator(2, 1), card)
+    return folder

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 import typer
 from typer.testing import CliRunner
 
@@ -20,13 +19,9 @@ from blemish.gan import any_size
 from blemish.gan.bank import build_bank
 from blemish.gan.made_with import FILE as MADE_WITH
 from blemish.gan.model import TorchGenerator
-from blemish.gan.networks import STRIDE, PaperGenerator
+from blemish.gan.networks import STRIDE
 from blemish.gan.plan import PlanItem, plan_per_class, plan_tiles
 from blemish.gan.synthesis import Job, Provenance, RealPictures, draw_batch, paint_batch, synthesise
-from blemish.metrics.tile_iou import ClassFound, GateThresholds
-from blemish.segment.model import save_segmenter
-from blemish.segment.networks import build
-from blemish.train.checkpoint import save_weights
 
 app = typer.Typer()
 app.command()(generate)
@@ -214,20 +209,6 @@ def test_other_classes_or_channels_are_refused(small_set, tmp_path):
         synthesise(job, plan, small_set, tmp_path / "set")
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory, small_set):
-    folder = tmp_path_factory.mktemp("run")
-    torch.manual_seed(3)
-    card = {
-        "kind": "gan-generator",
-        "architecture": {"name": "paper", "width": 2, "channels": 1},
-        "taxonomy": small_set.taxonomy.to_dict(),
-        "preset": "paper",
-    }
-    save_weights(folder / "generator", PaperGenerator(2, 1), card)
-    return folder
-
-
 def command(run, dataset, out, *more):
     return [str(run), "--dataset", str(dataset.folder), "--out", str(out), *more]
 
@@ -328,39 +309,6 @@ def test_real_backgrounds_without_clean_tiles_are_said(run, set_without_clean, t
     assert "2 planned = 2 written + 0 not made" in done.stdout
 
 
-@pytest.fixture(scope="module")
-def inspector(tmp_path_factory, small_set):
-    """A run of segment train that has learned nothing."""
-    folder = tmp_path_factory.mktemp("inspector")
-    card = {"architecture": "hardnet-small", "taxonomy": small_set.taxonomy.to_dict()}
-    save_segmenter(folder, build("hardnet-small", 1, 4), card)
-    return folder
-
-
-def thresholds_file(path, dataset, iou):
-    found = ClassFound.of(iou, [iou, iou])
-    values = GateThresholds({"groove": found, "dot": found}, dataset.hash).to_dict()
-    path.write_text(json.dumps(values))
-    return path
-
-
-def test_a_network_that_finds_nothing_admits_nothing(run, inspector, small_set, tmp_path):
-    limits = thresholds_file(tmp_path / "limits.json", small_set, 0.9)
-    more = ["--tiles", "2", "--class", "dot", "--segmenter", str(inspector), "--thresholds", str(limits)]
-    done = CliRunner().invoke(app, command(run, small_set, tmp_path / "set", *more, "--attempts", "2"))
-    assert done.exit_code == 2
-    assert "none of 2 tiles was admitted: 4 drawn = 0 admitted + 4 rejected (found 4)" in done.stderr
-
-
-def test_a_class_that_no_network_finds_is_said_to_be_off(run, inspector, small_set, tmp_path):
-    limits = thresholds_file(tmp_path / "limits.json", small_set, 0.2)
-    more = ["--tiles", "2", "--class", "dot", "--segmenter", str(inspector), "--thresholds", str(limits)]
-    done = CliRunner().invoke(app, command(run, small_set, tmp_path / "set", *more))
-    assert done.exit_code == 0, done.stderr
-    assert "gate: found: dot is off: out-of-fold IoU 0.20 is under 0.3: it cannot be found" in done.stderr
-    assert "2 drawn = 2 admitted + 0 rejected + 0 not drawn" in done.stdout
-
-
 def test_a_class_that_is_left_out_gets_no_tile_and_the_plan_says_so(run, small_set, tmp_path):
     more = ["--per-class", "9", "--leave-out", "groove", "--dry-run", "--json"]
     values = json.loads(CliRunner().invoke(app, command(run, small_set, tmp_path / "set", *more)).stdout)
@@ -381,13 +329,6 @@ def test_few_physical_defects_and_surroundings_without_real_backgrounds_are_said
     done = CliRunner().invoke(app, refused)
     assert done.exit_code == 2
     assert "--surroundings looks at real backgrounds, and none are used" in done.stderr
-
-
-def test_a_network_without_thresholds_is_refused(run, inspector, small_set, tmp_path):
-    more = ["--tiles", "2", "--class", "dot", "--segmenter", str(inspector)]
-    done = CliRunner().invoke(app, command(run, small_set, tmp_path / "set", *more))
-    assert done.exit_code == 2
-    assert "give --segmenter RUN and --thresholds FILE" in done.stderr
 
 
 @pytest.mark.parametrize(

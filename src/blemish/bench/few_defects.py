@@ -154,7 +154,7 @@ def _drawn(view: Dataset, plan: FewPlan, index: int, run: Path, work: Path, out:
     facts = {"background": "real" if real else "generated", "thresholds": told.get("thresholds"), "why_none": ""}
     mix = mix_without(plan.scale.gan_off)
     try:
-        made = draw(view, run, out, wanted, seed=SEED, real_backgrounds=real, gate=gate, mix=mix)
+        _, made = draw(view, run, out, wanted, seed=SEED, real_backgrounds=real, gate=gate, mix=mix)
     except NothingMadeError as error:
         return {**facts, "synthesis": None, "why_none": error.reason}
     return {**facts, "synthesis": told_of(made)}

@@ -19,6 +19,7 @@ from blemish.gan.presets import Settings, preset
 from blemish.gan.shape_model import DEFAULT_MIX, ShapeMix
 from blemish.gan.synthesis import Job, Provenance, RealPictures, Synthesis, synthesise
 from blemish.gan.training import Trained, TrainingPlan, train
+from blemish.gan.trial import ClassTrial, try_classes, without_unfound
 
 MakeGate = Callable[[Generator, Sequence[int]], Gate]
 
@@ -48,8 +49,8 @@ def fill_up(
 ) -> tuple[Plan, Synthesis]:
     """Write synthetic tiles until every class has `per_class`; a stopped one goes on.
 
-    Classes that came out weak, or have no shape to draw, are left out, as `gan generate` does; where all came out
-    weak, all are drawn.
+    Classes that came out weak, have no shape to draw, or fail the gate's trial are left out, as `gan generate` does;
+    where all came out weak, or all fail, all are drawn.
 
     Args:
         real_backgrounds: put the generated defects on real clean tiles, not on generated backgrounds (the paper).
@@ -59,7 +60,7 @@ def fill_up(
     """
     wanted = plan_per_class(dataset.records, dataset.taxonomy, per_class, seed=seed)
     plan = without_shapeless(_learned(wanted, read_outcomes(run / GENERATOR)), dataset)
-    return plan, draw(
+    return draw(
         dataset,
         run,
         out,
@@ -69,6 +70,7 @@ def fill_up(
         gate=gate,
         mix=mix,
         by_surroundings=by_surroundings,
+        trial=True,
     )
 
 
@@ -90,12 +92,23 @@ def draw(
     gate: MakeGate | None = None,
     mix: ShapeMix = DEFAULT_MIX,
     by_surroundings: bool = False,
-) -> Synthesis:
-    """As `fill_up`, the tiles of a plan."""
+    trial: bool = False,
+) -> tuple[Plan, Synthesis]:
+    """As `fill_up`, the tiles of a plan; returns what is left of it.
+
+    Args:
+        trial: leave out classes that fail the gate's trial; where all fail, all are drawn.
+    """
     generator = load_generator(run, device())
     defects = sorted({index for item in plan.items for index in item.classes})
     bank = build_bank(dataset, defects, real_backgrounds=real_backgrounds, mix=mix, by_surroundings=by_surroundings)
     beneath = RealPictures.of(dataset) if real_backgrounds else None
     job = Job(generator, bank, Provenance(generator.hash, generator.preset, seed), beneath)
     judge = None if gate is None else gate(generator, defects)
-    return synthesise(job, plan, dataset, out, resume=True, gate=judge)
+    trials = try_classes(job, judge, plan) if trial and judge is not None else []
+    kept = plan if _all_fail(plan, trials) else without_unfound(plan, trials)[0]
+    return kept, synthesise(job, kept, dataset, out, resume=True, gate=judge, trials=trials)
+
+
+def _all_fail(plan: Plan, trials: Sequence[ClassTrial]) -> bool:
+    return {row.index for row in plan.classes if row.planned} <= {trial.index for trial in trials if trial.fails}

@@ -193,6 +193,8 @@ def _gan_inputs(scale: Scale, precision: Precision | None) -> dict[str, Any]:
         "weak_explained": WEAK_EXPLAINED,
     }
     asked = {"surroundings": True} if scale.gan_surroundings else {}
+    if scale.gan_gate and scale.gate_folds and FOUND not in scale.gan_off:
+        asked["trial"] = True
     return own | asked | ({"off": sorted(drawn)} if drawn else {})
 
 

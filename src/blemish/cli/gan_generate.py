@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from blemish.gan.model import TorchGenerator
     from blemish.gan.plan import Plan
     from blemish.gan.recognition import Recognition
+    from blemish.gan.trial import ClassTrial
 
 _FILL = "Fill a set up"
 _PAINT = "Paint a defect"
@@ -72,7 +73,9 @@ def generate(
         False, "--second-look", help="Look through the start weights too; slower.", rich_help_panel=_GATE
     ),
     attempts: int = typer.Option(8, metavar="N", help="Of one tile, at most.", rich_help_panel=_GATE),
-    weak: bool = typer.Option(False, "--weak", help="Also draw classes that came out weak.", rich_help_panel=_GATE),
+    weak: bool = typer.Option(
+        False, "--weak", help="Also draw classes that came out weak, or failed the gate's trial.", rich_help_panel=_GATE
+    ),
     label: Path | None = typer.Option(
         None, metavar="PNG", help="A label painted in the taxonomy's colours, or class indices.", rich_help_panel=_PAINT
     ),
@@ -196,6 +199,7 @@ def _fill_up(
     from blemish.gan.outcomes import outcomes_of, without_weak
     from blemish.gan.side_by_side import SideBySide
     from blemish.gan.synthesis import check_agreement, knows_beneath, synthesise
+    from blemish.gan.trial import without_unfound
 
     generator = _generator(order.run, order.device)
     check_agreement(generator, source)
@@ -211,14 +215,26 @@ def _fill_up(
         say(f"{name} is drawn from {defects_of} of the train split: its tiles vary what is there, and show no other")
     for rule, why in ({} if gate is None else gate.off(beneath=knows_beneath(job))).items():
         say(f"gate: {rule} is off: {why}")
+    trials = [] if weak or gate is None or gate.segmenter is None else _tried(job, gate, plan, attempts)
+    plan, unfound = without_unfound(plan, trials)
     beside = SideBySide(partial(_in_another_process, order, defects), processes) if processes else None
     try:
         made = synthesise(
-            job, plan, source, out, batch=batch, resume=resume, gate=gate, attempts=attempts, side_by_side=beside
+            job,
+            plan,
+            source,
+            out,
+            batch=batch,
+            resume=resume,
+            gate=gate,
+            attempts=attempts,
+            side_by_side=beside,
+            trials=trials,
         )
     except KeyboardInterrupt:
         say(f"the finished tiles are kept in {', '.join(str(folder) for folder in unfinished_work(out))}")
         raise
+    left_out |= unfound
     made = replace(made, planned=made.planned + sum(left_out.values()), failed={**left_out, **made.failed})
     for reason, count in made.failed.items():
         say(f"{count} tiles not made: {reason}")
@@ -233,6 +249,22 @@ def _fill_up(
     counts = f"{made.planned} planned = {made.written} written + {sum(made.failed.values())} not made"
     told = "" if made.gate is None else f"\n{made.gate['sentence']}\nrejects: {made.gate['rejects']}/index.html"
     show(values, f"{out}: {counts} ({made.kept} kept from before, {made.seconds:.1f} s){told}", as_json)
+
+
+def _tried(job: Job, gate: Gate, plan: Plan, attempts: int) -> list[ClassTrial]:
+    """Which classes the gate's segmenter finds, or why it cannot be told."""
+    from blemish.gan.trial import TRIAL_TILES, try_classes, why_untried
+
+    for row in plan.classes:
+        planned = sum(row.index in item.classes for item in plan.items)
+        if planned and (untried := why_untried(gate, row.name, min(planned, TRIAL_TILES))):
+            say(f"gate: no trial of {row.name}: {untried}")
+    say(f"gate: up to {TRIAL_TILES} tiles of each other class are drawn for a trial")
+    trials = try_classes(job, gate, plan, attempts=attempts)
+    for trial in trials:
+        if not trial.fails:
+            say(f"gate: {trial.name}: {trial.words()}")
+    return trials
 
 
 def _gate(wiring: _Wiring, source: Dataset, defects: list[int], generator: Generator, device: str) -> Gate:

@@ -116,6 +116,14 @@ class Gate:
                 verdicts[place] = verdict
         return verdicts
 
+    def segmented(self, samples: Sequence[Sample]) -> UInt8:
+        """What the segmenter calls on some tiles of one size: uint8 N H W of class indices."""
+        if self.segmenter is None:
+            raise AssertionError("a gate without a segmenter finds nothing")
+        pictures = np.stack([to_channels(sample.picture, self.segmenter.channels) for sample in samples])
+        answers: UInt8 = self.segmenter.probabilities(pictures).argmax(axis=1).astype(np.uint8)
+        return answers
+
     def off(self, *, beneath: bool) -> dict[str, str]:
         """The rules, or parts of them, that are off, and why.
 
@@ -218,9 +226,7 @@ class Gate:
                 yield Rejection("recognised", index, value, probe.limit, text)
 
     def _found(self, samples: Sequence[Sample]) -> list[Rejection | None]:
-        assert self.segmenter is not None
-        pictures = np.stack([to_channels(sample.picture, self.segmenter.channels) for sample in samples])
-        answers = self.segmenter.probabilities(pictures).argmax(axis=1).astype(np.uint8)
+        answers = self.segmented(samples)
         return [self._missed(sample, answer) for sample, answer in zip(samples, answers, strict=True)]
 
     def _missed(self, sample: Sample, answer: UInt8) -> Rejection | None:

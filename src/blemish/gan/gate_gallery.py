@@ -14,6 +14,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +23,7 @@ from blemish.core.errors import DatasetError
 from blemish.core.taxonomy import Taxonomy
 from blemish.gan.gate_counts import GateCounts
 from blemish.gan.gated import BatchOutcome, Reject, class_of
+from blemish.gan.trial import ClassTrial
 from blemish.picture.labels import outlined
 from blemish.picture.write import write_bytes, write_png
 
@@ -45,14 +47,15 @@ class Gallery:
     Args:
         out: the synthetic set.
         key: stands for everything that decides the tiles.
+        trials: of the classes that had one; those that failed are not in the plan.
     """
 
-    def __init__(self, out: Path, key: str, taxonomy: Taxonomy) -> None:
+    def __init__(self, out: Path, key: str, taxonomy: Taxonomy, trials: Sequence[ClassTrial] = ()) -> None:
         self.folder = rejects_folder(out)
         self.work = self.folder.with_name(
             f".{self.folder.name}.resumable-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
         )
-        self.taxonomy = taxonomy
+        self.taxonomy, self.trials = taxonomy, tuple(trials)
         self.counts = GateCounts()
         self.kept: list[dict[str, Any]] = []
         self.later: dict[str, int] = {}

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from blemish.core.arrays import UInt8
+from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset
 from blemish.gan.gate import RULES, Gate
 from blemish.gan.gate_gallery import Gallery
+from blemish.gan.trial import ClassTrial
 from blemish.picture.labels import outlined
 from blemish.picture.read import read_picture
 from blemish.report.embed import jpeg_uri
-from blemish.report.gallery import ClassGallery, GatePage, RuleGallery, Shown, write_gallery
+from blemish.report.gallery import ClassGallery, GatePage, LeftOut, RuleGallery, Shown, write_gallery
 
 SHOWN = 8  # Rejects of a rule and class on the page; the folder holds more.
 BESIDE = 4  # Admitted tiles beside them.
@@ -43,6 +45,7 @@ def finish_gallery(gallery: Gallery, gate: Gate, made: Dataset | None, planned: 
         "counts": gallery.counts.to_dict(),
         "rules": list(RULES),
         "off": off,
+        "trials": {trial.name: trial.to_dict() for trial in gallery.trials},
         "limits": gate.limits(),
         "data_hash": None if made is None else made.hash,
         "later_attempts": gallery.later,
@@ -71,6 +74,7 @@ def gate_page(gallery: Gallery, gate: Gate, made: Dataset | None, planned: int, 
         off=off,
         rules=tuple(_rule(gallery, made, rule) for rule in rules),
         not_filled=tuple(sorted(missing)),
+        left_out=tuple(_left_out(trial, gallery.taxonomy) for trial in gallery.trials if trial.fails),
     )
 
 
@@ -127,6 +131,20 @@ def _admitted(made: Dataset, index: int) -> Iterator[Shown]:
         sample = made.sample(record)
         drawn = outlined(sample.picture, sample.label_map, made.taxonomy)
         yield Shown(_uri(sample.picture), _uri(drawn), f"tile {record.id.rsplit('/', 1)[-1]}")
+
+
+def _left_out(trial: ClassTrial, taxonomy: Taxonomy) -> LeftOut:
+    """With the tiles that were found worst."""
+    worst = sorted(trial.looked_at, key=lambda each: each[1])[:SHOWN]
+    shown = (
+        Shown(
+            _uri(sample.picture),
+            _uri(outlined(sample.picture, sample.label_map, taxonomy)),
+            f"found with an IoU of {iou:.2f}",
+        )
+        for sample, iou in worst
+    )
+    return LeftOut(trial.name, taxonomy.defect(trial.index).colour, trial.words(), tuple(shown))
 
 
 def _pixels(path: Path) -> UInt8:

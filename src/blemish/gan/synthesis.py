@@ -31,6 +31,7 @@ from blemish.gan.job import Job, Provenance, RealPictures, Task, draw_batch, pai
 from blemish.gan.made_with import MadeWith, read_made_with, write_made_with
 from blemish.gan.plan import Plan, PlanItem
 from blemish.gan.side_by_side import SideBySide
+from blemish.gan.trial import ClassTrial
 
 __all__ = ["Job", "Provenance", "RealPictures", "Synthesis", "draw_batch", "paint_batch", "synthesise"]
 DRAWING = 2  # Version of how labels are drawn; unfinished work of another version is not gone on with.
@@ -82,6 +83,7 @@ def synthesise(
     gate: Gate | None = None,
     attempts: int = ATTEMPTS,
     side_by_side: SideBySide | None = None,
+    trials: Sequence[ClassTrial] = (),
 ) -> Synthesis:
     """Write the data set of a plan, and with a gate the folder of its rejects beside it.
 
@@ -94,6 +96,7 @@ def synthesise(
         gate: None = every tile that is drawn is admitted.
         attempts: with a gate, how often a planned tile is drawn at most.
         side_by_side: with a gate, the processes that draw, paint and judge; None = this one.
+        trials: with a gate, those that decided which classes are planned (`gan.trial`), for its page.
 
     Raises:
         InputError: generator and data set do not go together, or nothing is planned.
@@ -106,7 +109,7 @@ def synthesise(
     started = time.monotonic()
     key = _resume_key(job, plan, dataset, batch) + ("" if gate is None else _gate_key(gate, attempts))
     made_with = MadeWith(key, dataset.hash)
-    gallery = None if gate is None else Gallery(out, key, dataset.taxonomy)
+    gallery = None if gate is None else Gallery(out, key, dataset.taxonomy, trials)
     if resume and out.exists():
         return _finished_before(job, plan, out, made_with, gate, gallery, batch)
     info = DatasetInfo(dataset.taxonomy, dataset.info.tile_px, job.generator.channels)

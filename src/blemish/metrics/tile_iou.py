@@ -16,6 +16,7 @@ import numpy as np
 from blemish.core.arrays import UInt8
 from blemish.core.errors import InputError
 from blemish.core.taxonomy import IGNORE
+from blemish.metrics.part import Proportion, wilson
 
 LEAST_IOU = 0.3  # A class whose pooled out-of-fold IoU is lower cannot be found: nothing is asked of its tiles.
 
@@ -46,6 +47,7 @@ class ClassFound:
     iou: float | None  # Pooled over all tiles; None = no tile shows it.
     lower_quartile: float | None  # Of its tiles' own IoU.
     found: bool  # Whether `iou` is LEAST_IOU or more.
+    tiles_found: int | None = None  # Of its tiles, those with an IoU of LEAST_IOU or more; None = not counted then.
 
     @classmethod
     def of(cls, pooled: float, tile_ious: Sequence[float]) -> ClassFound:
@@ -56,9 +58,10 @@ class ClassFound:
             0.35
         """
         if not tile_ious:
-            return cls(0, None, None, False)
+            return cls(0, None, None, False, 0)
         quartile = float(np.quantile(np.asarray(tile_ious), 0.25))
-        return cls(len(tile_ious), round(pooled, 6), round(quartile, 6), pooled >= LEAST_IOU)
+        hits = sum(iou >= LEAST_IOU for iou in tile_ious)
+        return cls(len(tile_ious), round(pooled, 6), round(quartile, 6), pooled >= LEAST_IOU, hits)
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,13 @@ class GateThresholds:
             return "no real tile of it was judged out of fold"
         return "" if there.found else f"out-of-fold IoU {there.iou:.2f} is under {LEAST_IOU}: it cannot be found"
 
+    def tiles_found(self, name: str) -> Proportion | None:
+        """The share of a class's real tiles that were found out of fold; None = none was judged, or not counted."""
+        there = self.classes.get(name)
+        if there is None or not there.tiles or there.tiles_found is None:
+            return None
+        return wilson(there.tiles_found, there.tiles)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {"data_hash": self.data_hash, "classes": {name: asdict(there) for name, there in self.classes.items()}}
@@ -98,6 +108,7 @@ class GateThresholds:
                     _fraction(row["iou"]),
                     _fraction(row["lower_quartile"]),
                     bool(row["found"]),
+                    _count(row.get("tiles_found"), int(row["tiles"])),
                 )
                 for name, row in values["classes"].items()
             }
@@ -107,6 +118,14 @@ class GateThresholds:
                 f"{where} must hold tiles, iou, lower_quartile and found of each class ({error}): "
                 f"make it with segment out-of-fold"
             ) from error
+
+
+def _count(value: Any, most: int) -> int | None:
+    if value is None:
+        return None
+    if not 0 <= int(value) <= most:
+        raise ValueError(f"{value} of {most} tiles found")
+    return int(value)
 
 
 def _fraction(value: Any) -> float | None:

@@ -45,6 +45,16 @@ class RuleGallery:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A class that failed its trial, and some of the tiles that were drawn for it."""
+
+    name: str
+    colour: str
+    why: str
+    shown: tuple[Shown, ...]
+
+
+@dataclass(frozen=True)
 class GatePage:
     """Everything that the page tells."""
 
@@ -57,6 +67,7 @@ class GatePage:
     off: Mapping[str, str]  # Rule -> why it is off.
     rules: tuple[RuleGallery, ...]
     not_filled: tuple[tuple[str, str, int], ...]  # Class, reason, planned tiles.
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def write_gallery(page: GatePage, folder: Path) -> Path:
