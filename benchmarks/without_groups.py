@@ -1,6 +1,6 @@
 """A published ladder once more, without some groups of the test split: those that `data check` found in train too.
 
-    python benchmarks/without_groups.py benchmarks/results/ladder-magnetic-tile.json Fray_007 Free_089 --name magnetic-tile
+    python benchmarks/without_groups.py benchmarks/results/ladder-NAME.json GROUP ... --name NAME
 
 Nothing is trained or judged anew: every cell of a ladder keeps what it called, group by group.
 """

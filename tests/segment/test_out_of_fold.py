@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,11 @@ from blemish.core.records import Split
 from blemish.data.folds import fold_view
 from blemish.metrics.pixel import Confusion
 from blemish.metrics.tile_iou import GateThresholds
+from blemish.segment.like import like_run
+from blemish.segment.losses import loss_named
 from blemish.segment.out_of_fold import Pooled, judge_fold, out_of_fold, thresholds_of
 from blemish.segment.settings import TrainSettings
+from blemish.segment.training import train
 
 app = typer.Typer()
 app.command()(command)
@@ -78,3 +82,60 @@ def test_the_command_says_which_class_cannot_be_found(shapes, tmp_path):
     unfound = [name for name, row in values["classes"].items() if not row["found"]]
     assert all(f"{name}: out-of-fold IoU" in done.stderr for name in unfound)
     assert all(not math.isnan(row["iou"]) for row in values["classes"].values())
+
+
+def run_of(folder, dataset, **changes):
+    train(dataset, folder, replace(TINY, **changes), precision="fp32")
+    return folder
+
+
+def test_folds_learn_as_the_inspector_did(shapes, tmp_path):
+    lovasz = loss_named("ce+lovasz", (), 0.25)
+    run = run_of(tmp_path / "run", shapes, learning_rate=0.004, loss=lovasz, seed=3, uniform_from=0.5)
+    like = like_run(run)
+    assert like.settings == replace(TINY, learning_rate=0.004, loss=lovasz, seed=3, uniform_from=0.5)
+    assert (like.from_scratch, like.differs) == (True, ())
+
+
+def test_what_a_fold_must_not_have_is_left_out_and_told(shapes, tmp_path):
+    run = run_of(tmp_path / "run", shapes, keep="best", patience=2)
+    told = json.loads((run / "run.json").read_text())
+    told["settings"] |= {"synthetic_share": 0.25, "synthetic_until": 0.6}
+    (run / "run.json").write_text(json.dumps(told))
+    like = like_run(run)
+    assert (like.settings.keep, like.settings.patience) == ("last", None)
+    assert (like.settings.synthetic_share, like.settings.synthetic_until) == (0.0, 1.0)
+    assert like.differs == (
+        "the inspector learned from synthetic tiles too, its folds do not",
+        "the inspector is the best of its validations, its folds are their last",
+    )
+
+
+def test_the_command_takes_an_inspector_and_what_is_given_goes_before(shapes, tmp_path):
+    run = run_of(tmp_path / "run", shapes, learning_rate=0.004, seed=3)
+    words = [str(shapes.folder), "--out", str(tmp_path / "oof"), "--folds", "2", "--like", str(run), "--steps", "1"]
+    done = CliRunner().invoke(app, [*words, "--precision", "fp32"])
+    assert done.exit_code == 0, done.stderr
+    settings = json.loads((tmp_path / "oof" / "out-of-fold.json").read_text())["settings"]
+    assert (settings["learning_rate"], settings["seed"], settings["crop_px"]) == (0.004, 3, 32)
+    assert (settings["steps"], settings["val_steps"]) == (1, 1)
+    began = json.loads((tmp_path / "oof" / "fold-0" / "run.json").read_text())["settings"]["start"]
+    assert began is None  # As the inspector, from scratch.
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (None, "is no run of segment train: no run.json in it"),
+        ({"steps": 3}, "holds no settings of segment train"),
+        ({"steps": "many", "loss": {}}, "holds no settings of segment train"),
+    ],
+)
+def test_what_is_no_inspector_is_refused(shapes, tmp_path, settings, message):
+    if settings is not None:
+        (tmp_path / "run.json").write_text(json.dumps({"settings": settings}))
+    words = [str(shapes.folder), "--out", str(tmp_path / "oof"), "--like", str(tmp_path)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert not (tmp_path / "oof").exists()
