@@ -68,7 +68,15 @@ def test_what_a_card_must_not_say_is_refused(copied, changes, says):
         read_card(changed(copied, **changes))
 
 
-@pytest.mark.parametrize(("text", "says"), [("{", "not JSON"), ("[]", "one JSON object"), ("[" * 100_000, "not JSON")])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "not JSON"),
+        ("[]", "one JSON object"),
+        ("[" * 100_000, "not JSON"),
+        ('{"architecture": "\\ud800"}', "not JSON"),
+    ],
+)
 def test_what_is_no_json_object_is_refused(copied, text, says):
     (copied / "card.json").write_text(text)
     with pytest.raises(BundleError, match=says):

@@ -162,3 +162,15 @@ def test_different_surfaces_are_never_called_twins():
     for row, picture in enumerate(pictures):
         search.add(row, picture)
     assert list(search.pairs(pictures.__getitem__)) == []
+
+
+def test_a_part_on_two_sides_is_found(tmp_path):
+    dataset = sound(tmp_path)
+    rows = [replace(row, part="cell 7") for row in dataset.records]
+    with_manifest = ManifestWriter(dataset.folder / "manifest.parquet")
+    for record in rows:
+        with_manifest.add(record)
+    with_manifest.close()
+    found = {(f.kind, f.where) for f in check_dataset(Dataset(dataset.folder)).wrong}
+    assert ("part in two splits", "cell 7") in found
+    assert "group in two splits" not in {kind for kind, _ in found}

@@ -382,3 +382,30 @@ def test_where_no_side_of_a_tile_is_given_the_pictures_decide(tmp_path: Path) ->
     report = import_folder(src, tmp_path / "out", ImportOptions(split="none"))
     assert (report.tile_px, Dataset(tmp_path / "out").info.tile_px) == (96, 96)
     assert report.tiles == 4 + 4 + 3 * 4
+
+
+def two_views(src: Path, sides: tuple[str, str]) -> Path:
+    """Parts p0 to p5 with two pictures each, which the groups file puts into groups of their own."""
+    steel(src, 12)
+    rows = [f"images/{i:03d}.png,g{i},{sides[i % 2]},p{i // 2}" for i in range(12)]
+    (src / "groups.csv").write_text("file,group,split,part\n" + "\n".join(rows))
+    return src
+
+
+def test_a_part_whose_views_are_given_to_two_sides_is_refused(tmp_path):
+    result = run("import", two_views(tmp_path / "in", ("train", "test")), "--out", tmp_path / "set", "--tile", 32)
+    assert result.exit_code == 2
+    assert "part 'p0' has pictures in train and in test" in result.stderr
+    assert not (tmp_path / "set").exists()
+
+
+def test_drawn_sides_keep_a_part_together_whatever_its_groups(tmp_path):
+    src = two_views(tmp_path / "in", ("train", "train"))
+    result = run("import", src, "--out", tmp_path / "set", "--tile", 32, "--split", "50/25/25")
+    assert result.exit_code == 0, result.stderr
+    assert "6 parts have pictures in several groups" in result.output
+    sides: dict[str, set[str]] = {}
+    for record in Dataset(tmp_path / "set").records:
+        sides.setdefault(record.part, set()).add(str(record.split))
+    assert len(sides) == 6
+    assert all(len(own) == 1 for own in sides.values())

@@ -66,3 +66,10 @@ def test_lots_are_folders_else_starts_of_serials_else_none():
     assert by_serial.words == "start of the serial"
     assert by_serial.of(record("3", "s/3.png", "L7-999")) == "L7"
     assert lots_of([record("1", "s/1.png", "L7-001"), record("2", "s/2.png", "L7-002")]).words == ""
+
+
+def test_synthetic_tiles_on_one_background_are_scans_and_parts_of_their_own():
+    made = [replace(record(f"s{n}", "a.png", "p"), origin=Origin.SYNTHETIC) for n in range(3)]
+    scans = by_scan([record("a0", "a.png", "p"), *made])
+    assert {scan: len(own) for scan, own in scans.items()} == {"a.png": 1, "s0": 1, "s1": 1, "s2": 1}
+    assert [row.part_id for row in made] == ["s0", "s1", "s2"]

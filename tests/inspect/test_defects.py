@@ -224,3 +224,11 @@ def test_regions_agree_with_scipy_on_random_pixels():
         expected += [("AB"[index - 1], int((labels == i).sum())) for i in range(1, count + 1)]
     found = find_defects(scores(classes), TWO, limits()).defects
     assert sorted((d.code, d.area_px) for d in found) == sorted(expected)
+
+
+def test_a_threshold_of_one_is_reached_by_no_score():
+    classes = blank()
+    classes[10:14, 20:40] = 1
+    (found,) = find_defects(scores(classes, 1.0), PLAIN, limits()).defects
+    assert 0.999999 < found.score < 1.0
+    assert np.float32(found.score) < 1.0  # As it is kept among candidates too.

@@ -13,16 +13,13 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from blemish.bundle.bundle import Bundle
-from blemish.bundle.card import read_card
 from blemish.cli.inspect import inspect
 from blemish.core.errors import InputError
 from blemish.core.records import Box, Part, Verdict, View
 from blemish.inspect import run
-from blemish.inspect.recipe import parse_recipe
-from blemish.inspect.recipe_new import new_recipe
 from blemish.inspect.registration import PartSearch
 from blemish.inspect.results import COLUMNS, ResultFolder, overlay_name
-from blemish.inspect.run import Inspection, inspect_files, inspect_part
+from blemish.inspect.run import Inspection, inspect_files
 from blemish.inspect.sources import read_serials
 from blemish.picture.write import write_png
 
@@ -363,52 +360,3 @@ class TestResume:
 def timeless(folder):
     parts = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
     return [{name: value for name, value in part.items() if name != "seconds"} for part in parts]
-
-
-def recipe_asking(most_strange):
-    text = new_recipe(read_card(TINY))
-    return parse_recipe(text.replace('unsure = "REVIEW"', f"most_strange = {most_strange}"))
-
-
-@pytest.mark.parametrize(
-    ("strangeness", "verdict", "kept"),
-    [(3.0, "OK", 3.0), (9.0, "REVIEW", 9.0), (float("nan"), "REVIEW", None), (float("inf"), "REVIEW", None)],
-)
-def test_a_strange_picture_is_review_and_its_strangeness_is_kept(bundle, pictures, strangeness, verdict, kept):
-    inspection = replace(Inspection.of_bundle(bundle, threads=1), strangeness=lambda picture: strangeness)
-    part = Part("good", (View("", pictures / "good.png"),))
-    result = inspect_part(part, inspection.by_recipe(recipe_asking(5.0)))
-    assert (str(result.verdict), result.views[0].strangeness) == (verdict, kept)
-    json.dumps(result.to_dict(), allow_nan=False)
-
-
-def test_strangeness_that_fails_is_review_and_not_the_end(bundle, pictures):
-    def broken(picture):
-        raise RuntimeError("no memory")
-
-    inspection = replace(Inspection.of_bundle(bundle, threads=1), strangeness=broken)
-    result = inspect_part(Part("bad", (View("", pictures / "bad.png"),)), inspection)
-    assert result.verdict == Verdict.REVIEW
-    assert "no memory" in result.reasons[0]
-
-
-def test_a_temperature_of_the_recipe_is_applied(bundle, tmp_path):
-    faint = ground()
-    faint[60:66, 30:90] = 40  # Half dark spot, half nothing: no temperature moves it.
-    write_png(tmp_path / "faint.png", faint)
-    hot = parse_recipe(new_recipe(read_card(TINY)).replace("version = 1", "temperature = 50.0\nversion = 1"))
-    (plain,) = inspect_files(bundle, [tmp_path], threads=1)
-    (tempered,) = inspect_files(bundle, [tmp_path], recipe=hot.model_copy(update={"version": 2}), threads=1)
-    assert len(plain.defects) == 1
-    assert tempered.defects == ()  # Three classes share what was halves: all under the threshold of 0.5.
-
-
-def test_a_recipe_tells_the_probability_beside_the_score(bundle, pictures):
-    text = new_recipe(read_card(TINY)) + "\n[probability]\ntemperature = 2.0\noffset = -1.0\n"
-    (plain,) = inspect_files(bundle, [pictures / "bad.png"], threads=1)
-    (told,) = inspect_files(bundle, [pictures / "bad.png"], recipe=parse_recipe(text), threads=1)
-    assert [defect.probability for defect in plain.defects] == [None] * len(plain.defects)
-    assert len(told.defects) > 0
-    for defect in told.defects:
-        assert defect.probability is not None
-        assert 0 < defect.probability < defect.score

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from blemish.inspect import sizes
 from blemish.inspect.sizes import measure
+from blemish.inspect.thinning import thinned
 
 Y, X = np.mgrid[:400, :400].astype(float)
 
@@ -96,3 +98,16 @@ def test_a_scratch_of_200_px_takes_a_few_milliseconds():
         measured(mask)
         seconds.append(process_time() - started)
     assert min(seconds) < 0.01  # About 1.5 ms where nothing else runs.
+
+
+def test_a_region_full_of_holes_is_thinned_on_a_smaller_copy(monkeypatch):
+    thinned_areas = []
+
+    def watching(plane):
+        thinned_areas.append(plane.size)
+        return thinned(plane)
+
+    monkeypatch.setattr(sizes, "thinned", watching)
+    speckle = np.random.default_rng(0).random((1500, 1500)) < 0.45
+    assert sizes._along_skeleton(speckle.astype(np.uint8), (1.0, 1.0)) > 1500
+    assert thinned_areas[0] < 1500 * 1500 / 4

@@ -93,8 +93,9 @@ def test_two_views_of_one_name_are_refused(folder):
 
 def test_a_view_that_the_camera_never_wrote_belongs_to_its_part(folder):
     path = csv(folder, "file,serial,view", "a.png,cell-1,top", "lost.png,cell-1,edge", "gone.png,cell-9,top")
-    (part,) = gather_parts([folder / "a.png"], read_serials(path))
+    part, lost = gather_parts([folder / "a.png"], read_serials(path))
     assert [(view.name, view.path.name) for view in part.views] == [("top", "a.png"), ("edge", "lost.png")]
+    assert (lost.serial, [view.path.name for view in lost.views]) == ("cell-9", ["gone.png"])
 
 
 def test_a_file_that_is_only_called_like_a_serial_of_the_csv_gets_none_of_its_views(folder):
@@ -129,3 +130,19 @@ def test_a_name_that_no_result_could_hold_is_refused_before_anything_runs(folder
         pytest.skip("this file system takes UTF-8 names only")
     with pytest.raises(InputError, match=r"Zelle-\\xfc\.png is not UTF-8"):
         find_files([folder])
+
+
+def test_a_part_none_of_whose_pictures_was_ever_written_is_a_part_all_the_same(folder):
+    namings = read_serials(csv(folder, "file,serial,view", "a.png,P1,", "lost.png,P2,", "b.png,P3,"))
+    parts = gather_parts([folder / "a.png"], namings)
+    assert [(part.serial, len(part.views)) for part in parts] == [("P1", 1), ("P2", 1)]  # b.png is there: another run.
+
+
+def test_a_csv_that_names_nothing_is_refused(folder):
+    with pytest.raises(InputError, match="names no file"):
+        read_serials(csv(folder, "file,serial"))
+
+
+def test_a_shadow_that_macos_left_is_no_scan(folder):
+    write_png(folder / "._a.png", np.zeros((2, 2), np.uint8))
+    assert [path.name for path in find_files([folder])] == ["a.png", "b.png", "c.png"]

@@ -107,3 +107,14 @@ def test_stages_are_charged_as_for_whole_tiles():
 def test_the_ends_of_the_range_of_floors_work(floor):
     found = scan_scores(scan(64, 64, 5), Blocky(), Tiling(64, 0, STRIDE), floors=[floor, floor])
     assert np.isfinite(found.score).all()
+
+
+def test_an_answer_that_is_no_number_is_refused_and_not_passed_over():
+    class Broken(Blocky):
+        def logits(self, pictures):
+            for logits in super().logits(pictures):
+                logits[:, 2, 2] = np.nan
+                yield logits
+
+    with pytest.raises(ArithmeticError, match="no number"):
+        scan_scores(scan(64, 64, 0), Broken(), Tiling(64, 0, STRIDE), floors=[0.5, 0.5])

@@ -6,6 +6,7 @@ from blemish.metrics.acceptance import Decision, Reference, ReferencePart, Run
 from blemish.metrics.acceptance_outcome import Targets, accept
 from blemish.metrics.attribute_study import Appraiser
 from blemish.metrics.limits import Proof
+from blemish.report.acceptance_words import headline
 
 OK, NG, REVIEW = Verdict.OK, Verdict.NG, Verdict.REVIEW
 
@@ -119,3 +120,14 @@ def test_the_same_results_twice_are_no_repetition():
 def test_targets_that_nothing_can_prove_are_refused(targets):
     with pytest.raises(InputError, match="such as"):
         Targets(**targets)
+
+
+def test_nothing_is_proved_while_parts_of_the_reference_have_no_result():
+    given = reference(449, 120)
+    some = {p.serial for p in given.parts if p.is_ok} | {f"b{n}" for n in range(149)}
+    easy = run("one", given)
+    lost = Run("one", {serial: decision for serial, decision in easy.decisions.items() if serial in some})
+    found = accept(given, [lost], Targets())
+    assert {item.proof for item in found.items} == {Proof.PROVED}
+    assert found.proof == Proof.NOT_PROVED
+    assert headline(found) == "Not accepted yet: 300 of 569 reference parts have no result in every run"

@@ -8,7 +8,9 @@ from typer.testing import CliRunner
 
 from blemish.cli.segment_calibrate import calibrate as command
 from blemish.core.errors import InputError
+from blemish.core.records import Split
 from blemish.data.dataset import Dataset
+from blemish.data.resplit import write_with_sides
 from blemish.segment import calibration_files
 from blemish.segment.calibrate import Ask, Line, calibrate
 from blemish.segment.calibration_files import thresholds_toml, to_text
@@ -150,6 +152,18 @@ class TestOneInspector:
         assert done.exit_code == 2
         assert "learned from this data set" in done.stderr
         assert not (tmp_path / "out").exists()
+
+    def test_neither_other_splits_nor_a_bundle_hide_that_it_learned_from_them(
+        self, elsewhere_folder, elsewhere_run, tmp_path
+    ):
+        dataset = Dataset(elsewhere_folder)
+        sides = {record.group: Split.VAL for record in dataset.records}
+        write_with_sides(dataset, tmp_path / "other", sides)
+        export_run(elsewhere_run, out=tmp_path / "bundle")
+        for inspector in (elsewhere_run, tmp_path / "bundle"):
+            done = told(tmp_path / "other", "--inspector", inspector, "--out", tmp_path / "out", "--recall", "0.9")
+            assert done.exit_code == 2
+            assert "learned from tiles that are in this data set (8 of the 8 that it names)" in done.stderr
 
     def test_runs_or_one_inspector(self, shapes_folder, runs, elsewhere_run, tmp_path):
         for whose in ([], ["--runs", runs, "--inspector", elsewhere_run]):

@@ -18,7 +18,7 @@ GroupOf = Mapping[str, str]  # The group of each part.
 
 def groups_of_parts(dataset: Dataset) -> dict[str, str]:
     """The group of every part; of a tile that belongs to none, under its own name."""
-    return {record.part or record.id: record.group for record in dataset.records}
+    return {record.part_id: record.group for record in dataset.records}
 
 
 def parts_gain(cells: Cells, of: str, over: str, group_of: GroupOf) -> dict[str, Any] | None:

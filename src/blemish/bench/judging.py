@@ -122,7 +122,7 @@ def judge(segmenter: Segmenter, dataset: Dataset, records: Sequence[TileRecord],
         parts=count_parts(records, answers),
         part_scores=_of_parts(records, scores),
         regions=regions,
-        scans=len({record.source or record.id for record in records}),
+        scans=len({record.scan_id for record in records}),
         tiles=len(records),
     )
 
@@ -170,7 +170,7 @@ def _of_parts(records: Sequence[TileRecord], scores: Sequence[float]) -> dict[st
     """Parts score as their highest tile; one of which nobody knows whether it is good is left out."""
     tiles: dict[str, list[tuple[TileRecord, float]]] = defaultdict(list)
     for record, score in zip(records, scores, strict=True):
-        tiles[record.part or record.id].append((record, score))
+        tiles[record.part_id].append((record, score))
     found: dict[str, dict[str, float]] = {"defective": {}, "clean": {}}
     for part, own in tiles.items():
         highest = max(score for _, score in own)

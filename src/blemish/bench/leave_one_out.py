@@ -184,7 +184,7 @@ def _count_parts(tiles: Sequence[_Tile], index: int) -> dict[str, Any]:
     """Parts that show the class left out, and good ones; parts with other defects alone are no business of this."""
     parts: dict[str, list[_Tile]] = defaultdict(list)
     for tile in tiles:
-        parts[tile.record.part or tile.record.id].append(tile)
+        parts[tile.record.part_id].append(tile)
     shows = [own for own in parts.values() if any(index in tile.record.classes for tile in own)]
     good = [own for own in parts.values() if all(tile.record.is_clean for tile in own)]
     ng = [any(tile.called for tile in own) for own in shows]

@@ -58,6 +58,7 @@ def _plain_name(name: str) -> str:
 
 FileName = Annotated[str, AfterValidator(_plain_name)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+TileHash = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 TaxonomyField = Annotated[Taxonomy, PlainValidator(_taxonomy), PlainSerializer(lambda t: t.to_dict())]
 Probability = Annotated[float, Field(gt=0, le=1)]
 
@@ -121,7 +122,7 @@ class Card(BundleCard):
     """
 
     format: Literal[1] = FORMAT
-    later: ClassVar[frozenset[str]] = frozenset({"calibration", "onnx_opset", "validation"})
+    later: ClassVar[frozenset[str]] = frozenset({"calibration", "learned_from", "onnx_opset", "validation"})
 
     kind: Literal["inspector"] = "inspector"
     architecture: str
@@ -134,7 +135,8 @@ class Card(BundleCard):
     value_range: Annotated[list[int], Field(min_length=2, max_length=2)] | None = None  # Of 16-bit sources.
     thresholds: dict[str, Probability]  # By class code: the least probability of a pixel of that class.
     least_sizes_px: dict[str, Annotated[int, Field(ge=0)]]  # By class code: longest side; smaller regions do not count.
-    data_hash: str = ""  # Of the data set it was trained on.
+    data_hash: str = ""  # Of the data set it was trained on,
+    learned_from: list[TileHash] | None = None  # and the hashes of a few of its tiles (`data.seen_before`).
     metrics: dict[str, Scalar] = {}
     precision: Precision
     calibration: str | None = None  # What the ranges of int8 were taken from: "300 tiles of <data set>, seed 0".
@@ -199,13 +201,13 @@ def read_card_of(model: type[C], folder: Path) -> C:
     try:
         data = read_plain(path, MOST_CARD_BYTES)
         values = json.loads(data)
+        as_written = _text(values) if isinstance(values, dict) else b""
     except OSError as error:
         raise BundleError(f"{folder} is not a bundle (no readable {CARD}): make one with {_MADE_WITH[kind]}") from error
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} is not JSON ({error}): export the bundle again") from error
     if not isinstance(values, dict):
         raise BundleError(f"{path} must hold one JSON object: export the bundle again")
-    as_written = _text(values)
     card = _checked(model, kind, values, path)
     if data != as_written:
         raise BundleError(f"{path} was changed after it was written (other blanks or keys): export it again")

@@ -94,6 +94,19 @@ class TileRecord:
         return tuple(i for i, px in enumerate(self.defect_px, start=1) if px > 0)
 
     @property
+    def scan_id(self) -> str:
+        """The scan that it was cut from; a tile without one is a scan of its own, and so is a synthetic one.
+
+        The source of a synthetic tile is the tile that lies beneath it.
+        """
+        return self.id if self.origin == Origin.SYNTHETIC else self.source or self.id
+
+    @property
+    def part_id(self) -> str:
+        """The part that it shows; a tile without one is a part of its own, and so is a synthetic one."""
+        return self.id if self.origin == Origin.SYNTHETIC else self.part or self.id
+
+    @property
     def is_clean(self) -> bool:
         """No defect and nothing ignored; padding does not matter."""
         return not self.classes and self.ignore_px == 0

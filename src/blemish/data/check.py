@@ -81,9 +81,10 @@ def check_dataset(dataset: Dataset) -> CheckReport:
     """Look at every row and file of a data set.
 
     Wrong: a file that is missing, damaged or altered; another size or kind of pixel; a value that the taxonomy does not
-    know; pixel counts or a set's hash that differ from what is written; a group on two sides; a synthetic tile in val
-    or test; the same surface (exactly or nearly, turned or mirrored) in two splits; one picture with two labels. Notes:
-    duplicates within a split, tiles ignored everywhere, blank tiles, classes without a tile in a split, stray files.
+    know; pixel counts or a set's hash that differ from what is written; a group or a part on two sides; a synthetic
+    tile in val or test; the same surface (exactly or nearly, turned or mirrored) in two splits; one picture with two
+    labels. Notes: duplicates within a split, tiles ignored everywhere, blank tiles, classes without a tile in a split,
+    stray files.
     """
     report = CheckReport()
     for finding in _of_rows(dataset):
@@ -107,14 +108,16 @@ def _of_rows(dataset: Dataset) -> Iterator[Finding]:
     if written != dataset.hash:
         what = f"dataset.toml says {dataset.hash[:12]}, taxonomy and manifest hash to {written[:12]}"
         yield Finding("altered", "dataset.toml", what)
-    sides: dict[str, Split] = {}
+    sides: dict[tuple[str, str], Split] = {}
     for record in dataset.records:
         if record.origin == Origin.SYNTHETIC and record.split in (Split.VAL, Split.TEST):
             yield Finding("synthetic outside train", record.id, f"a synthetic tile is in {record.split}")
-        side = sides.setdefault(record.group, record.split)
-        if side != record.split:
-            what = f"its tiles are in {side or 'no split'} and in {record.split or 'no split'}"
-            yield Finding("group in two splits", record.group, what)
+        of_part = "" if record.origin == Origin.SYNTHETIC else record.part
+        for kind, name in (("group", record.group), ("part", of_part)):
+            side = sides.setdefault((kind, name), record.split) if name else record.split
+            if side != record.split:
+                what = f"its tiles are in {side or 'no split'} and in {record.split or 'no split'}"
+                yield Finding(f"{kind} in two splits", name, what)
     for tile_id, count in Counter(record.id for record in dataset.records).items():
         if count > 1:
             yield Finding("id used twice", tile_id, f"{count} rows have this id")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from blemish.core.errors import InputError
 from blemish.core.records import Split
+from blemish.core.tables import read_table
 from blemish.data.readers.base import SPLIT_WORDS
 from blemish.data.readers.listing import Listing
 
@@ -90,13 +89,8 @@ def read_groups(path: Path) -> GroupsFile:
         InputError: not readable as CSV, no column for file or group, a file named twice, an unknown split, an empty
             group, or a group on two sides.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        columns = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
-        lines = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"cannot read groups file {path}: {error}") from error
+    names, lines = read_table(path, "groups file")
+    columns = {name.strip().lower(): name for name in names}
     file_column = next((columns[name] for name in _FILE_COLUMNS if name in columns), None)
     if file_column is None or "group" not in columns:
         raise InputError(

@@ -71,7 +71,9 @@ def place(surveyed: Survey, listing: Listing, *, groups: Path | None, split: Spl
     else:
         grouped_by = "picture"
         notes.append("no groups file: each picture is its own group, so views of one defect may cross the split")
-    places = {s.source.id: _place(s, listed) for s in seen}
+    places, joined = _with_whole_parts({s.source.id: _place(s, listed) for s in seen})
+    if joined:
+        notes.append(f"{joined} parts have pictures in several groups: these groups are one each, so no part is parted")
     sides, split_by = _sides(seen, places, listed, split, seed)
     rows = tuple(Placed(s, group, sides[group], part) for s in seen for group, part in (places[s.source.id],))
     return Placement(rows, left_out, tuple(notes), grouped_by, split_by)
@@ -118,7 +120,7 @@ def _sides(
     if how == "file":
         if listed is None or not listed.has_splits:
             raise InputError("--split file needs a groups file with a split column: give --groups FILE")
-        return {row.group: row.split for row in listed.rows.values()}, "the groups file"
+        return _sides_of_file(seen, places, listed), "the groups file"
     if how == "folders":
         return _sides_of_folders(seen, places), "the publisher's folders"
     if isinstance(how, str):
@@ -128,6 +130,41 @@ def _sides(
         classes[places[row.source.id][0]].update(row.class_px)
     shares = "/".join(f"{100 * share:g}" for share in how)
     return draw_splits(classes, how, seed=seed), f"drawing {shares} by group, seed {seed}"
+
+
+def _with_whole_parts(places: Mapping[str, tuple[str, str]]) -> tuple[dict[str, tuple[str, str]], int]:
+    """Groups that share a part under the name of the first of them, and how many parts had several.
+
+    A network that has seen one view of a part must not be judged by another.
+    """
+    of_part: dict[str, dict[str, None]] = defaultdict(dict)
+    for group, part in places.values():
+        of_part[part][group] = None
+    named: dict[str, str] = {}
+
+    def name_of(group: str) -> str:
+        while group in named:
+            group = named[group]
+        return group
+
+    for first, *others in of_part.values():
+        for other in others:
+            if name_of(other) != name_of(first):
+                named[name_of(other)] = name_of(first)
+    joined = sum(len(groups) > 1 for groups in of_part.values())
+    return {tile: (name_of(group), part) for tile, (group, part) in places.items()}, joined
+
+
+def _sides_of_file(seen: Sequence[Seen], places: Mapping[str, tuple[str, str]], listed: _Listed) -> dict[str, Split]:
+    sides: dict[str, Split] = {}
+    for row in seen:
+        (group, part), split = places[row.source.id], listed.rows[row.source.source].split
+        if sides.setdefault(group, split) is not split:
+            raise InputError(
+                f"{listed.path}: part '{part}' has pictures in {sides[group]} and in {split}, by way of group "
+                f"'{group}': a part, and what shares a group with it, must be on one side"
+            )
+    return sides
 
 
 def _sides_of_folders(seen: Sequence[Seen], places: Mapping[str, tuple[str, str]]) -> dict[str, Split]:

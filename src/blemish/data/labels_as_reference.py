@@ -84,7 +84,7 @@ def _of_dataset(dataset: Dataset, records: Sequence[TileRecord]) -> Iterator[tup
     for tiles in by_scan(records).values():
         labels = (dataset.label_map(record).defect for record in tiles)
         is_whole = not any(record.ignore_px for record in tiles)
-        yield tiles[0].part or tiles[0].id, joined_labels(tiles, labels), is_whole
+        yield tiles[0].part_id, joined_labels(tiles, labels), is_whole
 
 
 def _of_simulation(folder: Path) -> Iterator[tuple[str, UInt8, bool]]:

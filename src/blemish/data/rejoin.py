@@ -14,7 +14,7 @@ from blemish.core.taxonomy import IGNORE
 
 
 def by_scan(records: Iterable[TileRecord]) -> dict[str, list[TileRecord]]:
-    """Records of each scan, scans in the order of their first tile; a tile without a source is its own scan.
+    """Records of each scan, scans in the order of their first tile (`TileRecord.scan_id`).
 
     Example:
         >>> by_scan([])
@@ -22,7 +22,7 @@ def by_scan(records: Iterable[TileRecord]) -> dict[str, list[TileRecord]]:
     """
     scans: dict[str, list[TileRecord]] = {}
     for record in records:
-        scans.setdefault(record.source or record.id, []).append(record)
+        scans.setdefault(record.scan_id, []).append(record)
     return scans
 
 

@@ -16,6 +16,7 @@ from blemish.inspect.scan import ScoreMap
 from blemish.inspect.sizes import Sizes, measure
 
 MOST_DEFECTS = 1000  # Listed of one view, the largest; a scan with more shows something else than defects.
+MOST_SCORE = float(np.nextafter(np.float32(1), np.float32(0)))  # A threshold of 1 means never: no score reaches it.
 OUTLINE_TOLERANCE_PX = 0.75  # An outline's points are left out where it stays this near without them.
 
 
@@ -90,7 +91,7 @@ def _regions(classes: UInt8, score: Float32, taxonomy: Taxonomy, limits: Limits)
             for part, mask in _blobs((inside == index).astype(np.uint8), least[index - 1]):
                 place = Box(box.x + part.x, box.y + part.y, part.width, part.height)
                 area = int(mask.sum())
-                mean = float(score[_slices(place)][mask].mean(dtype=np.float64))
+                mean = min(float(score[_slices(place)][mask].mean(dtype=np.float64)), MOST_SCORE)
                 if area >= least_areas[index - 1] and mean >= least_scores[index - 1]:
                     yield _Region(int(index), place, mask, area, mean)
 

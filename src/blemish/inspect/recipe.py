@@ -21,6 +21,7 @@ from blemish.bundle.card import Probability, Sha256, Strict
 from blemish.core.errors import InputError
 from blemish.core.records import Defect
 from blemish.inspect.zones import in_box, in_polygon, polygon_fault
+from blemish.metrics.calibration import COLDEST, HOTTEST
 
 ANYWHERE = "any"  # The zone of a rule that names none.
 
@@ -28,6 +29,7 @@ Name = Annotated[str, Field(pattern=r"^\w[\w .+-]{0,63}$")]
 Code = Annotated[str, Field(min_length=1)]
 Codes = Annotated[list[Code], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Temperature = Annotated[float, Field(ge=COLDEST, le=HOTTEST)]  # Beyond it float32 probabilities run out.
 Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Pair = Annotated[list[Finite], Field(min_length=2, max_length=2)]
@@ -158,7 +160,7 @@ class Recipe(Strict):
     name: Name
     version: int = Field(ge=1)
     bundle: Sha256 | None = None  # The only inspector it may be used with; None = any with these classes.
-    temperature: Positive = 1.0  # Divides the network's log probabilities before anything else; 1 = as they are.
+    temperature: Temperature = 1.0  # Divides the network's log probabilities before anything else; 1 = as they are.
     datum: Datum = "scan"  # What zones are measured from.
     required_views: list[str] = Field(default_factory=list)
     scores: dict[Code, Scores]

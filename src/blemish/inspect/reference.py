@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from blemish.core.errors import InputError
+from blemish.core.tables import read_table
 from blemish.metrics.acceptance import Reference, ReferencePart
 from blemish.metrics.attribute_study import Appraiser
 
@@ -35,25 +36,22 @@ def read_reference(path: Path) -> Reference:
         InputError: not readable, a column missing or unknown, a serial that is empty or named twice, an answer that is
             not OK or NG, a size that is no positive number; names file and line.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    trials, unit = _columns(reader.fieldnames or (), path)
+    columns, rows = read_table(path)
+    trials, unit = _columns(columns, path)
     parts: dict[str, ReferencePart] = {}
     decided: dict[str, dict[str, bool]] = {column: {} for column in trials}
     said_by: dict[str, None] = {}
-    for row in reader:
-        where = f"{path}, line {reader.line_num}"
-        part = _part({key: (value or "").strip() for key, value in row.items() if key is not None}, unit, where)
+    for line, row in rows:
+        where = f"{path}, line {line}"
+        part = _part({key: value.strip() for key, value in row.items()}, unit, where)
         if part.serial in parts:
             raise InputError(f"{where}: serial '{part.serial}' is there twice: leave one row")
         parts[part.serial] = part
-        said_by.update({row["reference_by"].strip(): None} if (row.get("reference_by") or "").strip() else {})
+        if said := row.get("reference_by", "").strip():
+            said_by[said] = None
         for column in trials:
-            if (row[column] or "").strip():
-                decided[column][part.serial] = _answer(row[column] or "", column, where)
+            if row[column].strip():
+                decided[column][part.serial] = _answer(row[column], column, where)
     if not parts:
         raise InputError(f"{path} holds no part: one row a part, with {SERIAL} and {REFERENCE}")
     return Reference(tuple(parts.values()), _appraisers(trials, decided), tuple(said_by), unit)

@@ -15,7 +15,7 @@ from typing import Self, TextIO
 from blemish.core.errors import InputError
 from blemish.core.records import Defect, PartResult
 from blemish.inspect.stored import INSPECTED, JSON_LINES, Inspected, read_inspected, read_parts
-from blemish.picture.write import write_bytes
+from blemish.picture.write import shortened, write_bytes
 
 TABLE = "results.csv"
 _SAFE_NAME = re.compile(r"[^/\\:*?\"<>|\x00-\x1f]{1,120}")
@@ -109,9 +109,9 @@ def overlay_name(serial: str, view: str = "") -> str:
     """
     name = f"{serial}--{view}" if view else serial
     clear = name.count("--") == bool(view) and "---" not in name
-    if clear and _SAFE_NAME.fullmatch(name) and name.strip(".") == name:
+    if clear and _SAFE_NAME.fullmatch(name) and name.strip(".") == name and shortened(name) == name:
         return name
-    safe = re.sub(r"[^\w.-]", "_", name)[:100].strip(".")
+    safe = shortened(re.sub(r"[^\w.-]", "_", name), 100).strip(".")
     told = f"{serial}\0{view}" if view else serial
     return f"{safe}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 

@@ -15,7 +15,7 @@ from blemish.core.arrays import Float32, UInt8
 from blemish.core.errors import InputError
 from blemish.core.protocols import InHalves, Segmenter
 from blemish.core.records import Box
-from blemish.inspect.score_map import ScoreMap, likeliest
+from blemish.inspect.score_map import ScoreMap, likeliest, refuse_unknown
 from blemish.inspect.sparse import sparse_scores
 from blemish.inspect.stopwatch import Stopwatch
 from blemish.picture.tiling import batches, blend_rows, cut, plan_large_tiles, plan_tiles
@@ -57,6 +57,7 @@ def scan_scores(
 
     Raises:
         InputError: other channels than the segmenter's, or a tiling that does not work out.
+        ArithmeticError: the network answers with what is no number.
     """
     height, width, channels = picture.shape
     if channels != segmenter.channels:
@@ -74,6 +75,7 @@ def scan_scores(
         for top, band in blend_rows(height, width, planes, _tile_scores(picture, boxes, segmenter, watch)):
             rows = slice(top, top + band.shape[1])
             best[rows], score[rows] = likeliest(band)
+            refuse_unknown(score[rows])
     return ScoreMap(best, score)
 
 

@@ -22,6 +22,16 @@ class ScoreMap:
     score: Float32
 
 
+def refuse_unknown(answer: Float32) -> None:
+    """A network that answers with what is no number has found nothing and cleared nothing.
+
+    Raises:
+        ArithmeticError: NaN or infinity; the view is REVIEW then.
+    """
+    if not np.isfinite(answer).all():
+        raise ArithmeticError("the network's answer is no number here and there, so nothing is known of the picture")
+
+
 def likeliest(band: Float32) -> tuple[UInt8, Float32]:
     """The place and value of the largest of planes 1..K; plane by plane, four times faster than argmax over an axis.
 

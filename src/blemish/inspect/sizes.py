@@ -18,7 +18,8 @@ from blemish.core.arrays import Bool, Float32, Float64, UInt8
 from blemish.inspect.thinning import longest_way, thinned, way_length
 
 COMPACT_FRAC = 0.75  # A region that fills its rectangle so far is not bent: its length is the rectangle's.
-_DEEPEST_PX = 8.0  # Thicker regions are thinned on a smaller copy.
+_DEEPEST_PX = 8.0  # Thicker regions are thinned on a smaller copy,
+_MOST_PX = 200_000  # and so are those of more pixels: thin or full of holes, they would hold the line up.
 _CORNER = 0.5  # A skeleton's end along which the region widens faster than this runs into a corner: no length.
 _BEND_PX = 1.0  # Deviations of the skeleton below this are the pixel grid's.
 _ROUND = 1.05  # Below this ratio of its axes a region has no orientation.
@@ -80,7 +81,7 @@ def _along_skeleton(plane: UInt8, pixel_xy: tuple[float, float]) -> float:
     wide, tall = (math.ceil(n * size / unit) for n, size in zip(plane.shape[::-1], pixel_xy, strict=True))
     square: UInt8 = np.asarray(cv2.resize(plane, (wide, tall), interpolation=cv2.INTER_NEAREST), np.uint8)
     depth = cv2.distanceTransform(np.pad(square, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    shrink = max(1.0, float(depth.max()) / _DEEPEST_PX)
+    shrink = max(1.0, float(depth.max()) / _DEEPEST_PX, math.sqrt(np.count_nonzero(square) / _MOST_PX))
     coarse = _smaller(square, shrink) if shrink > 1 else square > 0
     way = (longest_way(thinned(coarse)) + 0.5) * (np.array(square.shape[::-1]) / coarse.shape[::-1]) - 0.5
     place = np.clip(np.rint(way).astype(int), 0, np.array(square.shape[::-1]) - 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from blemish.core.errors import InputError
 from blemish.core.records import Part, View
+from blemish.core.tables import read_table
 from blemish.inspect.stored import INSPECTED
 from blemish.picture.read import EXTENSIONS, is_picture
 
@@ -50,7 +50,8 @@ def find_files(given: Sequence[Path]) -> list[Path]:
 
 
 def _is_scan(path: Path) -> bool:
-    return is_picture(path) and path.is_file() and not _is_overlay(path)
+    is_shadow = path.name.startswith("._")  # What macOS leaves beside each file on other disks.
+    return is_picture(path) and path.is_file() and not is_shadow and not _is_overlay(path)
 
 
 def _is_overlay(path: Path) -> bool:
@@ -66,7 +67,8 @@ def gather_parts(files: Sequence[Path], namings: Mapping[Path, Naming] | None = 
     """Parts in the order of their first file; several files are views of one part only if the CSV says so.
 
     A part has all the views that the CSV gives it, those that are not among the files too: one that the camera never
-    wrote makes its part REVIEW.
+    wrote makes its part REVIEW, also where it is the only one. Parts whose pictures are there but were not given are
+    left to another command.
 
     Args:
         namings: of `read_serials`, by resolved path.
@@ -95,8 +97,10 @@ def gather_parts(files: Sequence[Path], namings: Mapping[Path, Naming] | None = 
         others.append(View(naming.view if naming else "", path))
     given = {path.resolve() for path in files}
     for path, naming in (namings or {}).items():
-        if named.get(naming.serial) and path not in given:
-            views[naming.serial].append(View(naming.view, path))
+        if naming.serial not in named and not path.exists():
+            named[naming.serial] = True
+        if path not in given and named.get(naming.serial):
+            views.setdefault(naming.serial, []).append(View(naming.view, path))
     return [Part(serial, _named_views(serial, own)) for serial, own in views.items()]
 
 
@@ -109,23 +113,21 @@ def read_serials(path: Path) -> dict[Path, Naming]:
     Raises:
         InputError: not readable, a column missing, an empty field, or a file named twice.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    reader = csv.DictReader(text.splitlines())
-    columns = set(reader.fieldnames or ())
+    names, rows = read_table(path)
+    columns = set(names)
     if not {"file", "serial"} <= columns or columns - {"file", "serial", "view"}:
         raise InputError(f"{path} must have the columns file, serial and maybe view, got {', '.join(sorted(columns))}")
     namings: dict[Path, Naming] = {}
-    for row in reader:
-        name, serial = (row["file"] or "").strip(), (row["serial"] or "").strip()
+    for line, row in rows:
+        name, serial = row["file"].strip(), row["serial"].strip()
         if not name or not serial:
-            raise InputError(f"{path}, line {reader.line_num}: file and serial must both be given")
+            raise InputError(f"{path}, line {line}: file and serial must both be given")
         file = (path.parent / name).resolve()
         if file in namings:
-            raise InputError(f"{path}, line {reader.line_num}: '{name}' is named twice")
-        namings[file] = Naming(serial, (row.get("view") or "").strip())
+            raise InputError(f"{path}, line {line}: '{name}' is named twice")
+        namings[file] = Naming(serial, row.get("view", "").strip())
+    if not namings:
+        raise InputError(f"{path} names no file: one row a picture, with file and serial")
     return namings
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from blemish.core.arrays import Bool, Float32, UInt8
 from blemish.core.protocols import CoarseScores
 from blemish.core.records import Box
-from blemish.inspect.score_map import ScoreMap, likeliest
+from blemish.inspect.score_map import ScoreMap, likeliest, refuse_unknown
 from blemish.inspect.stopwatch import Stopwatch
 from blemish.picture.tiling import blend_weights, cut
 
@@ -41,6 +41,8 @@ def sparse_scores(
     """
     with watch.stage("network"):
         answers = list(coarse.logits(_cuts(picture, boxes, watch)))
+        for answer in answers:
+            refuse_unknown(answer)
     with watch.stage("blend"):
         height, width = picture.shape[:2]
         tiles = [_Tile(box, logits, coarse.factor) for box, logits in zip(boxes, answers, strict=True)]

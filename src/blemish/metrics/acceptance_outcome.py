@@ -97,11 +97,15 @@ class Acceptance:
 
     @property
     def proof(self) -> Proof:
-        """Failed if any item failed, proved only if all are."""
+        """Failed if any item failed, proved only if all are, and every part of the reference has a result.
+
+        A station that loses the hard parts would else prove itself on the easy ones.
+        """
         proofs = {item.proof for item in self.items}
         if Proof.FAILED in proofs:
             return Proof.FAILED
-        return Proof.PROVED if proofs == {Proof.PROVED} else Proof.NOT_PROVED
+        whole = not self.matching.without_result
+        return Proof.PROVED if proofs == {Proof.PROVED} and whole else Proof.NOT_PROVED
 
     def needed(self) -> list[tuple[int, int, int]]:
         """Failures, and the least numbers of defective and of good parts at which they still prove the targets."""

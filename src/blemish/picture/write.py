@@ -11,6 +11,8 @@ from PIL import Image
 
 from blemish.core.arrays import UInt8
 
+MOST_NAME_BYTES = 200  # File systems take 255, bytes and not letters; unfinished files and numbers need some.
+
 
 def png_bytes(picture: UInt8, palette: Sequence[tuple[int, int, int]] | None = None) -> bytes:
     """A picture (H W or H W 3) or, with a palette of RGB colours, a plane of indices, as PNG.
@@ -33,6 +35,16 @@ def full_palette(colours: Sequence[tuple[int, int, int]]) -> list[int]:
     triples = [tuple(c) for c in colours] + [(i, i, i) for i in range(len(colours), 256)]
     triples[255] = (255, 255, 255)
     return [value for triple in triples for value in triple]
+
+
+def shortened(name: str, most_bytes: int = MOST_NAME_BYTES) -> str:
+    """The beginning of a file's name, as many bytes as file systems take with room for an ending.
+
+    Example:
+        >>> shortened("abc", 2), len(shortened("缺" * 300).encode())
+        ('ab', 198)
+    """
+    return name.encode()[:most_bytes].decode("utf-8", "ignore")
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -18,8 +18,11 @@ def headline(found: Acceptance) -> str:
     names = list(dict.fromkeys(item.name for item in found.items if item.proof == found.proof))
     if found.proof == Proof.FAILED:
         return f"Not accepted: {' and '.join(names)} {'are' if len(names) > 1 else 'is'} too high"
-    open_ = f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} not proved"
-    return f"Not accepted yet: {open_}"
+    open_ = [f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} not proved"] if names else []
+    missing = len(found.matching.without_result)
+    if missing:
+        open_.append(f"{missing} of {missing + len(found.matching.judged)} reference parts have no result in every run")
+    return f"Not accepted yet: {'; '.join(open_)}"
 
 
 def lead(found: Acceptance) -> list[str]:

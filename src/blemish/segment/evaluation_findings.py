@@ -54,7 +54,7 @@ class FindingsCollector:
     def add(self, sample: Sample, probabilities: Float32) -> None:
         """Take one tile: its probabilities are float32 (K+1) H W."""
         record = sample.record
-        scan = record.source or record.id
+        scan = record.scan_id
         if scan not in self._canvases:
             self._canvases[scan] = Canvas([tile.box for tile in self._scans[scan]])
         truth, answer = sample.label_map.defect, probabilities.argmax(axis=0).astype(np.uint8)
@@ -111,7 +111,7 @@ class FindingsCollector:
             self._called[0, alarm.index] += 1
         self._on_other += matched.on_other
         self._ignored += matched.ignored
-        part = record.part or record.id
+        part = record.part_id
         anything = bool(matched.false) or matched.on_own + matched.on_other + matched.ignored > 0
         self._ng[part] = self._ng.get(part, False) or anything
         self._found[part] = self._found.get(part, False) or any(region.is_found for region in matched.true)
@@ -128,7 +128,7 @@ class FindingsCollector:
     def _count_parts(self) -> None:
         parts: dict[str, list[TileRecord]] = defaultdict(list)
         for tiles in self._scans.values():
-            parts[tiles[0].part or tiles[0].id] += tiles
+            parts[tiles[0].part_id] += tiles
         for part, tiles in parts.items():
             defective = any(tile.classes for tile in tiles)
             good = all(tile.is_clean for tile in tiles)
@@ -154,7 +154,7 @@ class _Scan:
         place = region.box
         box = Box(place.x + self.corner_xy[0], place.y + self.corner_xy[1], place.width, place.height)
         return Case(
-            part=self.tiles[0].part or self.tiles[0].id,
+            part=self.tiles[0].part_id,
             tile=_tile_of(box, self.tiles).id,
             index=region.index,
             called=called,

@@ -16,7 +16,7 @@ from blemish.data.dataset import Dataset, Sample
 from blemish.metrics.findings import Findings
 from blemish.metrics.part import Proportion
 from blemish.metrics.precision_recall import ScoreCounts
-from blemish.picture.write import write_bytes, write_png
+from blemish.picture.write import shortened, write_bytes, write_png
 from blemish.report.chart import Curve
 from blemish.report.evaluation import Evaluated, write_evaluation_page
 from blemish.segment.evaluation import Evaluation, none_if_nan
@@ -62,7 +62,7 @@ def write_report(
     figures = {**facts, **found.to_dict(), "findings": _findings_to_dict(findings, onlooker.scores, found)}
     write_bytes(work / "evaluation.json", (json.dumps(figures, indent=2, allow_nan=False) + "\n").encode())
     for place, judged in enumerate(found.worst, start=1):
-        name = judged.record.id.replace("/", "_")
+        name = shortened(judged.record.id.replace("/", "_"))
         write_png(
             work / "worst" / f"{place:02}-{name}.png",
             panel(dataset.sample(judged.record), judged.predicted, found.taxonomy),

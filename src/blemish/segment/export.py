@@ -64,6 +64,7 @@ def export_module(
     thresholds: Mapping[str, float] | None = None,
     value_range: tuple[int, int] | None = None,
     data_hash: str = "",
+    learned_from: Sequence[str] = (),
     metrics: Mapping[str, Scalar] | None = None,
     commit: str = "",
 ) -> Card:
@@ -80,6 +81,7 @@ def export_module(
         judged: validation tiles to compare the IoU of each class on; None = not compared, and the card says nothing.
         allowed_drop: of any class's IoU on the validation tiles.
         thresholds: by class code; None = one half.
+        learned_from: of some training tiles, so that calibration knows them again (`data.seen_before`).
 
     Returns:
         the card, with the measured differences.
@@ -108,6 +110,7 @@ def export_module(
             "thresholds": dict(thresholds or default_thresholds(taxonomy)),
             "least_sizes_px": least_sizes(taxonomy),
             "data_hash": data_hash,
+            "learned_from": list(learned_from) or None,
             "metrics": dict(metrics or {}),
             "precision": precision,
             "calibration": calibration.what if calibration and precision == "int8" else None,
@@ -174,6 +177,7 @@ def export_run(
         allowed_drop=allowed_drop,
         value_range=None if span is None else (int(span[0]), int(span[1])),
         data_hash=str(card.get("data_hash", "")),
+        learned_from=card.get("learned_from", ()),
         metrics={name: card[name] for name in ("kept", "step", "val_iou") if name in card},
         commit=str(card.get("commit", "")),
     )

@@ -6,7 +6,7 @@ They are the runs of `segment out-of-fold`, or one inspector that learned from o
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from blemish.core.errors import InputError
 from blemish.core.protocols import Segmenter
 from blemish.data.dataset import Dataset
 from blemish.data.folds import fold_view
+from blemish.data.seen_before import seen_of
 from blemish.inspect.scan import Tiling
 from blemish.segment.evaluation import refuse_other_classes
 from blemish.segment.export import default_overlap, whole_strides
@@ -83,13 +84,16 @@ def open_unseen(dataset: Dataset, inspector: Path) -> FoldRuns:
     """One run or bundle that learned from other data: it judges every fold, and folds only part what is chosen from.
 
     Raises:
-        InputError: it learned from this data set, or nobody knows from which.
+        InputError: it learned from this data set or from tiles that are in it, or nobody knows from which.
         BundleError: neither a run nor a bundle, or a damaged one.
     """
-    segmenter, tiling, learned, sha256 = _opened(inspector, dataset)
+    segmenter, tiling, learned, few, sha256 = _opened(inspector, dataset)
     refuse_other_classes(segmenter.taxonomy, dataset.taxonomy)
-    if not learned or learned.startswith(dataset.hash):
+    seen = seen_of(dataset.records, few)
+    if not learned or learned.startswith(dataset.hash) or seen:
         said = "learned from this data set" if learned else "does not say from which data set it learned"
+        if seen and not learned.startswith(dataset.hash):
+            said = f"learned from tiles that are in this data set ({seen} of the {len(few)} that it names)"
         raise InputError(
             f"{inspector} {said}: its scores on these tiles may flatter; give a data set that it never saw, or --runs "
             f"of segment out-of-fold"
@@ -107,15 +111,17 @@ def tiling_of(stride: int, tile_px: int) -> Tiling:
     return Tiling(whole, default_overlap(whole, stride), stride)
 
 
-def _opened(inspector: Path, dataset: Dataset) -> tuple[Segmenter, Tiling, str, str]:
-    """The segmenter, its tiles, the hash of the data it learned from, and its own hash."""
+def _opened(inspector: Path, dataset: Dataset) -> tuple[Segmenter, Tiling, str, Sequence[str], str]:
+    """The segmenter, its tiles, the hash of the data it learned from and of a few tiles of it, and its own hash."""
     if not (inspector / CARD).is_file():  # A run keeps its card beside its weights, in a folder of their own.
         run = TorchSegmenter.load(inspector)
         tiling = tiling_of(run.network.stride, dataset.info.tile_px)
-        return run, tiling, str(run.card.get("data_hash", "")), _sha256(run, inspector)
+        learned = str(run.card.get("data_hash", ""))
+        return run, tiling, learned, run.card.get("learned_from", ()), _sha256(run, inspector)
     bundle = Bundle.open(inspector)
     card = bundle.card
-    return bundle.segmenter(), Tiling(card.tile_px, card.overlap_px, card.stride), card.data_hash, bundle.hash
+    tiling = Tiling(card.tile_px, card.overlap_px, card.stride)
+    return bundle.segmenter(), tiling, card.data_hash, card.learned_from or (), bundle.hash
 
 
 def _seed_of(segmenter: TorchSegmenter, dataset: Dataset, run: Path, folds: int) -> int:

@@ -31,7 +31,7 @@ SHOWN = 60  # On the page; the tables hold all.
 _LEAST_VIEW_PX, _WIDEST_PX = 96, 300
 
 
-def find_label_errors(dataset: Dataset, judges: Sequence[Segmenter], *, folds_seed: int = 0) -> SuspicionTally:
+def find_label_errors(dataset: Dataset, judges: Sequence[Segmenter]) -> SuspicionTally:
     """Look at every tile of train + val through the network of the fold that left it out.
 
     Args:
@@ -46,7 +46,7 @@ def find_label_errors(dataset: Dataset, judges: Sequence[Segmenter], *, folds_se
     tally = SuspicionTally(dataset.taxonomy)
     for fold, judge in enumerate(judges):
         refuse_other_classes(judge.taxonomy, dataset.taxonomy)
-        view = fold_view(dataset, n=len(judges), fold=fold, seed=folds_seed)
+        view = fold_view(dataset, n=len(judges), fold=fold)
         for some in list_batches(view.select(Split.VAL), 4):
             samples = [view.sample(record) for record in some]
             for sample, probabilities in zip(samples, probabilities_of(judge, samples), strict=True):

@@ -136,7 +136,7 @@ class MeasureTally:
             taxonomy=self.taxonomy,
             overlaps=OVERLAPS,
             regions=tuple(tuple(row) for row in self._regions),
-            scans=len({record.source or record.id for record in self._records}),
+            scans=len({record.scan_id for record in self._records}),
             aupro=tuple(self._curve.aupro(limit) for limit in LIMITS),
             lengths=self._errors(0, "mm" if in_mm else "px"),
             areas=self._errors(1, "mm2" if in_mm else "px2"),

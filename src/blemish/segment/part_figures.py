@@ -36,7 +36,7 @@ def parts_of(records: Sequence[TileRecord], verdicts: Sequence[Verdict]) -> Part
     """
     tiles: dict[str, list[tuple[TileRecord, Verdict]]] = defaultdict(list)
     for record, verdict in zip(records, verdicts, strict=True):
-        tiles[record.part or record.id].append((record, verdict))
+        tiles[record.part_id].append((record, verdict))
     called, defective, unknown = [], [], 0
     for own in tiles.values():
         is_defective = any(record.classes for record, _ in own)

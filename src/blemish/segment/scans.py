@@ -45,7 +45,7 @@ def labelled_scans(dataset: Dataset, records: Sequence[TileRecord]) -> Iterator[
     """
     by_scan: dict[tuple[str, str], list[TileRecord]] = defaultdict(list)
     for record in records:
-        by_scan[record.part, record.source or record.id].append(record)
+        by_scan[record.part_id, record.scan_id].append(record)
     for own in by_scan.values():
         tiles = [_without_padding(dataset.sample(record)) for record in own]
         together = _together(tiles)
@@ -76,9 +76,9 @@ def _together(tiles: Sequence[Sample]) -> LabelledScan | None:
         return None
     records = [tile.record for tile in tiles]
     return LabelledScan(
-        part=records[0].part or records[0].id,
+        part=records[0].part_id,
         group=" + ".join(sorted({record.group for record in records})),
-        name=records[0].source or records[0].id,
+        name=records[0].scan_id,
         picture=picture,
         truth=truth,
         is_clean=all(record.is_clean for record in records),

@@ -17,6 +17,7 @@ from blemish.core.errors import DatasetError, InputError
 from blemish.core.records import TileRecord
 from blemish.core.seeds import derive_seed
 from blemish.data.dataset import Dataset
+from blemish.data.seen_before import a_few_of
 from blemish.picture.normalise import to_channels
 from blemish.picture.write import write_png
 from blemish.segment.draw import SampleDraw, TilePool, spread, synthetic_records, train_records, val_records
@@ -225,7 +226,7 @@ class Best(nn.Module):
 
     def offer(self, network: PixelNetwork, iou: float, step: int) -> None:
         """Take over the network if it is better than all before."""
-        if iou > float(self.iou):
+        if np.float32(iou) > float(self.iou):  # As it is kept: an equal one is no better.
             self.network.load_state_dict(network.state_dict())
             self.iou.fill_(iou)
             self.step.fill_(step)
@@ -299,6 +300,7 @@ def _card(dataset: Dataset, settings: TrainSettings, facts: dict[str, Any]) -> d
         "tile_px": dataset.info.tile_px,
         "value_range": dataset.info.value_range,
         "data_hash": dataset.hash,
+        "learned_from": a_few_of(train_records(dataset)),
         "commit": commit(),
         "versions": versions(),
         "settings": facts,

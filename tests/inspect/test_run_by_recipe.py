@@ -1,0 +1,106 @@
+"""What a recipe and strangeness add to a view, and what becomes of a picture of which nothing is known."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from blemish.bundle.bundle import Bundle
+from blemish.bundle.card import read_card
+from blemish.core.records import Part, Verdict, View
+from blemish.inspect.recipe import parse_recipe
+from blemish.inspect.recipe_new import new_recipe
+from blemish.inspect.run import Inspection, inspect_files, inspect_part
+from blemish.picture.write import write_png
+
+TINY = Path(__file__).parents[1] / "fixtures" / "tiny-bundle"
+
+
+def ground(height=150, width=200):
+    """An even surface with some grain, far from both thresholds."""
+    return np.random.default_rng(6).integers(110, 141, (height, width), dtype=np.uint8)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder, bad = tmp_path / "pictures", ground()
+    bad[60:66, 30:90] = 0
+    bad[100:110, 150:160] = 255
+    write_png(folder / "good.png", ground())
+    write_png(folder / "bad.png", bad)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return Bundle.open(TINY)
+
+
+def recipe_asking(most_strange):
+    text = new_recipe(read_card(TINY))
+    return parse_recipe(text.replace('unsure = "REVIEW"', f"most_strange = {most_strange}"))
+
+
+@pytest.mark.parametrize(
+    ("strangeness", "verdict", "kept"),
+    [(3.0, "OK", 3.0), (9.0, "REVIEW", 9.0), (float("nan"), "REVIEW", None), (float("inf"), "REVIEW", None)],
+)
+def test_a_strange_picture_is_review_and_its_strangeness_is_kept(bundle, pictures, strangeness, verdict, kept):
+    inspection = replace(Inspection.of_bundle(bundle, threads=1), strangeness=lambda picture: strangeness)
+    part = Part("good", (View("", pictures / "good.png"),))
+    result = inspect_part(part, inspection.by_recipe(recipe_asking(5.0)))
+    assert (str(result.verdict), result.views[0].strangeness) == (verdict, kept)
+    json.dumps(result.to_dict(), allow_nan=False)
+
+
+def test_strangeness_that_fails_is_review_and_not_the_end(bundle, pictures):
+    def broken(picture):
+        raise RuntimeError("no memory")
+
+    inspection = replace(Inspection.of_bundle(bundle, threads=1), strangeness=broken)
+    result = inspect_part(Part("bad", (View("", pictures / "bad.png"),)), inspection)
+    assert result.verdict == Verdict.REVIEW
+    assert "no memory" in result.reasons[0]
+
+
+def test_a_temperature_of_the_recipe_is_applied(bundle, tmp_path):
+    faint = ground()
+    faint[60:66, 30:90] = 40  # Half dark spot, half nothing: no temperature moves it.
+    write_png(tmp_path / "faint.png", faint)
+    hot = parse_recipe(new_recipe(read_card(TINY)).replace("version = 1", "temperature = 20.0\nversion = 1"))
+    (plain,) = inspect_files(bundle, [tmp_path], threads=1)
+    (tempered,) = inspect_files(bundle, [tmp_path], recipe=hot.model_copy(update={"version": 2}), threads=1)
+    assert len(plain.defects) == 1
+    assert tempered.defects == ()  # Three classes share what was halves: all under the threshold of 0.5.
+
+
+def test_a_recipe_tells_the_probability_beside_the_score(bundle, pictures):
+    text = new_recipe(read_card(TINY)) + "\n[probability]\ntemperature = 2.0\noffset = -1.0\n"
+    (plain,) = inspect_files(bundle, [pictures / "bad.png"], threads=1)
+    (told,) = inspect_files(bundle, [pictures / "bad.png"], recipe=parse_recipe(text), threads=1)
+    assert [defect.probability for defect in plain.defects] == [None] * len(plain.defects)
+    assert len(told.defects) > 0
+    for defect in told.defects:
+        assert defect.probability is not None
+        assert 0 < defect.probability < defect.score
+
+
+class NoNumber:
+    """A network whose answer is no number, as after an overflow or a broken driver."""
+
+    def __init__(self, segmenter):
+        self.taxonomy, self.channels = segmenter.taxonomy, segmenter.channels
+
+    def probabilities(self, pictures):
+        planes = len(self.taxonomy.defects) + 1
+        return np.full((len(pictures), planes, *pictures.shape[1:3]), np.nan, np.float32)
+
+
+def test_an_answer_that_is_no_number_is_review_and_never_ok(bundle, pictures):
+    inspection = Inspection.of_bundle(bundle, threads=1)
+    broken = replace(inspection, segmenter=NoNumber(inspection.segmenter))
+    result = inspect_part(Part("good", (View("", pictures / "good.png"),)), broken)
+    assert result.verdict == Verdict.REVIEW
+    assert "answer is no number" in result.reasons[0]
