@@ -1,3 +1,4 @@
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ from blemish.core.labels import LabelMap
 from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
+from blemish.data.manifest import ManifestWriter
 
 CELL = Taxonomy.preset("pouch-cell")
 INFO = DatasetInfo(CELL, tile_px=16, channels=1)
@@ -93,3 +95,33 @@ def test_an_empty_data_set_is_refused(tmp_path):
 def test_a_folder_that_is_no_data_set_is_named(tmp_path):
     with pytest.raises(DatasetError, match="is not a data set"):
         Dataset(tmp_path)
+
+
+def rewritten(folder, **changes):
+    """The same set with the first row of its manifest changed."""
+    rows = Dataset(folder).records
+    writer = ManifestWriter(folder / "manifest.parquet")
+    for row in [replace(rows[0], **changes), *rows[1:]]:
+        writer.add(row)
+    writer.close()
+    return folder
+
+
+@pytest.mark.parametrize("tile_id", ["../../evil", "/etc/evil", "a/../../b", ""])
+def test_a_foreign_manifest_leads_no_command_out_of_its_folder(tmp_path, tile_id):
+    folder = rewritten(write(tmp_path / "set", sample(), sample("c")).folder, id=tile_id)
+    with pytest.raises(DatasetError, match="cannot be a tile's id"):
+        Dataset(folder)
+
+
+def test_a_damaged_manifest_is_one_line_whatever_byte_is_wrong(tmp_path):
+    folder = write(tmp_path / "set", sample(), sample("c")).folder
+    path = folder / "manifest.parquet"
+    sound, random = path.read_bytes(), np.random.default_rng(0)
+    for _ in range(150):
+        bad = bytearray(sound)
+        for place in random.integers(4, len(bad), 4):
+            bad[place] ^= int(random.integers(1, 256))
+        path.write_bytes(bad)
+        with suppress(DatasetError):  # Any other error fails.
+            Dataset(folder)

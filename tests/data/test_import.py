@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -15,8 +16,11 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from blemish.cli.data_import import import_
+from blemish.core.errors import InputError
 from blemish.data.dataset import Dataset
+from blemish.data.exporters.planes import export_colour, export_index
 from blemish.data.importing import ImportOptions, import_folder, prepare
+from blemish.data.readers.listing import _refuse_unreadable
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -409,3 +413,58 @@ def test_drawn_sides_keep_a_part_together_whatever_its_groups(tmp_path):
         sides.setdefault(record.part, set()).add(str(record.split))
     assert len(sides) == 6
     assert all(len(own) == 1 for own in sides.values())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_a_folder_that_cannot_be_read_is_refused_and_not_passed_over(tmp_path):
+    steel(tmp_path / "in")
+    (tmp_path / "in" / "annotations").chmod(0)
+    try:
+        result = run("import", tmp_path / "in", "--out", tmp_path / "set", "--tile", 32)
+    finally:
+        (tmp_path / "in" / "annotations").chmod(0o755)
+    assert result.exit_code == 2
+    assert "cannot read folder" in result.stderr
+
+
+def test_an_error_of_the_walk_is_one_line_naming_the_folder():
+    with pytest.raises(InputError, match="cannot read folder /x/masks/b: Permission denied; make it readable"):
+        _refuse_unreadable(PermissionError(13, "Permission denied", "/x/masks/b"))
+
+
+def test_links_that_lead_out_are_named_where_there_is_nothing_else(tmp_path):
+    steel(tmp_path / "elsewhere")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "images").symlink_to(tmp_path / "elsewhere" / "images")
+    result = run("import", tmp_path / "in", "--out", tmp_path / "set")
+    assert result.exit_code == 2
+    assert "images is a link that leads out of the folder" in result.stderr
+
+
+def test_pictures_of_two_depths_are_told(tmp_path):
+    steel(tmp_path / "in")
+    Image.fromarray(gray(3).astype(np.uint16) * 16).save(tmp_path / "in" / "images" / "003.png")
+    result = run("import", tmp_path / "in", "--out", tmp_path / "set", "--tile", 32)
+    assert result.exit_code == 0, result.stderr
+    assert "1 pictures have 16 bit and 5 have 8" in result.output
+
+
+@pytest.mark.parametrize("flags", [(), ("--empty-clean",)])
+def test_a_lone_empty_mask_is_of_a_good_part_where_the_user_says_so(tmp_path, flags):
+    steel(tmp_path / "in", 10)
+    save(tmp_path / "in" / "annotations" / "009.png", np.zeros((32, 32), np.uint8))
+    result = run("import", tmp_path / "in", "--out", tmp_path / "set", "--tile", 32, *flags)
+    assert result.exit_code == 0, result.stderr
+    assert sum(record.is_clean for record in Dataset(tmp_path / "set").records) == len(flags)
+
+
+@pytest.mark.parametrize("export", [export_index, export_colour])
+def test_what_was_exported_comes_back_with_its_clean_tiles(tmp_path, export):
+    steel(tmp_path / "in", 10)
+    save(tmp_path / "in" / "annotations" / "009.png", np.zeros((32, 32), np.uint8))
+    assert run("import", tmp_path / "in", "--out", tmp_path / "set", "--tile", 32, "--empty-clean").exit_code == 0
+    export(Dataset(tmp_path / "set"), tmp_path / "out")
+    result = run("import", tmp_path / "out", "--out", tmp_path / "again", "--tile", 32)
+    assert result.exit_code == 0, result.stderr
+    back = Dataset(tmp_path / "again").records
+    assert (sum(r.is_clean for r in back), sum(r.ignore_px for r in back)) == (1, 0)

@@ -15,6 +15,7 @@ from blemish.core.taxonomy import Taxonomy
 from blemish.data.check import check_dataset
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
 from blemish.data.merge import merge_datasets
+from blemish.picture.read import read_index
 
 TILE = 32
 
@@ -141,3 +142,17 @@ def test_16_bit_sets_of_other_ranges_are_told_how_to_get_one(tmp_path):
     b = made(tmp_path / "b", ("y", "g2", Split.TRAIN), value_range=(0, 4095))
     with pytest.raises(DatasetError, match=r"value_range: \(0, 900\) and \(0, 4095\); .* with one --range LOW/HIGH"):
         merge_datasets([a, b], tmp_path / "out")
+
+
+def test_a_corrected_label_makes_no_other_scan_so_no_picture_is_on_two_sides(tmp_path):
+    made(tmp_path / "x" / "set", ("x", "g1", Split.TRAIN))
+    other = made(tmp_path / "y" / "set", ("x", "g1", Split.TEST))
+    plane = other.folder / "labels" / "x.png"
+    label = read_index(plane).copy()
+    label[5, 5] = 1
+    record = replace(other.records[0], defect_px=(7, 0), background_px=(other.records[0].background_px[0] - 1,))
+    sample = Sample(other.picture(record), LabelMap(label, np.zeros_like(label)), record)
+    with DatasetWriter(tmp_path / "z" / "set", other.info) as writer:
+        writer.add(sample, label == 255)
+    with pytest.raises(DatasetError, match="g1"):
+        merge_datasets([Dataset(tmp_path / "x" / "set"), Dataset(tmp_path / "z" / "set")], tmp_path / "out")

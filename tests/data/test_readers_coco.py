@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +172,31 @@ def test_a_file_that_is_cut_short_is_named_and_not_passed_over(line: Path, tmp_p
     (line / "train" / "_annotations.coco.json").unlink()
     with pytest.raises(LabelError, match=r"valid/_annotations\.coco\.json is not readable JSON"):
         import_folder(line, tmp_path / "out", SMALL)
+
+
+def test_labels_of_a_picture_that_is_missing_go_to_no_other_of_its_bare_name(tmp_path):
+    for name in ("train/2.png", "train/3.png", "good/1.png"):
+        picture(tmp_path / "src" / name)
+    images = [image(n, f"train/{n}.png") for n in (1, 2, 3)]
+    coco(tmp_path / "src" / "all.json", images, [annotation(n, n, [SQUARE]) for n in (1, 2, 3)])
+    with pytest.raises(InputError, match=r"picture 'train/1\.png': there is no such picture"):
+        import_folder(tmp_path / "src", tmp_path / "set", SMALL)
+
+
+def test_folders_of_another_machine_are_cut_alike_from_all_names(tmp_path):
+    for name in ("a/1.png", "b/1.png"):
+        picture(tmp_path / "src" / "pictures" / name)
+    images = [image(1, "/data/me/a/1.png"), image(2, "/data/me/b/1.png")]
+    coco(tmp_path / "src" / "all.json", images, [annotation(1, 1, [SQUARE]), annotation(2, 2, [SQUARE])])
+    import_folder(tmp_path / "src", tmp_path / "set", SMALL)
+    assert sorted(r.source for r in Dataset(tmp_path / "set").records) == ["pictures/a/1.png", "pictures/b/1.png"]
+
+
+def test_a_picture_that_is_named_with_more_of_its_path_is_not_there_for_another(tmp_path):
+    for name in ("b/train/1.png", "b/train/2.png"):
+        picture(tmp_path / "src" / name)
+    images = [image(1, "a/train/1.png"), image(2, "b/train/1.png"), image(3, "b/train/2.png")]
+    coco(tmp_path / "src" / "all.json", images, [annotation(n, n, [SQUARE]) for n in (1, 2, 3)])
+    report = prepare(tmp_path / "src", replace(SMALL, skip_bad=True)).report
+    assert (report.pictures_imported, len(report.left_out)) == (2, 1)
+    assert "picture 'a/train/1.png': there is no such picture" in str(report.left_out[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +204,30 @@ def test_a_picture_without_json_is_unlabelled_not_clean(tmp_path: Path) -> None:
         "picture b.png has no Labelme JSON: label it, leave it out with --skip-bad, or say with --unlabelled-clean "
         "that such pictures show good parts",
     )
+
+
+def test_a_name_with_a_colon_is_a_name_and_a_drive_leads_out(tmp_path: Path) -> None:
+    labelled(tmp_path / "src", "2024-05-01T10:22:30", [shape("dent", "polygon", SQUARE)])
+    assert import_folder(tmp_path / "src", tmp_path / "set", SMALL).pictures_imported == 1
+    labelled(tmp_path / "other", "a", [shape("dent", "polygon", SQUARE)], imagePath="C:/pictures/a.png")
+    with pytest.raises(InputError, match="leads out of"):
+        import_folder(tmp_path / "other", tmp_path / "never", SMALL)
+
+
+def test_a_picture_that_is_a_link_belongs_to_the_file_beside_the_link(tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    labelled(src / "images", "a", [shape("dent", "polygon", SQUARE)])
+    (src / "store").mkdir()
+    (src / "images" / "a.png").replace(src / "store" / "b.bin")
+    (src / "images" / "a.png").symlink_to("../store/b.bin")
+    assert import_folder(src, tmp_path / "set", SMALL).pictures_imported == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"), [("polygon", {"imagePath": "a\x00.png"}), ("polygon", {"imagePath": "\ud800.png"}), (["x"], {})]
+)
+def test_hostile_values_are_refused_and_can_be_left_out(kind: Any, more: dict[str, Any], tmp_path: Path) -> None:
+    labelled(tmp_path / "src", "good", [shape("dent", "polygon", SQUARE)])
+    labelled(tmp_path / "src", "a", [shape("dent", kind, SQUARE)], **more)
+    report = prepare(tmp_path / "src", replace(SMALL, skip_bad=True)).report
+    assert report.pictures_imported >= 1

@@ -96,3 +96,8 @@ def test_a_defect_whose_parts_touch_at_corners_is_one() -> None:
     assert (lessened.small, lessened.kept) == ((1,), (1,))
     assert Counter(lessened.label_map.defect.ravel().tolist()) == {0: 256 - 11, 1: 6, 255: 5}
     assert label_map.defect[12, 3] == 1  # The label given is not changed.
+
+
+def test_shares_that_are_no_number_are_refused():
+    with pytest.raises(InputError, match="must look like 70/15/15"):
+        parse_shares("nan/50/50")

@@ -1,7 +1,9 @@
 """The gate in synthesis: quotas, counts that add up, rejects beside the set, resume."""
 
+import copy
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -323,3 +325,11 @@ def test_a_finished_set_that_does_not_say_what_it_was_made_with_must_add_up(smal
     with pytest.raises(DatasetError, match="is not what these settings make"):
         synthesise(job_on(small_set), ten, small_set, finished, **settings)
     (finished / MADE_WITH).write_bytes(kept)
+
+
+def test_the_range_of_16_bit_sources_stays_with_the_set(small_set, tmp_path):
+    deep = copy.copy(small_set)
+    deep.info = replace(small_set.info, value_range=(288, 4000))
+    plan = plan_tiles(small_set.records, small_set.taxonomy, 2, 2)
+    synthesise(job_on(small_set), plan, deep, tmp_path / "set")
+    assert Dataset(tmp_path / "set").info.value_range == (288, 4000)

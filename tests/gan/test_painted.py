@@ -133,5 +133,19 @@ def test_the_command_writes_picture_label_and_preview(tmp_path, taxonomy):
     assert read_picture(tmp_path / "out" / "a.png").shape == (37, 53)
     assert np.count_nonzero(read_index(tmp_path / "out" / "a.label.png") == 2) == 65
     assert read_picture(tmp_path / "out" / "a.preview.png").shape == (37, 114, 3)
-    refused = CliRunner().invoke(app, [*words, "--out", str(label)])
-    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    label.rename(tmp_path / "b.label.png")
+    words[2] = str(tmp_path / "b.label.png")
+    for out in ("b.label.png", "b.png"):  # Beside b.png its label would be written.
+        refused = CliRunner().invoke(app, [*words, "--out", str(tmp_path / out)])
+        assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+        assert "would write over" in refused.stderr
+    assert read_picture(tmp_path / "b.label.png").ndim == 3
+
+
+def test_a_layer_is_painted_where_it_is_opaque_whatever_lies_beyond(tmp_path, taxonomy):
+    rgb = np.asarray(Image.open(in_colours(tmp_path / "plain.png", taxonomy)).convert("RGB"))
+    expected = read_painted(tmp_path / "plain.png", taxonomy).label_map.defect
+    for beyond in (255, 0):  # Paint programs leave white or black there.
+        layer = np.dstack([np.where((expected > 0)[:, :, None], rgb, beyond), np.where(expected > 0, 255, 0)])
+        Image.fromarray(layer.astype(np.uint8), "RGBA").save(tmp_path / "layer.png")
+        assert np.array_equal(read_painted(tmp_path / "layer.png", taxonomy).label_map.defect, expected)

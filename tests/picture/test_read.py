@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from blemish.core.errors import PictureError
-from blemish.picture.read import is_picture, picture_size, read_index, read_picture
+from blemish.picture.read import is_picture, picture_size, read_index, read_label, read_picture
 
 GRAY = (np.arange(48, dtype=np.uint8) * 5).reshape(6, 8)
 RGB = np.stack([GRAY, 255 - GRAY, GRAY // 2], axis=2)
@@ -111,3 +111,45 @@ def test_an_index_file_must_hold_one_plane(tmp_path):
 def test_names_are_told_by_their_ending(tmp_path):
     assert is_picture(tmp_path / "a.TIFF")
     assert not is_picture(tmp_path / "a.txt")
+
+
+def turned(pixels, path, orientation):
+    """A PNG with an EXIF orientation."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(path, exif=exif)
+    return path
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_index_mask_is_turned_as_its_picture_is(tmp_path, orientation):
+    path = turned(GRAY, tmp_path / "p.png", orientation)
+    assert np.array_equal(read_index(path), read_picture(path))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_16_bit_colours_are_turned_as_8_bit_ones_are(tmp_path, orientation):
+    expected = read_picture(turned(RGB, tmp_path / "p.png", orientation))
+    deep = cv2.imencode(".png", np.ascontiguousarray(RGB[:, :, ::-1].astype(np.uint16) * 257))[1].tobytes()
+    exif = (tmp_path / "p.png").read_bytes()
+    start = exif.index(b"eXIf") - 4
+    chunk = exif[start : start + 12 + int.from_bytes(exif[start : start + 4], "big")]
+    (tmp_path / "deep.png").write_bytes(deep[:33] + chunk + deep[33:])  # Behind the header.
+    found = read_picture(tmp_path / "deep.png")
+    assert found.dtype == np.uint16
+    assert np.array_equal(found // 257, expected)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_a_label_shows_nothing_where_it_is_less_than_half_opaque(tmp_path, mode):
+    white = np.full((4, 4, len(mode)), 255, np.uint8)
+    white[..., -1] = [[0, 127, 128, 255]] * 4
+    Image.fromarray(white, mode).save(tmp_path / "layer.png")
+    found = read_label(tmp_path / "layer.png")
+    assert found.reshape(4, 4, -1)[..., 0].tolist() == [[0, 0, 255, 255]] * 4
+    assert (read_picture(tmp_path / "layer.png") == 255).all()
+
+
+def test_a_label_without_alpha_is_read_as_a_picture_is(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "p.png")
+    assert np.array_equal(read_label(tmp_path / "p.png"), RGB)

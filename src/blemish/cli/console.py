@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -46,6 +47,9 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             if package not in EXTRAS:
                 raise
             fail(f"this needs {package}, which the base install leaves out: pip install 'blemish[{EXTRAS[package]}]'")
+        except BrokenPipeError:  # Whoever read our output has enough of it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Else closing it fails once more.
+            raise typer.Exit(141) from None  # As a program that SIGPIPE ends; 0 would mean that all parts are OK.
         except OSError as error:
             fail(f"{error.filename or 'the disk'}: {error.strerror or error}")
         except KeyboardInterrupt as stop:

@@ -82,6 +82,9 @@ SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave bad files out; 
 UnlabelledClean = Annotated[
     bool, typer.Option("--unlabelled-clean", help="Pictures without a label show good parts. (they are refused)")
 ]
+EmptyClean = Annotated[
+    bool, typer.Option("--empty-clean", help="Empty masks are of good parts. (a lone one among defects: forgotten)")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be imported; write nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -102,6 +105,7 @@ def import_(
     seed: Seed = 0,
     skip_bad: SkipBad = False,
     unlabelled_clean: UnlabelledClean = False,
+    empty_clean: EmptyClean = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -119,6 +123,7 @@ def import_(
         seed=seed,
         skip_bad=skip_bad,
         unlabelled_clean=unlabelled_clean,
+        empty_clean=empty_clean,
         priority=tuple(name.strip() for name in priority.split(",")) if priority else (),
     )
     if out is None or dry_run:

@@ -19,7 +19,7 @@ _DEFAULTS = "Instead of the preset's"
 @guarded
 def describe(
     preset: str = typer.Option("default", metavar="default|paper"),
-    size: int = typer.Option(512, metavar="PX", help="Side of the picture, a multiple of 16."),
+    size: int = typer.Option(512, metavar="PX", min=16, help="Side of the picture, a multiple of 16."),
     width: int | None = typer.Option(None, metavar="CHANNELS", help="Of the first group; the paper's is 64."),
     channels: int = typer.Option(1, metavar="1|3", help="1 gray, 3 RGB."),
     taxonomy: Path | None = typer.Option(

@@ -332,13 +332,23 @@ def _hash_of(segmenter: Path) -> str:
 def _paint(
     run: Path, label: Path, background: str, out: Path, seed: int, redraw: dict[int, int], device: str, as_json: bool
 ) -> None:
-    from blemish.gan.painted import beneath_painted, paint_label, read_clean, read_painted, write_painted
+    from blemish.gan.painted import (
+        beneath_painted,
+        paint_label,
+        painted_files,
+        read_clean,
+        read_painted,
+        write_painted,
+    )
 
     clean_path = None if background in ("auto", "generated") else Path(background)
     if background == "real":
         raise InputError("--background with --label is generated, or the file of a clean picture")
-    if out.suffix.lower() != ".png" or out.resolve() in {p.resolve() for p in (label, clean_path) if p is not None}:
-        raise InputError(f"--out must be a PNG file other than the label and the clean picture, got {out}")
+    if out.suffix.lower() != ".png":
+        raise InputError(f"--out must be a PNG file, got {out}")
+    for given in (path for path in (label, clean_path) if path is not None):
+        if given.resolve() in {path.resolve() for path in painted_files(out).values()}:
+            raise InputError(f"--out {out} would write over {given}, which is read: choose another name")
     generator = _generator(run, device)
     taxonomy: Taxonomy = generator.taxonomy
     painted = read_painted(label, taxonomy)

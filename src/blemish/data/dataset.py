@@ -16,7 +16,7 @@ import tomllib
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -28,7 +28,7 @@ from blemish.core.errors import DatasetError
 from blemish.core.labels import LabelMap
 from blemish.core.records import Split, TileRecord
 from blemish.core.taxonomy import IGNORE, Taxonomy, rgb
-from blemish.data.manifest import ManifestWriter, manifest_hash, read_manifest
+from blemish.data.manifest import ManifestWriter, manifest_hash, read_manifest, refuse_bad_id
 from blemish.picture.read import read_bytes, read_index, read_picture
 from blemish.picture.write import png_bytes, write_bytes
 
@@ -330,13 +330,6 @@ def _is_whole_png(path: Path) -> bool:
             return False
         place = end + 4
     return kind == b"IEND" and place == len(data)
-
-
-def refuse_bad_id(tile_id: str) -> None:
-    """An id is a relative path without '..', so that no label or name can lead a file out of its folder."""
-    path = PurePosixPath(tile_id)
-    if not tile_id or path.is_absolute() or ".." in path.parts or "\\" in tile_id or "\0" in tile_id:
-        raise DatasetError(f"'{tile_id}' cannot be a tile's id: it would lead out of the data set's folder")
 
 
 def _read_info(folder: Path) -> DatasetInfo:

@@ -15,6 +15,7 @@ from blemish.data.readers.listing import Listing
 
 _FILE_COLUMNS = ("file", "filename", "path", "picture", "image")
 USUAL_NAME = "groups.csv"
+EXPORTED = ("class", "group", "split", "part", "origin")  # Beside the file, the columns that `data export` writes.
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ def groups_beside(listing: Listing) -> Path | None:
         if not entry.folders and entry.name.lower() == USUAL_NAME:
             return listing.path(entry)
     return None
+
+
+def is_of_an_export(path: Path | None) -> bool:
+    """Whether a groups file is one that `data export` wrote: then an empty mask beside it is a clean tile's."""
+    return path is not None and {*EXPORTED} <= {*read_table(path, "groups file")[0]}
 
 
 def read_groups(path: Path) -> GroupsFile:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,8 +17,8 @@ from blemish.core.arrays import UInt8, UInt16
 from blemish.core.errors import DatasetError, InputError, LabelError, PictureError, TaxonomyError
 from blemish.core.labels import LabelMap
 from blemish.core.taxonomy import IGNORE, Taxonomy
-from blemish.data.dataset import refuse_bad_id
 from blemish.data.least_size import ignore_small
+from blemish.data.manifest import refuse_bad_id
 from blemish.data.priorities import with_priorities
 from blemish.data.readers.base import Drawn, LeftOut, Plan, SourcePicture
 from blemish.data.readers.layout import EMPTY_SHARE
@@ -78,7 +78,7 @@ def survey(plan: Plan, name: str, *, progress: bool = True) -> Survey:
             left_out.append(LeftOut(source.source, str(error)))
     judged = _with_blanks(seen, plan)
     return Survey(
-        plan,
+        _with_depths_noted(plan, judged),
         tuple(judged),
         tuple(left_out),
         with_priorities(plan.taxonomy or _taxonomy_of(judged, name, left_out), plan.priority),
@@ -142,6 +142,15 @@ def label_map_of(seen: Seen, taxonomy: Taxonomy) -> LabelMap:
     if seen.is_blank:
         return LabelMap(np.full(seen.size_hw, IGNORE, np.uint8), combined.label_map.background)
     return ignore_small(combined.label_map, taxonomy).label_map
+
+
+def _with_depths_noted(plan: Plan, seen: Sequence[Seen]) -> Plan:
+    """8-bit pictures stay as they are and 16-bit ones are scaled: side by side one surface has two contrasts."""
+    deep = sum(s.value_range is not None for s in seen)
+    if not 0 < deep < len(seen):
+        return plan
+    note = f"{deep} pictures have 16 bit and {len(seen) - deep} have 8: bring all to one depth, else contrasts differ"
+    return replace(plan, notes=(*plan.notes, note))
 
 
 def _refuse_id(source: SourcePicture, ids: dict[str, str]) -> None:

@@ -19,6 +19,7 @@ from blemish.core.labels import LabelMap
 from blemish.core.records import Box, Origin, TileRecord
 from blemish.core.taxonomy import IGNORE, Taxonomy
 from blemish.data.dataset import DatasetInfo, DatasetWriter, Sample
+from blemish.data.import_groups import groups_beside, is_of_an_export
 from blemish.data.import_report import ImportReport, report_of, summarised
 from blemish.data.import_sides import Placed, Placement, SplitChoice, place
 from blemish.data.import_survey import Seen, Survey, label_map_of, survey, with_range
@@ -49,6 +50,7 @@ class ImportOptions:
         priority: where two defects lie on one pixel, the class that is named first wins; classes that are not named
             come last. Empty = as the taxonomy says.
         unlabelled_clean: pictures without a label show good parts; else they are bad files.
+        empty_clean: so do those with an empty mask; else a lone one among defects is taken for forgotten.
     """
 
     tile_px: int | None = None
@@ -62,6 +64,7 @@ class ImportOptions:
     skip_bad: bool = False
     priority: tuple[str, ...] = ()
     unlabelled_clean: bool = False
+    empty_clean: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,8 @@ def prepare(src: Path, options: ImportOptions) -> Prepared:
     strange, empty = _strange(listing), _empty_folders(listing)
     if options.unlabelled_clean:
         plan = as_clean(plan, listing, strange)
+    if options.empty_clean or is_of_an_export(groups_beside(listing)):
+        plan = replace(plan, empty_is_clean=True)
     plan = replace(plan, left_out=(*strange, *empty, *plan.left_out), priority=options.priority)
     surveyed = survey(plan, src.resolve().name)
     if options.value_range is not None:

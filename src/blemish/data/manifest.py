@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from blemish.core.errors import DatasetError
@@ -59,14 +59,19 @@ def read_manifest(path: Path) -> Iterator[TileRecord]:
 
     try:
         file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowInvalid) as error:
+        known = file.schema_arrow.equals(_schema())
+    except (OSError, pa.ArrowException, ValueError) as error:
         raise DatasetError(f"{path} is missing or not a manifest: import the data set again") from error
     with file:
-        if not file.schema_arrow.equals(_schema()):
+        if not known:
             raise DatasetError(f"{path} has other columns than this version of Blemish writes: import it again")
-        for batch in file.iter_batches(_ROWS_AT_ONCE):
-            for row in batch.to_pylist():
-                yield _from_row(row)
+        try:
+            for batch in file.iter_batches(_ROWS_AT_ONCE):
+                for row in batch.to_pylist():
+                    yield _from_row(row)
+        except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
+            why = " ".join(str(error).split())[:120]
+            raise DatasetError(f"{path} is damaged ({why}): import the data set again") from error
 
 
 def manifest_hash(taxonomy: dict[str, object], records: Iterable[TileRecord]) -> str:
@@ -102,7 +107,15 @@ def _to_row(record: TileRecord) -> dict[str, object]:
     return row
 
 
+def refuse_bad_id(tile_id: str) -> None:
+    """An id is a relative path without '..', so that no label or name can lead a file out of its folder."""
+    path = PurePosixPath(tile_id)
+    if not tile_id or path.is_absolute() or ".." in path.parts or "\\" in tile_id or "\0" in tile_id:
+        raise DatasetError(f"'{tile_id}' cannot be a tile's id: it would lead out of the data set's folder")
+
+
 def _from_row(row: dict[str, Any]) -> TileRecord:
+    refuse_bad_id(row["id"])
     box = Box(*(int(row.pop(key)) for key in ("x", "y", "width", "height")))
     row["split"], row["origin"] = Split(row["split"]), Origin(row["origin"])
     row["defect_px"], row["background_px"] = tuple(row["defect_px"]), tuple(row["background_px"])

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from blemish.core.records import Box, Origin, TileRecord
 from blemish.data.dataset import Dataset
+from blemish.picture.read import read_bytes
 
 
 def told_apart(datasets: Sequence[Dataset]) -> list[list[TileRecord]]:
@@ -16,7 +17,8 @@ def told_apart(datasets: Sequence[Dataset]) -> list[list[TileRecord]]:
 
     - An id that two sets use has the name of its set before it.
     - So have a source that two sets use for different scans, the part of such a scan, and a group that bears the name
-      of that part or scan. Scans are the same where all tiles that lie at one place are the same bytes.
+      of that part or scan. Scans are the same where the pictures of all tiles that lie at one place are the same bytes,
+      whatever their labels: a corrected label makes no other scan.
     - A synthetic tile is its own scan and part: it lies on no real one.
     """
     names = _names(datasets)
@@ -46,19 +48,29 @@ def _row(
 
 def _of_different_scans(datasets: Sequence[Dataset]) -> set[str]:
     """Sources that are not one scan in all sets that have them."""
-    scans: dict[str, list[dict[Box, str]]] = defaultdict(list)
+    scans: dict[str, list[_Tiles]] = defaultdict(list)
     for dataset in datasets:
-        own: dict[str, dict[Box, str]] = defaultdict(dict)
+        own: dict[str, dict[Box, TileRecord]] = defaultdict(dict)
         for record in _shown(dataset):
-            own[record.source][record.box] = record.sha256
+            own[record.source][record.box] = record
         for source, tiles in own.items():
-            scans[source].append(tiles)
+            scans[source].append((dataset, tiles))
     return {source for source, found in scans.items() if not all(_is_same(found[0], other) for other in found[1:])}
 
 
-def _is_same(one: Mapping[Box, str], other: Mapping[Box, str]) -> bool:
-    shared = set(one) & set(other)
-    return bool(shared) and all(one[box] == other[box] for box in shared)
+_Tiles = tuple[Dataset, Mapping[Box, TileRecord]]  # Of one scan in one set.
+
+
+def _is_same(one: _Tiles, other: _Tiles) -> bool:
+    shared = set(one[1]) & set(other[1])
+    return bool(shared) and all(
+        one[1][box].sha256 == other[1][box].sha256 or _picture_of(one, box) == _picture_of(other, box) for box in shared
+    )
+
+
+def _picture_of(tiles: _Tiles, box: Box) -> bytes:
+    dataset, rows = tiles
+    return read_bytes(dataset.folder / "images" / f"{rows[box].id}.png")
 
 
 def _groups_of(dataset: Dataset, parts: set[str], name: str) -> dict[str, str]:

@@ -66,7 +66,7 @@ def parse_shares(text: str) -> tuple[float, float, float]:
     except ValueError:
         values = []
     total = sum(values)
-    if len(values) != 3 or min(values, default=-1) < 0 or min(abs(total - 100), abs(total - 1)) > 1e-6:
+    if len(values) != 3 or not min(values) >= 0 or not min(abs(total - 100), abs(total - 1)) <= 1e-6:  # No NaN.
         raise InputError(f"shares must look like 70/15/15 and sum to 100, got '{text}'")
     return values[0] / total, values[1] / total, values[2] / total
 

@@ -20,7 +20,7 @@ from blemish.core.taxonomy import IGNORE, Taxonomy, rgb
 from blemish.data.colour_labels import IGNORED, NOTHING, index_from_colours
 from blemish.gan.any_size import paint_any_size
 from blemish.picture.normalise import to_8_bit, to_channels
-from blemish.picture.read import read_bytes, read_index, read_picture
+from blemish.picture.read import read_bytes, read_index, read_label, read_picture
 from blemish.picture.write import png_bytes, write_bytes
 
 _GAP_PX = 8
@@ -43,7 +43,7 @@ def read_painted(path: Path, taxonomy: Taxonomy) -> PaintedLabel:
         LabelError: an unknown colour or index, naming it and its place; nothing but white.
         PictureError: no such file, or not a picture.
     """
-    picture = read_picture(path)
+    picture = read_label(path)
     if picture.dtype != np.uint8:
         raise LabelError(f"{path} has 16 bit a channel: a painted label has 8, export it again")
     colours = picture.astype(np.uint8, copy=False)
@@ -143,15 +143,17 @@ def preview(label_map: LabelMap, picture: Picture, taxonomy: Taxonomy, clean: Pi
     return np.hstack(shown)
 
 
+def painted_files(out: Path) -> dict[str, Path]:
+    """What is written for a painted picture: itself, `<stem>.label.png` and `<stem>.preview.png`."""
+    beside = {name: out.with_name(f"{out.stem}.{name}.png") for name in ("label", "preview")}
+    return {"picture": out, **beside}
+
+
 def write_painted(
     out: Path, label_map: LabelMap, picture: Picture, taxonomy: Taxonomy, clean: Picture | None = None
 ) -> dict[str, Path]:
-    """Write the picture, its index label (`<stem>.label.png`) and a preview (`<stem>.preview.png`)."""
-    files = {
-        "picture": out,
-        "label": out.with_name(f"{out.stem}.label.png"),
-        "preview": out.with_name(f"{out.stem}.preview.png"),
-    }
+    """Write the picture, its index label and a preview (`painted_files`)."""
+    files = painted_files(out)
     write_bytes(files["picture"], png_bytes(picture))
     palette = [(0, 0, 0), *(rgb(defect.colour) for defect in taxonomy.defects)]
     write_bytes(files["label"], png_bytes(label_map.defect, palette))

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Generator as Stream
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tqdm import tqdm
 from blemish.core.errors import DatasetError, InputError
 from blemish.core.protocols import Generator
 from blemish.core.taxonomy import IGNORE, Taxonomy
-from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample, unfinished_work
+from blemish.data.dataset import Dataset, DatasetWriter, Sample, unfinished_work
 from blemish.gan.gate import Gate
 from blemish.gan.gate_counts import GateCounts
 from blemish.gan.gate_gallery import FILE, Gallery
@@ -112,7 +112,7 @@ def synthesise(
     gallery = None if gate is None else Gallery(out, key, dataset.taxonomy, trials)
     if resume and out.exists():
         return _finished_before(job, plan, out, made_with, gate, gallery, batch)
-    info = DatasetInfo(dataset.taxonomy, dataset.info.tile_px, job.generator.channels)
+    info = replace(dataset.info, channels=job.generator.channels, hash="")  # With the range of 16-bit sources.
     writer = DatasetWriter(out, info, resume_key=key)
     _refuse_unfinished(writer, out, resume)
     tally = _Tally()

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -19,7 +21,20 @@ from blemish.core.errors import PictureError
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 BUDGET_PX = 200_000_000  # Over 18 scans of 5400 x 2000 px.
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
+_HALF_OPAQUE = 128
 _16_BIT_GRAY = ("I;16", "I;16B", "I;16L", "I")
+_ORIENTATION = 0x0112  # The EXIF tag, and what brings an H W C array of each of its values upright.
+_TURNS: Mapping[int, Callable[[UInt16], UInt16]] = MappingProxyType(
+    {
+        2: lambda pixels: pixels[:, ::-1],
+        3: lambda pixels: pixels[::-1, ::-1],
+        4: lambda pixels: pixels[::-1],
+        5: lambda pixels: pixels.swapaxes(0, 1),
+        6: lambda pixels: pixels.swapaxes(0, 1)[:, ::-1],
+        7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+        8: lambda pixels: pixels.swapaxes(0, 1)[::-1],
+    }
+)
 Image.MAX_IMAGE_PIXELS = None  # Our own budget is checked first, and named in the error.
 
 
@@ -62,13 +77,37 @@ def decode_picture(data: bytes, path: Path, budget_px: int = BUDGET_PX) -> UInt8
         if image.mode in _16_BIT_GRAY:
             return _gray16(image, path)
         if image.mode in ("RGB", "RGBA") and _bits(data, image.format) == 16:
-            return _rgb16(data, path)
+            turned = image.format == "PNG"  # TIFF is turned as it is decoded.
+            return _rgb16(data, path, image.getexif().get(_ORIENTATION, 1) if turned else 1)
         ImageOps.exif_transpose(image, in_place=True)  # A turned copy only where there is something to turn.
         if image.mode in ("L", "1", "LA"):
             return np.asarray(image if image.mode == "L" else image.convert("L"))
         if image.mode in ("RGB", "RGBA", "P", "CMYK", "YCbCr", "PA", "RGBX"):
             return np.asarray(image.convert("RGB"))
         raise PictureError(f"{path} has pixels of kind '{image.mode}': expected gray or RGB of 8 or 16 bit")
+
+
+def read_label(path: Path, budget_px: int = BUDGET_PX) -> UInt8 | UInt16:
+    """A mask, or a label painted in colours: as `read_picture`, but 0 where it is less than half opaque.
+
+    A layer that a paint program saves alone has its shape in its alpha channel: beyond it nothing is painted, whatever
+    colour lies there unseen.
+
+    Raises:
+        PictureError: as `read_picture`.
+    """
+    data = read_bytes(path)
+    pixels = decode_picture(data, path, budget_px)
+    with _opened(data, path) as image:
+        if image.mode in _16_BIT_GRAY or not ("A" in image.getbands() or "transparency" in image.info):
+            return pixels
+        alpha = np.asarray(ImageOps.exif_transpose(image.convert("RGBA")).getchannel("A"))
+    unseen = alpha < _HALF_OPAQUE
+    if not unseen.any():
+        return pixels
+    shown = pixels.copy()
+    shown[unseen] = 0
+    return shown
 
 
 def read_index(path: Path, budget_px: int = BUDGET_PX) -> UInt8:
@@ -83,6 +122,7 @@ def read_index(path: Path, budget_px: int = BUDGET_PX) -> UInt8:
             image.load()
         except (OSError, SyntaxError, ValueError) as error:
             raise PictureError(f"{path} is damaged or truncated ({error}): export it again or leave it out") from error
+        ImageOps.exif_transpose(image, in_place=True)  # As its picture is turned.
         if image.mode in ("L", "P"):
             return np.asarray(image)
         if image.mode == "1":
@@ -139,10 +179,10 @@ def _gray16(image: Image.Image, path: Path) -> UInt16:
     return values.astype(np.uint16)
 
 
-def _rgb16(data: bytes, path: Path) -> UInt16:
+def _rgb16(data: bytes, path: Path, orientation: int) -> UInt16:
     # Pillow reads 16-bit RGB as 8 bit; OpenCV keeps it.
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.ndim != 3:
         raise PictureError(f"{path} cannot be decoded as 16-bit RGB: export it again or leave it out")
-    colour = decoded[:, :, :3][:, :, ::-1]
-    return np.ascontiguousarray(colour.astype(np.uint16))
+    colour = decoded[:, :, :3][:, :, ::-1].astype(np.uint16)
+    return np.ascontiguousarray(_TURNS[orientation](colour) if orientation in _TURNS else colour)

@@ -16,6 +16,7 @@ from blemish.core.errors import DatasetError
 from blemish.core.labels import LabelMap
 from blemish.core.records import TileRecord
 from blemish.data.dataset import Dataset
+from blemish.data.import_groups import EXPORTED
 from blemish.picture.read import read_bytes
 from blemish.picture.write import write_bytes
 
@@ -54,7 +55,7 @@ def write_lists(dataset: Dataset, work: Path, pictures: str) -> None:
     """`groups.csv` (file, class, group, split, part, origin: a row for each tile) and `taxonomy.toml`."""
     with (work / "groups.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["file", "class", "group", "split", "part", "origin"])
+        writer.writerow(["file", *EXPORTED])
         for record in dataset.records:
             names = ";".join(dataset.taxonomy.defect(index).name for index in record.classes)
             name = f"{pictures}/{record.id}.png" if pictures else f"{record.id}.png"

@@ -10,6 +10,7 @@ from blemish.data.readers.csv_runs import CsvRuns
 from blemish.data.readers.index import IndexMasks
 from blemish.data.readers.json_labels import read_json_label
 from blemish.data.readers.labelme import LabelmeFiles
+from blemish.data.readers.listing import refuse_escape
 from blemish.data.readers.masks import KolektorFolders, MaskFolders, MvtecFolders
 from blemish.data.readers.pairing import Folder
 from blemish.data.readers.scans import ScanFolders
@@ -74,6 +75,8 @@ def _unrecognised(folder: Folder) -> InputError:
             picture_size(listing.path(entry))
         except PictureError as error:
             return error
+    if listing.escaping:
+        return refuse_escape(listing.escaping[0])
     return InputError(
         f"{listing.root} has {len(listing.pictures)} pictures and {len(listing.others)} other files, but no picture "
         f"with a label: expected masks beside them or in a folder of their own, Labelme or COCO JSON, YOLO "

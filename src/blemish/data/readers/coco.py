@@ -131,26 +131,58 @@ def read_coco(values: Mapping[str, Any], where: str) -> list[CocoImage]:
     return list(images.values())
 
 
-def picture_named(name: str, file: Entry, by_name: Mapping[str, list[Entry]], where: str) -> Entry:
-    """The picture that a `file_name` means: the one at that path from the file's folder, else the one whose path ends
-    with the most of it.
+def pictures_named(
+    names: Iterable[str], file: Entry, by_name: Mapping[str, list[Entry]]
+) -> dict[str, tuple[Entry, ...]]:
+    """The pictures that each `file_name` of a file may mean: one where it is clear, none, or several that fit alike.
+
+    Meant is the picture at that path from the file's folder; else the one whose path ends with most of the name, as
+    leading folders may be those of another machine. A picture that one name means with more of its path is not there
+    for another; and a name with folders means no picture by its bare name where others are found by their folders: the
+    labels of a picture that is missing must go to no other that is called alike.
+    """
+    parts_of = {name: _parts(name) for name in names}
+    found: dict[str, tuple[Entry, ...]] = {}
+    for name, parts in parts_of.items():
+        beside = [entry for entry in _ending_with(parts, by_name) if _path(entry) == (*file.folders, *parts)]
+        if beside:
+            found[name] = (beside[0],)
+    by_folders = any(len(parts_of[name]) > 1 for name in found)
+    for cut in range(max(map(len, parts_of.values()), default=0)):
+        taken = {entry.relative for own in found.values() for entry in own}
+        for name, parts in parts_of.items():
+            is_bare = len(parts) - cut == 1 < len(parts)
+            if name in found or cut >= len(parts) or (is_bare and by_folders):
+                continue
+            fitting = [entry for entry in _ending_with(parts[cut:], by_name) if entry.relative not in taken]
+            if fitting:
+                found[name] = tuple(fitting)
+        by_folders = by_folders or any(len(parts_of[name]) - cut > 1 for name in found)
+    return {name: found.get(name, ()) for name in parts_of}
+
+
+def the_one(fitting: Sequence[Entry], where: str) -> Entry:
+    """The picture that a name means.
 
     Raises:
         LabelError: there is none, or several fit alike.
     """
-    parts = tuple(part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "."))
-    candidates = by_name.get(parts[-1], []) if parts else []
-    beside = [entry for entry in candidates if _path(entry) == (*file.folders, *parts)]
-    if beside:
-        return beside[0]
-    for length in range(len(parts), 0, -1):
-        fitting = [entry for entry in candidates if _path(entry)[-length:] == parts[-length:]]
-        if len(fitting) == 1:
-            return fitting[0]
-        if fitting:
-            both = " and ".join(entry.relative for entry in fitting[:2])
-            raise LabelError(f"{where}: {both} are called so: put the JSON file into the folder of its pictures")
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        both = " and ".join(entry.relative for entry in fitting[:2])
+        raise LabelError(f"{where}: {both} are called so: put the JSON file into the folder of its pictures")
     raise LabelError(f"{where}: there is no such picture: add it, or take it out of the file")
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    return tuple(part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "."))
+
+
+def _ending_with(parts: tuple[str, ...], by_name: Mapping[str, list[Entry]]) -> list[Entry]:
+    """Pictures whose path ends so; none of an empty one."""
+    candidates = by_name.get(parts[-1], []) if parts else []
+    return [entry for entry in candidates if _path(entry)[-len(parts) :] == parts]
 
 
 def draw_coco(labels: Labels, read: Callable[[], UInt8 | UInt16], spellings: Spellings) -> Drawn:
@@ -186,10 +218,11 @@ def _of_file(
     except LabelError as error:
         yield LeftOut(file.relative, str(error), is_picture=False)
         return
+    fitting = pictures_named((image.file_name for image in images), file, by_name)
     for image in images:
         where = f"{listing.path(file)}, picture {image.file_name[:80]!r}"
         try:
-            picture = picture_named(image.file_name, file, by_name, where)
+            picture = the_one(fitting[image.file_name], where)
             _refuse_second(picture, where, claimed)
         except LabelError as error:
             yield LeftOut(file.relative, str(error), is_picture=False)

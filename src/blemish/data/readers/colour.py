@@ -18,7 +18,7 @@ from blemish.data.readers.listing import Listing
 from blemish.data.readers.masks import pairing_of
 from blemish.data.readers.paired import paired_sources
 from blemish.data.readers.pairing import Folder, Pairing, spread
-from blemish.picture.read import read_picture
+from blemish.picture.read import read_label
 
 _NAMED = 6
 
@@ -48,7 +48,7 @@ class ColourMasks:
 
 
 def _draw(taxonomy: Taxonomy, path: Path, token: str) -> Drawn:
-    pixels = read_picture(path)
+    pixels = read_label(path)
     if pixels.dtype != np.uint8:
         raise LabelError(f"{path} must be painted in 8-bit colours, got 16-bit: save it as 8-bit RGB PNG")
     painted: UInt8 = pixels.astype(np.uint8, copy=False)
@@ -68,7 +68,7 @@ def _draw(taxonomy: Taxonomy, path: Path, token: str) -> Drawn:
 def _which_colours(listing: Listing, pairing: Pairing) -> str:
     for entry in spread(pairing.masks, _NAMED):
         try:
-            pixels = read_picture(listing.path(entry))
+            pixels = read_label(listing.path(entry))
         except PictureError:
             continue
         if pixels.dtype == np.uint8 and pixels.ndim == 3:

@@ -9,7 +9,7 @@ from typing import Any
 from blemish.core.errors import LabelError
 from blemish.picture.read import BUDGET_PX
 
-FARTHEST_PX = 1_000_000  # A place beyond is a slip, not a shape that reaches out of its picture.
+FARTHEST_PX = 100_000  # A place beyond is a slip, not a shape that reaches out of its picture.
 
 
 def read_json_label(path: Path) -> Any:

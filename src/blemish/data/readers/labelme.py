@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import posixpath
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from blemish.core.arrays import UInt8, UInt16
@@ -24,6 +26,7 @@ from blemish.picture.read import decode_picture, read_picture
 
 _IGNORE_LABEL, _NO_LABEL = "__ignore__", "_background_"  # Labelme's own words.
 _SAMPLES = 12
+_DRIVE = re.compile(r"[A-Za-z]:/")
 
 
 @dataclass(frozen=True)
@@ -146,14 +149,13 @@ def _picture_of(listing: Listing, file: Entry, values: LabelmeFile, by_path: Map
     """
     named = values.image_path.replace("\\", "/")
     if named:
-        root = listing.root.resolve()
-        target = (root.joinpath(*file.folders) / PurePosixPath(named)).resolve()
-        if not target.is_relative_to(root) or ":" in named:
+        target = posixpath.normpath(posixpath.join(*file.folders, named))  # Names only: links were looked at before.
+        if target.startswith(("/", "../")) or target == ".." or _DRIVE.match(named):
             raise LabelError(
                 f"{listing.path(file)}: imagePath {named[:80]!r} leads out of {listing.root}: "
                 f"expected a path inside it; put the picture there and correct the path"
             )
-        found = by_path.get(target.relative_to(root).as_posix())
+        found = by_path.get(target)
         if found is not None:
             return found
     beside = _beside(file, by_path)

@@ -51,7 +51,7 @@ def read_shape(values: Any, where: str) -> Shape:
     if not isinstance(values, dict) or not isinstance(values.get("label"), str) or not values["label"].strip():
         raise LabelError(f"{where} must be a table with a label")
     kind = values.get("shape_type") or "polygon"
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise LabelError(f"{where} is of the unknown kind {str(kind)[:40]!r}: known are {', '.join(_KINDS)}")
     points = values.get("points")
     least, most, _ = _KINDS[kind]

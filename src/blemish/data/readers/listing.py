@@ -102,7 +102,12 @@ def _is_text(name: str) -> bool:
     return True
 
 
+def _refuse_unreadable(error: OSError) -> None:
+    """A folder that is passed over may hold the labels of pictures that are not."""
+    raise InputError(f"cannot read folder {error.filename}: {error.strerror}; make it readable, or move it elsewhere")
+
+
 def _walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    for folder, subfolders, names in os.walk(root):
+    for folder, subfolders, names in os.walk(root, onerror=_refuse_unreadable):
         subfolders[:] = sorted(s for s in subfolders if not s.startswith(".") and s not in _SKIPPED_FOLDERS)
         yield Path(folder), subfolders, sorted(n for n in names if not n.startswith("."))

@@ -8,7 +8,7 @@ import numpy as np
 
 from blemish.core.arrays import UInt8, UInt16
 from blemish.core.errors import PictureError
-from blemish.picture.read import read_index, read_picture
+from blemish.picture.read import read_index, read_label
 
 
 def mask_picture(path: Path) -> UInt8:
@@ -20,7 +20,7 @@ def mask_picture(path: Path) -> UInt8:
     Raises:
         PictureError: cannot be read.
     """
-    pixels = read_picture(path)
+    pixels = read_label(path)
     is_deep = pixels.dtype == np.uint16 and pixels.max(initial=0) > 255
     return (pixels >> 8).astype(np.uint8) if is_deep else pixels.astype(np.uint8, copy=False)
 
@@ -34,7 +34,7 @@ def index_plane(path: Path) -> UInt8:
     try:
         return read_index(path)
     except PictureError:
-        pixels = read_picture(path)
+        pixels = read_label(path)
         plane = gray_plane(pixels.astype(np.uint8)) if pixels.max(initial=0) <= 255 else None
         if plane is None:
             raise
