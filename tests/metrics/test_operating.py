@@ -2,12 +2,10 @@ import json
 
 import numpy as np
 import pytest
-import torch
-from torchmetrics.functional.classification import binary_auroc
 
 from blemish.core.errors import InputError
 from blemish.core.records import Verdict
-from blemish.metrics.operating import PartTruth, auroc, curve, rates
+from blemish.metrics.operating import PartTruth, curve, rates
 from blemish.metrics.part import escape_rate, overkill_rate, review_share
 
 VERDICTS = [Verdict.OK, Verdict.REVIEW, Verdict.NG]
@@ -74,14 +72,6 @@ def test_a_curve_has_no_more_points_than_asked_and_keeps_both_ends():
     assert len(found.threshold) <= 11
     assert found.threshold[1] == scores.max()
     assert found.threshold[-1] == scores.min()
-
-
-def test_auroc_is_that_of_torchmetrics_with_ties():
-    truth, random = drawn()
-    scores = random.uniform(size=60).round(1)
-    theirs = binary_auroc(torch.tensor(scores), torch.tensor(truth.defective).int())
-    assert auroc(scores, truth.defective) == pytest.approx(float(theirs), abs=1e-6)
-    assert np.isnan(auroc([0.5], [True]))
 
 
 def test_wrong_ranks_are_refused():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from blemish.cli.console import guarded, say, show
+from blemish.cli.loading import chosen_device
 from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def evaluate(
     _refuse_strange_folder(out)
     held_out = split if fold is None else f"fold {fold} of {folds}"
     material = _material(synthetic, dataset, split) if fold is None else _of_fold(synthetic, dataset, fold, folds)
-    on = _chosen(device)
+    on = chosen_device(device)
     painter = None if generator is None else load_generator(generator, on)
     judge = None if segmenter is None else load_segmenter(segmenter)
     cache = FeatureCache(_network(inception, on), out / _CACHE)
@@ -116,16 +117,6 @@ def _network(inception: Path | None, on: str) -> FeatureNetwork:
     from blemish.gan import features
 
     return features.efficientnet_lite0(on) if inception is None else features.inception(inception, on)
-
-
-def _chosen(device: str) -> str:
-    import torch
-
-    if device not in ("auto", "cpu", "cuda"):
-        raise InputError(f"--device must be auto, cpu or cuda, got '{device}'")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: this machine has no CUDA device that torch can use; leave it out")
-    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def _refuse_strange_folder(out: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from blemish.cli.console import guarded, say, show
+from blemish.cli.loading import chosen_device
 from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -319,7 +320,7 @@ def _segmenter(folder: Path, device: str) -> Segmenter:
         return load_segmenter(folder)  # A bundle needs no torch.
     from blemish.segment.model import TorchSegmenter
 
-    return TorchSegmenter.load(folder, device=_chosen(device))
+    return TorchSegmenter.load(folder, device=chosen_device(device))
 
 
 def _hash_of(segmenter: Path) -> str:
@@ -410,17 +411,7 @@ def _generator(
         return GeneratorBundle.open(run).painter(threads=threads)
     from blemish.gan.model import load_generator
 
-    return load_generator(run, _chosen(device))
-
-
-def _chosen(device: str) -> str:
-    import torch
-
-    if device not in ("auto", "cpu", "cuda"):
-        raise InputError(f"--device must be auto, cpu or cuda, got '{device}'")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: this machine has no CUDA device that torch can use; leave it out")
-    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    return load_generator(run, chosen_device(device))
 
 
 def _where_backgrounds_come_from(from_clean: bool, count: int) -> str:

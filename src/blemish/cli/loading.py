@@ -1,4 +1,4 @@
-"""What several commands read: an inspector of any kind, or a JSON object."""
+"""What several commands read or choose: an inspector of any kind, a JSON object, a device."""
 
 from __future__ import annotations
 
@@ -30,6 +30,21 @@ def load_segmenter(source: Path, precision: str | None = "fp32") -> Segmenter:
     from blemish.segment.model import TorchSegmenter
 
     return TorchSegmenter.load(source, precision=trained_in(precision) or "fp32")
+
+
+def chosen_device(device: str) -> str:
+    """What `--device` means: "cpu" or "cuda".
+
+    Raises:
+        InputError: neither, nor auto; or cuda where there is none.
+    """
+    import torch
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise InputError(f"--device must be auto, cpu or cuda, got '{device}'")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: this machine has no CUDA device that torch can use; leave it out")
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def read_json(path: Path) -> dict[str, Any]:

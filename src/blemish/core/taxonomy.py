@@ -17,7 +17,7 @@ IGNORE = 255  # Defect plane: a pixel that enters no loss and no figure.
 SURFACE = "surface"  # The one background of a set without background labels.
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
-_NAME = re.compile(r"[\w][\w .+-]{0,63}")
+NAME = re.compile(r"[\w][\w .+-]{0,63}")
 # Twelve colours that stay apart for most kinds of colour vision; reused with their code beside them.
 _DEFECT_COLOURS = (
     "#e6194b", "#3cb44b", "#ffe119", "#4363d8", "#f58231", "#911eb4",
@@ -86,7 +86,7 @@ class Taxonomy:
         for entry in everything:
             if not _COLOUR.fullmatch(entry.colour):
                 raise TaxonomyError(f"colour of '{entry.name}' must look like #12ab34, got '{entry.colour}'")
-            if not _NAME.fullmatch(entry.name):
+            if not NAME.fullmatch(entry.name):
                 raise TaxonomyError(f"a class name must be 1 to 64 letters, digits, ' .+-_', got {entry.name!r}")
         for defect in self.defects:
             if defect.least_size_px < 0:

@@ -5,7 +5,6 @@ So an error is found before the first file is written, and the dry run and the i
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from tqdm import tqdm
 from blemish.core.arrays import UInt8, UInt16
 from blemish.core.errors import DatasetError, InputError, LabelError, PictureError, TaxonomyError
 from blemish.core.labels import LabelMap
-from blemish.core.taxonomy import IGNORE, Taxonomy
+from blemish.core.taxonomy import IGNORE, NAME, Taxonomy
 from blemish.data.least_size import ignore_small
 from blemish.data.manifest import refuse_bad_id
 from blemish.data.priorities import with_priorities
@@ -24,8 +23,6 @@ from blemish.data.readers.base import Drawn, LeftOut, Plan, SourcePicture
 from blemish.data.readers.layout import EMPTY_SHARE
 from blemish.data.readers.planes import is_gray
 from blemish.picture.normalise import common_range
-
-_NAME = re.compile(r"[\w][\w .+-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -173,7 +170,7 @@ def _refuse_size(source: SourcePicture, drawn: Drawn, picture: UInt8 | UInt16) -
 def _provisional(drawn: Drawn) -> Taxonomy:
     """The classes of one picture, while those of the whole set are not known; overlaps cannot be settled by it."""
     for name in drawn.defects:
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise TaxonomyError(
                 f"a class name must be 1 to 64 letters, digits or ' .+-_', got {name[:40]!r}: rename it, or give "
                 f"--taxonomy with it as an alias"

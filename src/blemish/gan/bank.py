@@ -51,7 +51,6 @@ class Background:
     px: tuple[int, ...]  # Pixels of each background class in the window.
     scan_xy: tuple[int, int]
     mean_gray: float = math.nan  # Of the picture in the area that is used, 0..255; NaN where it was not read.
-    std_gray: float = math.nan
     grain: float = math.nan  # `shapes.grain_of` that area.
     # The `surroundings.reduced` picture, beyond the area its reflection; None where nobody looks at surroundings.
     small: UInt8 | None = field(default=None, compare=False)
@@ -283,7 +282,7 @@ def _with_gray(background: Background, picture: Picture) -> Background:
     area = background.window if background.area == Box(0, 0, *background.size_hw[::-1]) else background.area
     shown = picture[area.y : area.y + area.height, area.x : area.x + area.width]
     grain = grain_of(shown, np.ones(shown.shape[:2], bool))
-    return replace(background, mean_gray=float(shown.mean()), std_gray=float(shown.std()), grain=grain)
+    return replace(background, mean_gray=float(shown.mean()), grain=grain)
 
 
 def _sample(records: Sequence[TileRecord], most: int, what: str) -> list[TileRecord]:

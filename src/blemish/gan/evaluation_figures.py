@@ -18,8 +18,9 @@ from blemish.core.seeds import derive_seed
 from blemish.data.dataset import Dataset, Sample
 from blemish.gan.evaluation import Evaluation, Material
 from blemish.gan.evaluation_crops import Cutter, places_on
-from blemish.gan.evaluation_pixels import defects_of, drawn_apart, drawn_often
+from blemish.gan.evaluation_pixels import drawn_apart, drawn_often
 from blemish.gan.sheets import grid, outline, scaled
+from blemish.picture.compose import defect_mask
 from blemish.picture.labels import label_picture
 from blemish.picture.normalise import to_channels
 from blemish.picture.tiling import cut
@@ -88,7 +89,7 @@ def defect_redrawn(redraw: Redraw, material: Material, background: TileRecord | 
         pictures = [redraw(sample.label_map, defect, seed, beneath) for seed in range(REDRAWN)]
         others = [np.abs(picture.astype(np.int16) - pictures[0]) for picture in pictures[1:]]
         apart = float(np.mean([other[defect].mean() for other in others]))
-        elsewhere = ~_near(defect, defects_of(sample.label_map))
+        elsewhere = ~_near(defect, defect_mask(sample.label_map))
         cells = _round_defect(sample, index, [_label(sample, material.real), *pictures])
         found.append(Redrawn(name, grid(cells, 9), apart, max(int(other[elsewhere].max()) for other in others)))
     return found
@@ -100,7 +101,9 @@ def redraw_with(painter: Painter) -> Redraw:
     def redraw(label_map: LabelMap, defect: Bool, seed: int, background: UInt8 | None) -> UInt8:
         parts = one_by_one(label_map, painter.options)
         boxes = [(part.box, part.label_map) for part in parts]
-        held = [int((defects_of(shown) & cut(defect.astype(np.uint8), box).astype(bool)).sum()) for box, shown in boxes]
+        held = [
+            int((defect_mask(shown) & cut(defect.astype(np.uint8), box).astype(bool)).sum()) for box, shown in boxes
+        ]
         seeds = painter.defect_seeds(label_map, 0)
         seeds[int(np.argmax(held))] = derive_seed(seed, "drawn again")
         surface = painter.backgrounds([label_map], [0])[0] if background is None else with_channels(background)

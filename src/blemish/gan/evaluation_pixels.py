@@ -21,6 +21,7 @@ from blemish.gan.clean_areas import largest_clean_area
 from blemish.gan.evaluation_compare import plain
 from blemish.metrics.likeness import Change, change, psnr, ssim
 from blemish.metrics.pixel import Confusion
+from blemish.picture.compose import defect_mask
 from blemish.picture.normalise import to_channels
 from blemish.picture.tiling import cut
 
@@ -28,12 +29,6 @@ SEGMENTED_MOST = 400
 PAINTED_MOST = 48
 LABELS_A_CLASS = 2
 DRAWN = 8
-
-
-def defects_of(label_map: LabelMap) -> Bool:
-    """bool H W: pixels of any defect; 255 is none."""
-    mask: Bool = (label_map.defect > 0) & (label_map.defect != IGNORE)
-    return mask
 
 
 class Beneath:
@@ -70,7 +65,7 @@ def changes(synthetic: Dataset, records: Sequence[TileRecord], real: Dataset, ri
         sample = synthetic.sample(record)
         if picture.shape == sample.picture.shape:
             known = sample.label_map.defect != IGNORE
-            found.append(change(sample.picture, picture, defects_of(sample.label_map), ring_px, known))
+            found.append(change(sample.picture, picture, defect_mask(sample.label_map), ring_px, known))
     if not found:
         return None
     return {
@@ -120,7 +115,7 @@ def likeness(generator: Generator, real: Dataset, records: Sequence[TileRecord],
         target = without_channels(to_channels(sample.picture, generator.channels))
         known = sample.label_map.defect != IGNORE
         whole.append(_alike(made, target, known, usable_window(sample.label_map)))
-        boxes.append(_alike(made, target, known, _box_of(defects_of(sample.label_map))))
+        boxes.append(_alike(made, target, known, _box_of(defect_mask(sample.label_map))))
     return {
         "tiles": len(whole),
         "psnr_db": mean_of([each[0] for each in whole]),
@@ -157,7 +152,7 @@ def drawn_often(generator: Generator, label_map: LabelMap, count: int, backgroun
 
 def drawn_apart(pictures: Sequence[UInt8], label_map: LabelMap) -> float:
     """Mean absolute difference inside the mask between pictures of one label, in gray levels."""
-    mask = defects_of(label_map)
+    mask = defect_mask(label_map)
     return float(np.mean([np.abs(a.astype(np.float32) - b)[mask].mean() for a, b in combinations(pictures, 2)]))
 
 

@@ -179,22 +179,6 @@ def curve(scores: ArrayLike, truth: PartTruth, *, most: int = 120, resamples: in
     return Curve(thresholds, values["escape"], values["overkill"], values["called"], intervals)
 
 
-def auroc(scores: ArrayLike, defective: ArrayLike) -> float:
-    """Chance that a defective part scores above a good one, ties counting half; NaN without parts of both kinds.
-
-    Example:
-        >>> auroc([0.9, 0.2, 0.5, 0.2], [True, True, False, False])
-        0.625
-    """
-    given, bad = np.asarray(scores, np.float64), np.asarray(defective, np.bool_)
-    first, second = int(bad.sum()), int((~bad).sum())
-    if not first or not second:
-        return float("nan")
-    _, place, counts = np.unique(given, return_inverse=True, return_counts=True)
-    middle = np.cumsum(counts) - (counts - 1) / 2  # Mean rank of each value, from 1.
-    return float((middle[place][bad].sum() - first * (first + 1) / 2) / (first * second))
-
-
 def _by_group(flags: Bool, truth: PartTruth) -> Int64:
     sums = np.zeros((len(truth.shows), flags.shape[1]), np.int64)
     np.add.at(sums, truth.group, flags.astype(np.int64))

@@ -16,7 +16,8 @@ import numpy as np
 
 from blemish.core.arrays import Float64, Int64
 from blemish.core.errors import InputError
-from blemish.metrics.operating import PartTruth, auroc, curve, rates
+from blemish.metrics.auroc import auroc
+from blemish.metrics.operating import PartTruth, curve, rates
 from blemish.metrics.workload import PAPER_PEOPLE, paper_example, workload
 from blemish.segment.candidates import LEVELS, Candidates
 from blemish.segment.choice import Chosen, Hand, Wish, by_recall, labelled_in, met_by_any, ranks_of, unchosen, with_hand
@@ -216,7 +217,7 @@ def _curves(candidates: Candidates, chosen: Sequence[Chosen], truth: PartTruth) 
     """Two ways through all thresholds: those chosen, moved together (0 = as chosen), and one for all classes."""
     known = candidates.parts.known
     together, single = _margins(candidates, chosen)[known], _single(candidates, chosen)[known]
-    value = auroc(single, truth.defective)
+    value = auroc(single[~truth.defective].tolist(), single[truth.defective].tolist())
     return {
         "moved_together": curve(together, truth).to_dict(),
         "one_for_all": curve(single, truth).to_dict(),

@@ -11,13 +11,13 @@ import numpy as np
 from blemish.core.arrays import UInt8
 from blemish.core.errors import PictureError, TaxonomyError
 from blemish.core.taxonomy import IGNORE, Taxonomy, rgb
+from blemish.data.colour_labels import IGNORED, NOTHING
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.pairing import spread
 from blemish.data.readers.planes import gray_plane, mask_picture, values_in
 from blemish.picture.read import read_index
 
 _SAMPLES = 24
-NOTHING, WHITE = (0, 0, 0), (255, 255, 255)  # Painted: no class, and ignore, where no class has that colour.
 
 
 class MaskKind(StrEnum):
@@ -102,7 +102,7 @@ def _is_painted(shown: UInt8, taxonomy: Taxonomy | None) -> bool:
     if taxonomy is None or shown.ndim != 3:
         return False
     found = set(colours_in(shown))
-    return found <= {*colours_of(taxonomy), NOTHING, WHITE} and bool(found & colours_of(taxonomy))
+    return found <= {*colours_of(taxonomy), NOTHING, IGNORED} and bool(found & colours_of(taxonomy))
 
 
 def _kind_of_values(plane: UInt8) -> MaskKind | None:
