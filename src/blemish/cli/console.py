@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -51,7 +52,8 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Else closing it fails once more.
             raise typer.Exit(141) from None  # As a program that SIGPIPE ends; 0 would mean that all parts are OK.
         except OSError as error:
-            fail(f"{error.filename or 'the disk'}: {error.strerror or error}")
+            written = error.filename2 if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS) else None
+            fail(f"{written or error.filename or 'the disk'}: {error.strerror or error}")
         except KeyboardInterrupt as stop:
             say(
                 str(stop) or "stopped: nothing half-written is left; where the command has --resume, it goes on with it"
