@@ -468,3 +468,17 @@ def test_what_was_exported_comes_back_with_its_clean_tiles(tmp_path, export):
     assert result.exit_code == 0, result.stderr
     back = Dataset(tmp_path / "again").records
     assert (sum(r.is_clean for r in back), sum(r.ignore_px for r in back)) == (1, 0)
+
+
+def test_folders_of_two_sides_that_spell_a_class_otherwise_are_one_class(tmp_path):
+    for side, name, count in (("train", "Crack", 2), ("test", "crack", 3), ("train", "surface", 2)):
+        for i in range(count):
+            mask = np.zeros((32, 32), np.uint8)
+            mask[2 : 4 + i, 3:9] = 255
+            save(tmp_path / "in" / side / name / f"e{i}.jpg", gray(i))
+            save(tmp_path / "in" / side / name / f"e{i}.png", mask)
+    result = run("import", tmp_path / "in", "--out", tmp_path / "set", "--tile", 32)
+    assert result.exit_code == 0, result.stderr
+    taxonomy = Dataset(tmp_path / "set").taxonomy
+    assert taxonomy.defect_names == ("crack", "surface")
+    assert taxonomy.backgrounds[0].name == "ground"

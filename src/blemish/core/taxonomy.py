@@ -209,8 +209,16 @@ class Taxonomy:
 
     @classmethod
     def of_names(cls, name: str, defect_names: Sequence[str]) -> Taxonomy:
-        """A plain taxonomy for a set that brings only names: one background, `surface`, default codes and colours."""
-        return cls.from_dict({"name": name, "defects": [{"name": n} for n in defect_names]})
+        """A plain taxonomy for a set that brings only names: one background, `surface`, default codes and colours.
+
+        Example:
+            >>> Taxonomy.of_names("t", ["surface", "crack"]).backgrounds[0].name  # A defect may be called so.
+            'ground'
+        """
+        taken = {defect.lower() for defect in defect_names}
+        beneath = next(n for n in (SURFACE, "ground", "beneath all defects") if n not in taken)
+        rows = [{"name": defect} for defect in defect_names]
+        return cls.from_dict({"name": name, "backgrounds": [{"name": beneath}], "defects": rows})
 
 
 def default_code(place: int) -> str:

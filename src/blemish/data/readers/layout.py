@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from blemish.core.errors import LabelError, PictureError
@@ -56,16 +56,25 @@ def tokens(pairing: Pairing, *, by_folder: bool = True) -> list[str]:
 def class_names(found: Sequence[str]) -> dict[str, str]:
     """The class name of each token: what all begin with, up to a separator, is left away (`MT_Crack` is Crack).
 
+    Tokens that differ in case alone are one class, by their most common spelling.
+
     Example:
         >>> class_names(["MT_Crack", "MT_Free"])
         {'MT_Crack': 'Crack', 'MT_Free': 'Free'}
+        >>> class_names(["Crack", "crack", "crack", "Hole"])
+        {'Crack': 'crack', 'Hole': 'Hole', 'crack': 'crack'}
     """
     names = sorted(set(found))
     start = _common_start(names) if len(names) > 1 else ""
     short = {name: name[len(start) :] for name in names}
     if not all(text and text[0].isalpha() for text in short.values()):
         short = {name: name for name in names}
-    return {name: re.sub(r"[^\w .+-]", "-", text)[:64].lstrip(" .+-") or ONE_CLASS for name, text in short.items()}
+    clean = {name: re.sub(r"[^\w .+-]", "-", text)[:64].lstrip(" .+-") or ONE_CLASS for name, text in short.items()}
+    spellings: dict[str, Counter[str]] = defaultdict(Counter)
+    for name in found:
+        spellings[clean[name].lower()][clean[name]] += 1
+    common = {lower: max(sorted(counts), key=lambda text: counts[text]) for lower, counts in spellings.items()}
+    return {name: common[text.lower()] for name, text in clean.items()}
 
 
 def empty_shares(listing: Listing, pairing: Pairing, found: Sequence[str]) -> dict[str, float]:
