@@ -39,6 +39,20 @@ def test_minutes_scale_the_steps_and_nothing_else():
         DemoSettings.for_minutes(1)
 
 
+def test_a_slower_machine_takes_fewer_steps_and_keeps_them_when_the_demo_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "step_seconds_here", lambda: 2.5 * demo.STEP_SECONDS)
+    slow = demo.settings_here(tmp_path, 12)
+    assert 300 < slow.steps < 400
+    assert slow.gan_steps == round(slow.steps / 2)
+    monkeypatch.setattr(demo, "step_seconds_here", lambda: demo.STEP_SECONDS)
+    assert demo.settings_here(tmp_path, 12) == slow
+    assert demo.settings_here(tmp_path / "other", 12) == DemoSettings()
+
+
+def test_a_step_takes_time_on_this_machine():
+    assert 0 < demo.step_seconds_here() < 60
+
+
 def test_the_story_is_told_whole_and_a_second_run_repeats_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "write_scans", small_line)
     products = run_demo(tmp_path, TINY)

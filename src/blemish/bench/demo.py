@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import torch
+
 from blemish.bench.curve import learning_curve
 from blemish.bench.fill_up import fill_up, train_gan
 from blemish.bench.gating import gate_for, only_learned
@@ -32,15 +34,19 @@ from blemish.segment.baseline import FixedParameters
 from blemish.segment.evaluation import Evaluation, evaluate
 from blemish.segment.export import export_run
 from blemish.segment.model import TorchSegmenter
+from blemish.segment.networks import build
 from blemish.segment.settings import SYNTHETIC_SHARE, SYNTHETIC_UNTIL, TrainSettings
 from blemish.segment.start import start_named
 from blemish.segment.training import Pace, train
 from blemish.simulate.folder import write_scans
 from blemish.train.machine import machine
+from blemish.train.precision import channels_last, default_precision
 
 T = TypeVar("T")
 FULL_MINUTES = 12.0
-_FIXED_MINUTES = 3.5  # Simulating, importing, judging, inspecting: the same however short the training.
+_FIXED_MINUTES = 3.5  # Simulating, importing, judging, inspecting: the same however short the training,
+_SLOWER_MINUTES = 0.5  # and so much more where a step takes twice as long.
+STEP_SECONDS = 0.112  # As `step_seconds_here` measures where all steps take `FULL_MINUTES`.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,20 +71,53 @@ class DemoSettings:
     start: str = "procedural"  # Start weights of both inspectors.
 
     @classmethod
-    def for_minutes(cls, minutes: float) -> DemoSettings:
-        """The steps that fit; the set, the networks and the sizes stay.
+    def for_minutes(cls, minutes: float, step_seconds: float = STEP_SECONDS) -> DemoSettings:
+        """The steps that fit, all of them at most; the set, the networks and the sizes stay.
+
+        Args:
+            step_seconds: of an inspector's step here (`step_seconds_here`).
 
         Example:
-            >>> DemoSettings.for_minutes(12).steps == DemoSettings().steps
-            True
+            >>> DemoSettings.for_minutes(12).steps, DemoSettings.for_minutes(12, 2 * STEP_SECONDS).steps
+            (1000, 471)
+            >>> DemoSettings.for_minutes(4, 2 * STEP_SECONDS).steps  # Never none.
+            20
         """
+        slower = step_seconds / STEP_SECONDS
+        fixed = _FIXED_MINUTES + _SLOWER_MINUTES * max(0.0, slower - 1)
         if minutes <= _FIXED_MINUTES:
             raise InputError(
                 f"--minutes must be above {_FIXED_MINUTES}, which the rest of the demo takes: got {minutes}"
             )
-        share = (minutes - _FIXED_MINUTES) / (FULL_MINUTES - _FIXED_MINUTES)
+        share = min(1.0, (minutes - fixed) / (slower * (FULL_MINUTES - _FIXED_MINUTES)))
         whole = cls()
         return cls(gan_steps=max(20, round(whole.gan_steps * share)), steps=max(20, round(whole.steps * share)))
+
+
+def settings_here(work: Path, minutes: float) -> DemoSettings:
+    """The steps that fit on this machine; once measured they stay, so that a stopped demo goes on with the same."""
+    file = work / f"settings-{minutes:g}-minutes.json"
+    if file.is_file():
+        return DemoSettings(**json.loads(file.read_text(encoding="utf-8")))
+    DemoSettings.for_minutes(minutes)  # Refuses what is too short before anything is measured.
+    settings = DemoSettings.for_minutes(minutes, step_seconds_here())
+    write_bytes(file, json.dumps(asdict(settings), indent=2).encode())
+    return settings
+
+
+def step_seconds_here() -> float:
+    """Of one step of the demo's inspector: the faster of two, behind one that warms up."""
+    settings, precision = DemoSettings(), default_precision()
+    network = channels_last(build(settings.network, 1, 7))
+    pictures = torch.zeros(settings.batch, 1, settings.crop_px, settings.crop_px)
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            loss = network(pictures).float().square().mean()
+        loss.backward()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds[1:])
 
 
 @dataclass(frozen=True)
