@@ -45,7 +45,7 @@ from blemish.train.precision import channels_last, default_precision
 T = TypeVar("T")
 FULL_MINUTES = 12.0
 _FIXED_MINUTES = 3.5  # Simulating, importing, judging, inspecting: the same however short the training,
-_SLOWER_MINUTES = 0.5  # and so much more where a step takes twice as long.
+_SLOWER_MINUTES = 1.3  # and so much more where a step takes twice as long.
 STEP_SECONDS = 0.112  # As `step_seconds_here` measures where all steps take `FULL_MINUTES`.
 
 
@@ -79,7 +79,7 @@ class DemoSettings:
 
         Example:
             >>> DemoSettings.for_minutes(12).steps, DemoSettings.for_minutes(12, 2 * STEP_SECONDS).steps
-            (1000, 471)
+            (1000, 424)
             >>> DemoSettings.for_minutes(4, 2 * STEP_SECONDS).steps  # Never none.
             20
         """
