@@ -7,23 +7,20 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from blemish.cli.console import guarded, say, show
-from blemish.cli.loading import chosen_device
+from blemish.cli.gan_paint import paint, redrawn
+from blemish.cli.loading import chosen_device, load_painter
 from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
-    from blemish.bundle.generator import BundlePainter
     from blemish.core.protocols import Generator, Segmenter
-    from blemish.core.taxonomy import Taxonomy
     from blemish.data.dataset import Dataset
-    from blemish.gan.composed.model import ComposedTorchGenerator
     from blemish.gan.gate import Gate
     from blemish.gan.job import Job
-    from blemish.gan.model import TorchGenerator
     from blemish.gan.plan import Plan
     from blemish.gan.recognition import Recognition
     from blemish.gan.trial import ClassTrial
@@ -105,7 +102,7 @@ def generate(
     if label is not None:
         if dataset is not None or per_class is not None or tiles is not None:
             raise InputError("--label paints one picture: leave out --dataset, --per-class and --tiles")
-        _paint(run, label, background, _required(out, "--out PNG"), seed, _redrawn(redraw), device, as_json)
+        paint(run, label, background, _required(out, "--out PNG"), seed, redrawn(redraw), device, as_json)
         return
     if redraw:
         raise InputError("--redraw goes with --label: it draws one defect of a painted label again")
@@ -177,7 +174,7 @@ def _in_another_process(order: _Order, defects: list[int]) -> tuple[Job, Gate]:
         import torch
 
         torch.set_num_threads(1)
-    generator, source = _generator(order.run, order.device, threads=1), Dataset(order.dataset)
+    generator, source = load_painter(order.run, order.device, threads=1), Dataset(order.dataset)
     gate = order.gate(generator, source, defects)
     if gate is None:
         raise AssertionError("unreachable: without a gate there are no other processes")
@@ -202,7 +199,7 @@ def _fill_up(
     from blemish.gan.synthesis import check_agreement, knows_beneath, synthesise
     from blemish.gan.trial import without_unfound
 
-    generator = _generator(order.run, order.device)
+    generator = load_painter(order.run, order.device)
     check_agreement(generator, source)
     plan, left_out = (plan, {}) if weak else without_weak(plan, outcomes_of(generator.card))
     say(plan.table())
@@ -330,57 +327,11 @@ def _hash_of(segmenter: Path) -> str:
     return hashlib.sha256(card.read_bytes()).hexdigest()
 
 
-def _paint(
-    run: Path, label: Path, background: str, out: Path, seed: int, redraw: dict[int, int], device: str, as_json: bool
-) -> None:
-    from blemish.gan.painted import (
-        beneath_painted,
-        paint_label,
-        painted_files,
-        read_clean,
-        read_painted,
-        write_painted,
-    )
-
-    clean_path = None if background in ("auto", "generated") else Path(background)
-    if background == "real":
-        raise InputError("--background with --label is generated, or the file of a clean picture")
-    if out.suffix.lower() != ".png":
-        raise InputError(f"--out must be a PNG file, got {out}")
-    for given in (path for path in (label, clean_path) if path is not None):
-        if given.resolve() in {path.resolve() for path in painted_files(out).values()}:
-            raise InputError(f"--out {out} would write over {given}, which is read: choose another name")
-    generator = _generator(run, device)
-    taxonomy: Taxonomy = generator.taxonomy
-    painted = read_painted(label, taxonomy)
-    clean = None if clean_path is None else read_clean(clean_path)
-    label_map = beneath_painted(painted, clean_path, taxonomy)
-    picture = paint_label(generator, label_map, seed=seed, background=clean, redraw=redraw)
-    files = write_painted(out, label_map, picture, taxonomy, clean)
-    values: dict[str, Any] = {name: str(path) for name, path in files.items()}
-    values["classes"] = {
-        defect.name: int((label_map.defect == index).sum())
-        for index, defect in enumerate(taxonomy.defects, start=1)
-        if (label_map.defect == index).any()
-    }
-    show(values, "\n".join(f"{name}: {path}" for name, path in files.items()), as_json)
-
-
 def _composes_on_real(generator: Generator, source: Dataset) -> bool:
     """Whether defects alone are painted, and the training tiles have real surface to put them on."""
     from blemish.gan.bank import has_surface
 
     return hasattr(generator, "ring_px") and has_surface(source)
-
-
-def _redrawn(texts: list[str]) -> dict[int, int]:
-    found = {}
-    for text in texts:
-        number, _, seed = text.partition(":")
-        if not (number.isdecimal() and seed.isdecimal()):
-            raise InputError(f"--redraw takes N:SEED, two whole numbers such as 0:7, got '{text}'")
-        found[int(number)] = int(seed)
-    return found
 
 
 def _plan(
@@ -393,25 +344,6 @@ def _plan(
     if tiles is not None and class_name is not None and per_class is None and not pairs:
         return plan_tiles(source.records, source.taxonomy, source.taxonomy.defect_index(class_name), tiles)
     raise InputError("give --per-class N, or --tiles N with --class NAME")
-
-
-def _generator(
-    run: Path, device: str, *, threads: int | None = None
-) -> TorchGenerator | ComposedTorchGenerator | BundlePainter:
-    """Of a run, or of a generator's bundle, which needs no torch.
-
-    Args:
-        threads: of a bundle; None = all that this process may use.
-    """
-    from blemish.bundle.generator import GeneratorBundle, is_generator_bundle
-
-    if is_generator_bundle(run):
-        if device not in ("auto", "cpu"):
-            raise InputError(f"{run} is a bundle and draws on the CPU: leave --device {device} out")
-        return GeneratorBundle.open(run).painter(threads=threads)
-    from blemish.gan.model import load_generator
-
-    return load_generator(run, chosen_device(device))
 
 
 def _where_backgrounds_come_from(from_clean: bool, count: int) -> str:

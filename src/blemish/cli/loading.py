@@ -1,4 +1,4 @@
-"""What several commands read or choose: an inspector of any kind, a JSON object, a device."""
+"""What several commands read or choose: an inspector or a generator of any kind, a JSON object, a device."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from blemish.cli.precisions import trained_in
 from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
+    from blemish.bundle.generator import BundlePainter
     from blemish.core.protocols import Segmenter
+    from blemish.gan.composed.model import ComposedTorchGenerator
+    from blemish.gan.model import TorchGenerator
 
 
 def load_segmenter(source: Path, precision: str | None = "fp32") -> Segmenter:
@@ -30,6 +33,25 @@ def load_segmenter(source: Path, precision: str | None = "fp32") -> Segmenter:
     from blemish.segment.model import TorchSegmenter
 
     return TorchSegmenter.load(source, precision=trained_in(precision) or "fp32")
+
+
+def load_painter(
+    run: Path, device: str, *, threads: int | None = None
+) -> TorchGenerator | ComposedTorchGenerator | BundlePainter:
+    """Of a run, or of a generator's bundle, which needs no torch.
+
+    Args:
+        threads: of a bundle; None = all that this process may use.
+    """
+    from blemish.bundle.generator import GeneratorBundle, is_generator_bundle
+
+    if is_generator_bundle(run):
+        if device not in ("auto", "cpu"):
+            raise InputError(f"{run} is a bundle and draws on the CPU: leave --device {device} out")
+        return GeneratorBundle.open(run).painter(threads=threads)
+    from blemish.gan.model import load_generator
+
+    return load_generator(run, chosen_device(device))
 
 
 def chosen_device(device: str) -> str:
