@@ -48,10 +48,9 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             if package not in EXTRAS:
                 raise
             fail(f"this needs {package}, which the base install leaves out: pip install 'blemish[{EXTRAS[package]}]'")
-        except BrokenPipeError:  # Whoever read our output has enough of it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Else closing it fails once more.
-            raise typer.Exit(141) from None  # As a program that SIGPIPE ends; 0 would mean that all parts are OK.
         except OSError as error:
+            if isinstance(error, BrokenPipeError) and _nobody_reads():
+                raise typer.Exit(141) from None  # As a program that SIGPIPE ends; 0 would mean that all parts are OK.
             written = error.filename2 if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS) else None
             fail(f"{written or error.filename or 'the disk'}: {error.strerror or error}")
         except KeyboardInterrupt as stop:
@@ -68,6 +67,16 @@ def fail(message: str) -> None:
     """One line, exit code 2."""
     say("error: " + " ".join(message.split("\n")))
     raise typer.Exit(2) from None
+
+
+def _nobody_reads() -> bool:
+    """Whether it is standard output whose reader is gone, as behind `| head`, and no pipe to a process of our own."""
+    try:
+        os.write(sys.stdout.fileno(), b"\n")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Else closing it at the end fails once more.
+        return True
+    return False
 
 
 def say(message: str) -> None:
