@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +12,7 @@ import openvino as ov
 from blemish.bundle.card import CARD, C, write_card
 from blemish.bundle.reading import read_plain, refuse_others
 from blemish.core.errors import BundleError
+from blemish.core.whole_folder import whole_folder
 
 MOST_FILE_BYTES = 1 << 30  # The largest network of ours is under 150 MB.
 SIGNATURE = "bundle.sig"  # The one file beside the card that it does not list: it signs the card too.
@@ -32,9 +31,7 @@ def write_networks(out: Path, networks: Mapping[str, ov.Model], card: C, *, othe
         BundleError: the folder is there already.
     """
     refuse_existing(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{out.name}.unfinished-", dir=out.parent))
-    try:
+    with whole_folder(out) as work:
         for name, network in networks.items():
             ov.serialize(network, str(work / f"{name}.xml"), str(work / f"{name}.bin"))
         for name, data in others.items():
@@ -42,10 +39,6 @@ def write_networks(out: Path, networks: Mapping[str, ov.Model], card: C, *, othe
         names = [f"{name}.{kind}" for name in networks for kind in ("xml", "bin")] + list(others)
         finished = card.model_copy(update={"files": {name: _digest((work / name).read_bytes()) for name in names}})
         write_card(work, finished)
-        work.chmod(0o755)
-        work.rename(out)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return finished
 
 

@@ -81,6 +81,11 @@ class Canvas:
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self._planes[name]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every pixel is of some tile."""
+        return bool(self._depth.all())
+
     def place(self, box: Box, planes: Mapping[str, NDArray[Any]]) -> None:
         """Lay one tile's planes (H W or H W C, each of the box's size) on the scan."""
         rows = slice(box.y - self.top, box.y - self.top + box.height)

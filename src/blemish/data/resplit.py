@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from tqdm import tqdm
 
 from blemish.core.errors import DatasetError, InputError
 from blemish.core.records import Origin, Split, TileRecord
+from blemish.core.whole_folder import whole_folder
 from blemish.data.dataset import FOLDERS, Dataset, write_info
 from blemish.data.import_groups import read_groups
 from blemish.data.manifest import ManifestWriter
@@ -113,10 +113,7 @@ def write_with_sides(dataset: Dataset, out: Path, sides: Sides) -> None:
     """
     if out.exists():
         raise DatasetError(f"{out} is there already and a data set is never changed: choose another --out")
-    work = out.with_name(f".{out.name}.unfinished-{os.getpid()}")
-    shutil.rmtree(work, ignore_errors=True)
-    try:
-        work.mkdir(parents=True)
+    with whole_folder(out) as work:
         manifest = ManifestWriter(work / "manifest.parquet")
         for record in tqdm(dataset.records, desc="split", unit="tile", disable=None, leave=False):
             side = sides[record.group]
@@ -127,23 +124,16 @@ def write_with_sides(dataset: Dataset, out: Path, sides: Sides) -> None:
             manifest.add(replace(record, split=side))
         manifest.close()
         write_info(work, dataset.info)
-        work.replace(out)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def write_folds(dataset: Dataset, out: Path, folds_sides: Sequence[Sides]) -> list[Path]:
     """Write a data set for each fold, `out/fold-1` and on; all appear together or none does."""
     if out.exists():
         raise DatasetError(f"{out} is there already and a data set is never changed: choose another --out")
-    work = out.with_name(f".{out.name}.unfinished-{os.getpid()}")
     names = [f"fold-{i}" for i in range(1, len(folds_sides) + 1)]
-    try:
+    with whole_folder(out) as work:
         for name, sides in zip(names, folds_sides, strict=True):
             write_with_sides(dataset, work / name, sides)
-        work.replace(out)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return [out / name for name in names]
 
 

@@ -15,6 +15,7 @@ from statistics import NormalDist
 import numpy as np
 
 from blemish.core.errors import InputError
+from blemish.metrics.part import wilson
 
 CONFIDENCE = 0.95
 _STEPS = 80  # Of bisection: the limits are exact to a double's precision.
@@ -71,16 +72,17 @@ def limits_of(count: int, total: int, *, confidence: float = CONFIDENCE) -> Limi
         )
     one_sided, two_sided = 1 - confidence, (1 - confidence) / 2
     z_one, z_two = (NormalDist().inv_cdf(1 - tail) for tail in (one_sided, two_sided))
+    two_sided_wilson = wilson(count, total, z_two)
     return Limits(
         count=count,
         total=total,
         rate=count / total if total else math.nan,
         confidence=confidence,
         exact=(_lower(count, total, two_sided), _upper(count, total, two_sided)),
-        wilson=_wilson(count, total, z_two),
+        wilson=(two_sided_wilson.low, two_sided_wilson.high),
         exact_upper=_upper(count, total, one_sided),
         exact_lower=_lower(count, total, one_sided),
-        wilson_upper=_wilson(count, total, z_one)[1],
+        wilson_upper=wilson(count, total, z_one).high,
     )
 
 
@@ -147,12 +149,3 @@ def _at_most(count: int, total: int, rate: float) -> float:
     logs = np.concatenate([[0.0], np.cumsum(steps)]) + total * math.log1p(-rate)
     top = float(logs.max())
     return min(1.0, math.exp(top) * float(np.exp(logs - top).sum()))
-
-
-def _wilson(count: int, total: int, z: float) -> tuple[float, float]:
-    if total == 0:
-        return 0.0, 1.0
-    p, z2 = count / total, z * z
-    middle = (p + z2 / (2 * total)) / (1 + z2 / total)
-    half = z / (1 + z2 / total) * math.sqrt(p * (1 - p) / total + z2 / (4 * total * total))
-    return max(0.0, middle - half), min(1.0, middle + half)

@@ -22,8 +22,11 @@ class Proportion:
     high: float
 
 
-def wilson(count: int, total: int) -> Proportion:
-    """A share with its 95 % Wilson score interval (Wilson, 1927); NaN with (0, 1) where total is 0.
+def wilson(count: int, total: int, z: float = Z95) -> Proportion:
+    """A share with its Wilson score interval (Wilson, 1927), 95 % unless z says otherwise; NaN with (0, 1) for 0 of 0.
+
+    Args:
+        z: standard deviations to either side.
 
     Example:
         >>> share = wilson(0, 10)
@@ -32,9 +35,9 @@ def wilson(count: int, total: int) -> Proportion:
     """
     if total == 0:
         return Proportion(0, 0, float("nan"), 0.0, 1.0)
-    p, n, z2 = count / total, total, Z95 * Z95
+    p, n, z2 = count / total, total, z * z
     middle = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    half = z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
     return Proportion(count, total, p, max(0.0, middle - half), min(1.0, middle + half))
 
 

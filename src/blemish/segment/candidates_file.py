@@ -7,7 +7,6 @@ candidates/<table>.parquet   parts, regions, defects, met (which region meets wh
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -18,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from blemish.core.errors import InputError
+from blemish.core.whole_folder import whole_folder
 from blemish.picture.write import write_bytes
 from blemish.segment.candidates import LEVELS, Candidates, Defects, Parts, Pixels, Regions
 
@@ -27,16 +27,6 @@ HEAD = "candidates.json"
 
 def write_candidates(folder: Path, candidates: Candidates) -> None:
     """Write a folder of candidates, whole or not at all; one that is there is replaced."""
-    work = folder.with_name(f".{folder.name}.unfinished")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    for name in ("regions", "defects", "pixels"):
-        table = getattr(candidates, name)
-        _write(work, name, {field.name: getattr(table, field.name) for field in fields(table)})
-    parts = candidates.parts
-    columns = {"name": parts.names, "group": parts.groups, "fold": parts.fold, "clean": parts.clean}
-    _write(work, "parts", columns | {"shows": parts.shows.tolist()})
-    _write(work, "met", {"region": candidates.met_region, "defect": candidates.met_defect})
     head = {
         "format": FORMAT,
         "levels": list(LEVELS),
@@ -45,9 +35,15 @@ def write_candidates(folder: Path, candidates: Candidates) -> None:
         "made_from": dict(candidates.made_from),
         "left_out": candidates.left_out,
     }
-    write_bytes(work / HEAD, (json.dumps(head, indent=1, allow_nan=False) + "\n").encode())
-    shutil.rmtree(folder, ignore_errors=True)
-    work.replace(folder)
+    parts = candidates.parts
+    columns = {"name": parts.names, "group": parts.groups, "fold": parts.fold, "clean": parts.clean}
+    with whole_folder(folder, replace=True) as work:
+        for name in ("regions", "defects", "pixels"):
+            table = getattr(candidates, name)
+            _write(work, name, {field.name: getattr(table, field.name) for field in fields(table)})
+        _write(work, "parts", columns | {"shows": parts.shows.tolist()})
+        _write(work, "met", {"region": candidates.met_region, "defect": candidates.met_defect})
+        write_bytes(work / HEAD, (json.dumps(head, indent=1, allow_nan=False) + "\n").encode())
 
 
 def made_from(folder: Path) -> dict[str, str] | None:

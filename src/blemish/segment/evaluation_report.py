@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from blemish.core.arrays import Float32
 from blemish.core.records import TileRecord
 from blemish.core.taxonomy import Taxonomy
+from blemish.core.whole_folder import whole_folder
 from blemish.data.dataset import Dataset, Sample
 from blemish.metrics.findings import Findings
 from blemish.metrics.part import Proportion
@@ -56,19 +56,17 @@ def write_report(
         onlooker: that saw all tiles of `found`.
         run: where the learning curve is looked for.
     """
-    work = folder.with_name(f".{folder.name}.unfinished")
-    shutil.rmtree(work, ignore_errors=True)
     findings = onlooker.findings()
     figures = {**facts, **found.to_dict(), "findings": _findings_to_dict(findings, onlooker.scores, found)}
-    write_bytes(work / "evaluation.json", (json.dumps(figures, indent=2, allow_nan=False) + "\n").encode())
-    for place, judged in enumerate(found.worst, start=1):
-        name = shortened(judged.record.id.replace("/", "_"))
-        write_png(
-            work / "worst" / f"{place:02}-{name}.png",
-            panel(dataset.sample(judged.record), judged.predicted, found.taxonomy),
-        )
-    write_evaluation_page(_evaluated(found, dataset, facts, findings, onlooker.scores, run), work)
-    work.replace(folder)
+    with whole_folder(folder) as work:
+        write_bytes(work / "evaluation.json", (json.dumps(figures, indent=2, allow_nan=False) + "\n").encode())
+        for place, judged in enumerate(found.worst, start=1):
+            name = shortened(judged.record.id.replace("/", "_"))
+            write_png(
+                work / "worst" / f"{place:02}-{name}.png",
+                panel(dataset.sample(judged.record), judged.predicted, found.taxonomy),
+            )
+        write_evaluation_page(_evaluated(found, dataset, facts, findings, onlooker.scores, run), work)
 
 
 def _evaluated(

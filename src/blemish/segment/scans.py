@@ -6,12 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from blemish.core.arrays import UInt8, with_channels
 from blemish.core.labels import LabelMap
-from blemish.core.records import TileRecord
+from blemish.core.records import Box, TileRecord
 from blemish.data.dataset import Dataset, Sample
+from blemish.data.rejoin import Canvas
 from blemish.segment.padding import shown_hw
 
 
@@ -57,30 +56,31 @@ def _without_padding(sample: Sample) -> Sample:
     return Sample(sample.picture[:height, :width], _cropped(sample.label_map, height, width), sample.record)
 
 
+def _shown(tile: Sample) -> Box:
+    """Where on its scan a tile without padding lies."""
+    height, width = tile.label_map.size_hw
+    return Box(tile.record.box.x, tile.record.box.y, width, height)
+
+
 def _cropped(label_map: LabelMap, height: int, width: int) -> LabelMap:
     return LabelMap(label_map.defect[:height, :width], label_map.background[:height, :width])
 
 
 def _together(tiles: Sequence[Sample]) -> LabelledScan | None:
     """One scan of tiles that may overlap; None where they leave a gap."""
-    places = [(t.record.box.y, t.record.box.x, *t.label_map.size_hw) for t in tiles]
-    top, left = min(p[0] for p in places), min(p[1] for p in places)
-    height, width = max(p[0] + p[2] for p in places) - top, max(p[1] + p[3] for p in places) - left
-    first = with_channels(tiles[0].picture)
-    picture = np.zeros((height, width, first.shape[2]), np.uint8)
-    truth, covered = np.zeros((height, width), np.uint8), np.zeros((height, width), np.bool_)
-    for tile, (y, x, h, w) in zip(tiles, places, strict=True):
-        there = (slice(y - top, y - top + h), slice(x - left, x - left + w))
-        picture[there], truth[there], covered[there] = with_channels(tile.picture), tile.label_map.defect, True
-    if not covered.all():
+    boxes = [_shown(tile) for tile in tiles]
+    canvas = Canvas(boxes)
+    for tile, box in zip(tiles, boxes, strict=True):
+        canvas.place(box, {"picture": with_channels(tile.picture), "truth": tile.label_map.defect})
+    if not canvas.is_whole:
         return None
     records = [tile.record for tile in tiles]
     return LabelledScan(
         part=records[0].part_id,
         group=" + ".join(sorted({record.group for record in records})),
         name=records[0].scan_id,
-        picture=picture,
-        truth=truth,
+        picture=canvas["picture"],
+        truth=canvas["truth"],
         is_clean=all(record.is_clean for record in records),
         tiles=len(records),
     )

@@ -10,10 +10,6 @@ simulation.json            version, seed, settings, every cell's corners, every 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +19,7 @@ from tqdm import tqdm
 
 from blemish.core.errors import InputError
 from blemish.core.taxonomy import Taxonomy, rgb
+from blemish.core.whole_folder import whole_folder
 from blemish.picture.write import write_bytes, write_png
 from blemish.simulate.line import DEFAULT, VERSION, LineSettings, SimulatedScan, simulate_cell
 
@@ -56,7 +53,7 @@ def write_scans(folder: Path, cells: int, seed: int, settings: LineSettings = DE
         raise InputError(f"{folder} is there already: choose another --out, or remove it")
     taxonomy = Taxonomy.preset("pouch-cell")
     rows = []
-    with _unfinished(folder) as work:
+    with whole_folder(folder) as work:
         for index in tqdm(range(cells), desc="simulate", unit="cell"):
             scan = simulate_cell(seed, index, settings=settings)
             _write(work, scan, taxonomy)
@@ -94,16 +91,3 @@ def _count(rows: list[dict[str, Any]], taxonomy: Taxonomy) -> ScanCounts:
         faint=sum(d["contrast"] < FAINT for d in defects),
         small=sum(size < limit for size, limit in zip(longest, least, strict=True)),
     )
-
-
-@contextmanager
-def _unfinished(folder: Path) -> Iterator[Path]:
-    """A folder beside the wanted one, which takes its name when the block ends well and is removed otherwise."""
-    work = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    try:
-        yield work
-        work.replace(folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ from tqdm import tqdm
 from blemish.core.errors import DatasetError
 from blemish.core.labels import LabelMap
 from blemish.core.records import TileRecord
+from blemish.core.whole_folder import whole_folder
 from blemish.data.dataset import Dataset
 from blemish.data.import_groups import EXPORTED
 from blemish.picture.read import read_bytes
@@ -30,14 +29,8 @@ def export_folder(out: Path) -> Iterator[Path]:
     """
     if out.exists():
         raise DatasetError(f"{out} is there already: choose another --out")
-    work = out.with_name(f".{out.name}.unfinished-{os.getpid()}")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    try:
+    with whole_folder(out) as work:
         yield work
-        work.replace(out)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def tiles_of(dataset: Dataset, pictures: Path) -> Iterator[tuple[TileRecord, LabelMap]]:
