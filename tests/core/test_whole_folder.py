@@ -39,8 +39,9 @@ def test_what_is_there_is_kept_unless_it_may_be_replaced(tmp_path: Path) -> None
 
 def test_what_a_killed_process_left_is_cleared(tmp_path: Path) -> None:
     with whole_folder(tmp_path / "out") as work:
-        name = work.name
-    (tmp_path / name).mkdir()
-    (tmp_path / name / "old").write_text("of a killed process")
+        (work / "page").write_text("old")
+    work.mkdir()
+    (work / "half").write_text("of a killed process")
     _write(tmp_path / "out", "new", replace=True)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["page"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
