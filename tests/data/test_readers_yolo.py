@@ -45,6 +45,24 @@ def test_it_is_recognised_with_the_names_of_its_yaml(line: Path, tmp_path: Path)
     assert found["images/val/b-x0-y0"].is_clean
 
 
+@pytest.mark.parametrize("file", ["classes.txt", "labels/classes.txt", "obj.names"])
+def test_a_list_of_names_names_the_classes_where_no_yaml_does(file: str, line: Path, tmp_path: Path) -> None:
+    (line / file).write_text("Pit\n\nflaw\n")
+    assert set(prepare(line, SMALL).survey.taxonomy.defect_names) == {"Scratch", "dent"}
+    (line / "data.yaml").unlink()
+    assert set(prepare(line, SMALL).survey.taxonomy.defect_names) == {"Pit", "flaw"}
+
+
+def test_shares_of_six_digits_come_back_to_whole_pixels(tmp_path: Path) -> None:
+    for i, (x, y) in enumerate([(16, 37), (31, 7), (52, 20)]):
+        corners = [(x, y), (x + 9, y), (x + 9, y + 7), (x, y + 7)]
+        text = "0 " + " ".join(f"{share / 96:.6f}" for corner in corners for share in corner)
+        labelled(tmp_path / "src", f"{i}", text)
+        write_png(tmp_path / f"src/images/{i}.png", np.random.default_rng(0).integers(60, 200, (96, 96), np.uint8))
+    import_folder(tmp_path / "src", tmp_path / "out", ImportOptions(tile_px=96, split="none"))
+    assert [r.defect_px for r in Dataset(tmp_path / "out").records] == [(80,)] * 3
+
+
 @pytest.mark.parametrize("labels", ["images", "texts"])
 def test_text_files_lie_beside_or_in_a_folder_beside(labels: str, tmp_path: Path) -> None:
     labelled(tmp_path / "src", "a", SQUARE, "images", labels)

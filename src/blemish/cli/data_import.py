@@ -24,7 +24,8 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The new 
 Format = Annotated[
     str | None,
     typer.Option(
-        "--format", help="masks, mvtec, kolektor, index, colour, labelme, coco, yolo, runs or scans. (recognised)"
+        "--format",
+        help="masks, mvtec, kolektor, index, colour, labelme, coco, supervisely, yolo, runs or scans. (recognised)",
     ),
 ]
 TaxonomyFile = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from blemish.data.import_sides import Placed, Placement
 from blemish.data.import_survey import Seen, Survey
 
 _LISTED = 20
+_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class ImportReport:
     one_class: int
     several_classes: int
     only_ignored: int
-    clean_without_label: int  # Clean pictures of folders without any mask.
+    clean_without_label: int  # Clean pictures without a mask.
+    clean_folders: dict[str, int]  # Those of folders without any mask, by folder.
     empty_masks: int  # Masks without defect in clean folders.
     lone_empty_masks: int  # Imported as 255.
     classes: tuple[dict[str, Any], ...]  # name, code, pictures, defects, px, small, groups.
@@ -61,13 +64,15 @@ class ImportReport:
             lines.append(f"... and {len(self.left_out) - _LISTED} more (all with --json)")
         lines += [f"warning: {text}" for text in self.warnings]
         small = sum(row["small"] for row in self.classes)
+        clean = _few([f"{folder} {count}" for folder, count in self.clean_folders.items()])
         sides = ", ".join(f"{side or 'none'} {n['pictures']} ({n['groups']})" for side, n in self.splits.items())
         return "\n".join(
             [
                 *lines,
                 f"defects under the least size, now 255: {small}; pixels settled by priority: {self.settled_px}",
                 f"empty masks: {self.empty_masks} in clean pictures, {self.lone_empty_masks} lone, imported as 255; "
-                f"clean pictures without a mask: {self.clean_without_label}; labels left out: {self.labels_left_out}",
+                f"clean pictures without a mask: {self.clean_without_label}{f' ({clean})' if clean else ''}; "
+                f"labels left out: {self.labels_left_out}",
                 f"groups by {self.grouped_by}; splits by {self.split_by}, pictures (groups): {sides}",
                 f"tiles: {self.tiles} of {self.tile_px} px",
                 f"imported {self.pictures_imported} = clean {self.clean} + one class {self.one_class} + several "
@@ -119,6 +124,7 @@ def report_of(
         several_classes=sum(len(s.class_px) > 1 for s in seen),
         only_ignored=only_ignored,
         clean_without_label=sum(not s.source.label for s in seen),
+        clean_folders=_clean_folders(seen),
         empty_masks=sum(s.has_empty_label and not s.is_blank for s in seen),
         lone_empty_masks=sum(s.is_blank for s in seen),
         classes=tuple(_class_row(surveyed.taxonomy, name, rows) for name in surveyed.taxonomy.defect_names),
@@ -158,8 +164,32 @@ def _splits(rows: Sequence[Placed]) -> dict[str, dict[str, int]]:
     return found
 
 
+def _clean_folders(seen: Sequence[Seen]) -> dict[str, int]:
+    return dict(Counter(s.source.folder for s in seen if s.source.folder and not s.source.label).most_common())
+
+
+def _few(texts: Sequence[str]) -> str:
+    return ", ".join((*texts[:_NAMED], *(["..."] if texts[_NAMED:] else [])))
+
+
 def _warnings(seen: Sequence[Seen]) -> list[str]:
     lone = [s.source.label for s in seen if s.is_blank]
     clipped = sum(s.clipped_shapes for s in seen)
+    folders = list(_clean_folders(seen))
     found = [f"lone empty masks are imported as 255 (ignore): {len(lone)}, the first {lone[0]}"] if lone else []
+    if len(folders) > 1:
+        found.append(
+            f"folders without any mask are taken for clean: {_few(folders)}; if one of them shows defects, its "
+            f"masks are missing"
+        )
+    if _covers_most(seen):
+        found.append(
+            "most labels cover more than half of their picture: if masks are white where nothing is wrong, invert them"
+        )
     return found + ([f"shapes that reached beyond their picture were clipped: {clipped}"] if clipped else [])
+
+
+def _covers_most(seen: Sequence[Seen]) -> bool:
+    showing = [s for s in seen if s.class_px]
+    wide = sum(2 * sum(s.class_px.values()) > s.size_hw[0] * s.size_hw[1] for s in showing)
+    return 2 * wide > len(showing)

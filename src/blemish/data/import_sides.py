@@ -75,6 +75,8 @@ def place(surveyed: Survey, listing: Listing, *, groups: Path | None, split: Spl
     if joined:
         notes.append(f"{joined} parts have pictures in several groups: these groups are one each, so no part is parted")
     sides, split_by = _sides(seen, places, listed, split, seed)
+    if split is None and not (listed is not None and listed.has_splits) and _has_publishers_sides(seen):
+        notes.append("folders are named after splits, but sides are drawn anew: --split folders takes the publisher's")
     rows = tuple(Placed(s, group, sides[group], part) for s in seen for group, part in (places[s.source.id],))
     return Placement(rows, left_out, tuple(notes), grouped_by, split_by)
 
@@ -130,6 +132,13 @@ def _sides(
         classes[places[row.source.id][0]].update(row.class_px)
     shares = "/".join(f"{100 * share:g}" for share in how)
     return draw_splits(classes, how, seed=seed), f"drawing {shares} by group, seed {seed}"
+
+
+def _has_publishers_sides(seen: Sequence[Seen]) -> bool:
+    """Whether every picture lies in a folder named after a split, and there are defects to train on."""
+    sides = {row.source.split for row in seen}
+    shown = any(row.class_px for row in seen if row.source.split is Split.TRAIN)
+    return len(sides) > 1 and Split.NONE not in sides and shown
 
 
 def _with_whole_parts(places: Mapping[str, tuple[str, str]]) -> tuple[dict[str, tuple[str, str]], int]:

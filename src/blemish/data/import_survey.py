@@ -205,8 +205,8 @@ def _taxonomy_of(seen: list[Seen], name: str, left_out: list[LeftOut]) -> Taxono
     if not pictures and not seen and left_out:
         raise InputError(left_out[0].reason)
     if not pictures:
-        first = f" (the first of {len(left_out)} files left out: {left_out[0].reason})" if left_out else ""
-        raise InputError(f"no picture of '{name}' shows a defect: give --taxonomy to import clean pictures{first}")
+        first = f", and {len(left_out)} files are left out, the first: {left_out[0].reason}" if left_out else ""
+        raise InputError(f"no picture of '{name}' shows a defect{first}; for clean pictures alone give --taxonomy")
     return Taxonomy.of_names(name, sorted(pictures, key=lambda n: (-pictures[n], -pixels[n], n)))
 
 

@@ -7,6 +7,7 @@ from blemish.data.readers.base import Match, Reader, ReadOptions
 from blemish.data.readers.coco import CocoFiles
 from blemish.data.readers.colour import ColourMasks
 from blemish.data.readers.csv_runs import CsvRuns
+from blemish.data.readers.foreign import way_out
 from blemish.data.readers.index import IndexMasks
 from blemish.data.readers.json_labels import read_json_label
 from blemish.data.readers.labelme import LabelmeFiles
@@ -14,6 +15,7 @@ from blemish.data.readers.listing import refuse_escape
 from blemish.data.readers.masks import KolektorFolders, MaskFolders, MvtecFolders
 from blemish.data.readers.pairing import Folder
 from blemish.data.readers.scans import ScanFolders
+from blemish.data.readers.supervisely import SuperviselyFiles
 from blemish.data.readers.yolo import YoloFiles
 from blemish.picture.read import picture_size
 
@@ -26,10 +28,15 @@ READERS: tuple[Reader, ...] = (
     ColourMasks(),
     LabelmeFiles(),
     CocoFiles(),
+    SuperviselyFiles(),
     YoloFiles(),
     CsvRuns(),
 )
 _CLEAR_LEAD = 0.15
+_EXPECTED = (
+    "expected masks beside them or in a folder of their own, Labelme, COCO or Supervisely JSON, YOLO outlines, or a "
+    "CSV of run lengths (see --format)"
+)
 
 
 def recognise(folder: Folder, options: ReadOptions) -> tuple[Reader, Match]:
@@ -79,6 +86,5 @@ def _unrecognised(folder: Folder) -> InputError:
         return refuse_escape(listing.escaping[0])
     return InputError(
         f"{listing.root} has {len(listing.pictures)} pictures and {len(listing.others)} other files, but no picture "
-        f"with a label: expected masks beside them or in a folder of their own, Labelme or COCO JSON, YOLO "
-        f"outlines, or a CSV of run lengths (see --format)"
+        f"with a label: {way_out(listing) or _EXPECTED}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -25,6 +26,7 @@ SPLIT_WORDS: Mapping[str, Split] = {
     "test": Split.TEST,
     "testing": Split.TEST,
 }
+_LETTERS = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,18 @@ class Reader(Protocol):
     def recognise(self, folder: Folder, options: ReadOptions) -> Match | None: ...
 
     def plan(self, folder: Folder, options: ReadOptions) -> Plan: ...
+
+
+def split_named(folder: str) -> Split:
+    """The split that a folder is named after: by its whole name, or its first or last word.
+
+    Example:
+        >>> [str(split_named(name)) for name in ("Train", "test_public", "images-val", "train2017", "valve")]
+        ['train', 'test', 'val', 'train', '']
+    """
+    words = _LETTERS.findall(folder.lower())
+    sides = {SPLIT_WORDS[word] for word in (*words[:1], *words[-1:]) if word in SPLIT_WORDS}
+    return sides.pop() if len(sides) == 1 else Split.NONE
 
 
 def empty_drawing(size_hw: tuple[int, int]) -> Drawn:

@@ -18,16 +18,23 @@ _NOISE = 8  # So near to 0 or to the highest value, a value is one of them store
 _WITH_LOSSES = (".jpg", ".jpeg")
 
 
-def binary_mask(path: Path) -> Bool:
+def binary_mask(path: Path, *, ones: bool = False) -> Bool:
     """Where a mask shows a defect, bool H W.
+
+    Args:
+        ones: the masks of the set hold 0 and 1 alone.
 
     Raises:
         PictureError: cannot be read.
         LabelError: it is coloured, or its gray levels name classes: one low value only, or whole regions of a value
             between 0 and the highest.
     """
-    plane = _plane(path)
-    mask = plane > THRESHOLD
+    plane = index_plane(path) if ones else _plane(path)
+    if ones and plane.max(initial=0) > 1:
+        raise LabelError(
+            f"{path} must be a mask of 0 and 1 like the others, got {int(plane.max())}: {_ways_out(plane)}"
+        )
+    mask = plane > (0 if ones else THRESHOLD)
     if not mask.any() and plane.any() and len(np.unique(plane)) == 2:
         raise LabelError(
             f"{path} must be a mask with defects above {THRESHOLD}, got 0 and {int(plane.max())} only: "

@@ -11,10 +11,11 @@ from blemish.core.arrays import UInt8
 from blemish.core.errors import InputError, PictureError
 from blemish.core.taxonomy import IGNORE, Taxonomy
 from blemish.data.readers.base import Drawn, Match, Plan, ReadOptions, refuse_unknown_values
-from blemish.data.readers.kinds import MaskKind, kind_of
-from blemish.data.readers.masks import pairing_of
+from blemish.data.readers.kinds import MaskKind
+from blemish.data.readers.layout import class_depth
+from blemish.data.readers.masks import mask_kind, pairing_of
 from blemish.data.readers.paired import paired_sources
-from blemish.data.readers.pairing import Folder
+from blemish.data.readers.pairing import Folder, Pairing
 from blemish.data.readers.planes import index_plane, values_in
 
 
@@ -26,7 +27,7 @@ class IndexMasks:
 
     def recognise(self, folder: Folder, options: ReadOptions) -> Match | None:
         pairing = folder.pairing
-        if pairing is None or kind_of(folder.listing, pairing.masks, options.taxonomy) is not MaskKind.INDEX:
+        if pairing is None or mask_kind(folder, options) is not MaskKind.INDEX:
             return None
         return Match(pairing.confidence, "masks whose values are classes")
 
@@ -38,7 +39,20 @@ class IndexMasks:
         sources, left_out = paired_sources(
             folder.listing, pairing, [""] * len(pairing.pairs), partial(_draw, taxonomy), bare_is_clean=False
         )
-        return Plan(self.name, tuple(sources), tuple(left_out), taxonomy)
+        return Plan(self.name, tuple(sources), tuple(left_out), taxonomy, notes=_notes(pairing))
+
+
+def _notes(pairing: Pairing) -> tuple[str, ...]:
+    """A warning where masks lie in folders of several names: the numbers of each may be its own."""
+    masked = [pair for pair in pairing.pairs if pair.pictures and pair.masks]
+    depth = class_depth(masked)
+    folders = sorted({pair.folders[depth] for pair in masked}) if depth is not None else []
+    if len(folders) < 2:
+        return ()
+    return (
+        f"a value is taken for the same class in all folders, {', '.join(folders[:3])}"
+        f"{', ...' if folders[3:] else ''}; where each counts its own classes, import them one by one",
+    )
 
 
 def numbered_classes(name: str, paths: list[Path]) -> Taxonomy:

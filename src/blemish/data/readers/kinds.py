@@ -12,9 +12,10 @@ from blemish.core.arrays import UInt8
 from blemish.core.errors import PictureError, TaxonomyError
 from blemish.core.taxonomy import IGNORE, Taxonomy, rgb
 from blemish.data.colour_labels import IGNORED, NOTHING
+from blemish.data.readers.labelmap import colours_told
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.pairing import spread
-from blemish.data.readers.planes import gray_plane, mask_picture, values_in
+from blemish.data.readers.planes import gray_plane, index_plane, mask_picture, values_in
 from blemish.picture.read import read_index
 
 _SAMPLES = 24
@@ -34,9 +35,9 @@ def kind_of(listing: Listing, masks: list[Entry], taxonomy: Taxonomy | None) -> 
     Where no mask of the sample says anything, the others are asked until one does.
 
     Args:
-        taxonomy: the user's; None = the one that lies in the folder, if any.
+        taxonomy: the user's; None = the one that lies in the folder, if any, or the colours that a file there tells.
     """
-    taxonomy = taxonomy or taxonomy_in(listing)
+    taxonomy = taxonomy or taxonomy_in(listing) or colours_told(listing)
     votes: Counter[MaskKind] = Counter()
     readable = False
     sample = spread(masks, _SAMPLES)
@@ -52,6 +53,19 @@ def kind_of(listing: Listing, masks: list[Entry], taxonomy: Taxonomy | None) -> 
     if not votes:
         return MaskKind.BINARY if readable else None
     return votes.most_common(1)[0][0]
+
+
+def only_ones(listing: Listing, masks: list[Entry]) -> bool:
+    """Whether a sample of masks holds 1 and no other value but 0."""
+    found: set[int] = set()
+    for entry in spread(masks, _SAMPLES):
+        try:
+            found.update(values_in(index_plane(listing.path(entry))))
+        except PictureError:
+            continue
+        if found - {0, 1}:
+            return False
+    return 1 in found
 
 
 def taxonomy_in(listing: Listing) -> Taxonomy | None:

@@ -7,12 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from blemish.core.errors import LabelError, PictureError
-from blemish.data.readers.base import ONE_CLASS, SPLIT_WORDS
+from blemish.data.readers.base import ONE_CLASS, SPLIT_WORDS, split_named
 from blemish.data.readers.binary import binary_mask
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.pairing import Pair, Pairing, spread
 
 _WORD = re.compile(r"([^\W\d_][^\d]*?)[ _.-]*\d+")
+_SIDE = re.compile(f"({'|'.join(sorted(SPLIT_WORDS, key=len, reverse=True))})")
 _SAMPLES = 12
 EMPTY_SHARE = 0.25  # From here on, empty masks are the clean pictures of a set; below, each is a lone one.
 
@@ -20,21 +21,37 @@ EMPTY_SHARE = 0.25  # From here on, empty masks are the clean pictures of a set;
 def class_depth(pairs: Sequence[Pair]) -> int | None:
     """The folder depth that says the class; None where no folder does.
 
-    It is the deepest that varies, without those named like splits; of two that vary together, the upper one.
+    It is the deepest that varies, without those named like splits; of two that vary together, the upper one. Where
+    the deepest mixes pictures with masks and without, one above it that parts them (`good/line-1`, `crack/line-1`).
     """
     lists = [pair.folders for pair in pairs if pair.pictures]
     least = min((len(folders) for folders in lists), default=0)
-    depths = [d for d in range(least) if {folders[d].lower() for folders in lists} - set(SPLIT_WORDS)]
+    depths = [d for d in range(least) if not _are_sides({folders[d] for folders in lists})]
     varying = [d for d in depths if len({folders[d] for folders in lists}) > 1]
     if not varying:
         return depths[0] if depths else None
-    deepest = varying[-1]
+    deepest = next((d for d in reversed(varying) if _parts_clean(pairs, d)), varying[-1])
     values = {folders[deepest] for folders in lists}
-    for depth in varying[:-1]:
+    for depth in varying[: varying.index(deepest)]:
         together = {(folders[depth], folders[deepest]) for folders in lists}
         if len(together) == len(values) == len({folders[depth] for folders in lists}):
             return depth
     return deepest
+
+
+def _are_sides(names: set[str]) -> bool:
+    """Whether folders are named after splits alone: `train`, `test_images`; or `traincrop` with `testcrop`."""
+    if all(split_named(name) for name in names):
+        return True
+    rests = {_SIDE.sub("", name.lower(), count=1) for name in names if _SIDE.match(name.lower())}
+    return len(rests) == 1 < len(names) == sum(bool(_SIDE.match(name.lower())) for name in names)
+
+
+def _parts_clean(pairs: Sequence[Pair], depth: int) -> bool:
+    """Whether the folders of a depth hold either pictures with masks or pictures without, and there are both."""
+    masked = {pair.folders[depth] for pair in pairs if pair.pictures and pair.masks}
+    bare = {pair.folders[depth] for pair in pairs if pair.pictures and not pair.masks}
+    return bool(masked and bare) and not masked & bare
 
 
 def tokens(pairing: Pairing, *, by_folder: bool = True) -> list[str]:

@@ -17,7 +17,7 @@ from blemish.core.errors import InputError, PictureError
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.readers.base import ONE_CLASS, Drawn, Match, Plan, ReadOptions
 from blemish.data.readers.binary import binary_mask
-from blemish.data.readers.kinds import MaskKind, kind_of
+from blemish.data.readers.kinds import MaskKind, kind_of, only_ones
 from blemish.data.readers.layout import EMPTY_SHARE, class_names, empty_shares, tokens
 from blemish.data.readers.paired import paired_sources
 from blemish.data.readers.pairing import Folder, Pairing, spread
@@ -67,7 +67,7 @@ class KolektorFolders:
             folder.listing,
             pairing,
             [""] * len(pairing.pairs),
-            partial(_draw_named, {"": _only_class(options)}),
+            partial(_draw_named, {"": _only_class(options)}, False),
             bare_is_clean=False,
         )
         notes = _notes(folder, pairing)
@@ -90,9 +90,25 @@ def _match(folder: Folder, options: ReadOptions, name: str, reason: str) -> Matc
     return Match(pairing.confidence, reason) if pairing and _binary_format(folder, options) == name else None
 
 
+def mask_kind(folder: Folder, options: ReadOptions) -> MaskKind | None:
+    """The kind of a folder's masks; those of 0 and 1 alone are binary where folders or names tell several classes."""
+    pairing = folder.pairing
+    if pairing is None:
+        return None
+    kind = kind_of(folder.listing, pairing.masks, options.taxonomy)
+    if kind is MaskKind.INDEX and _tells_classes(pairing, options) and only_ones(folder.listing, pairing.masks):
+        return MaskKind.BINARY
+    return kind
+
+
+def _tells_classes(pairing: Pairing, options: ReadOptions) -> bool:
+    found = {token for token in tokens(pairing) if token}
+    return len(found) > 1 and (options.taxonomy is None or any(_knows(options.taxonomy, token) for token in found))
+
+
 def _binary_format(folder: Folder, options: ReadOptions) -> str | None:
     pairing = folder.pairing
-    if pairing is None or kind_of(folder.listing, pairing.masks, options.taxonomy) is not MaskKind.BINARY:
+    if pairing is None or mask_kind(folder, options) is not MaskKind.BINARY:
         return None
     found = tokens(pairing)
     if pairing.depth is not None and any(found) and _has_clean_tree(pairing):
@@ -121,7 +137,8 @@ def _plan_by_class(name: str, folder: Folder, options: ReadOptions) -> Plan:
     names = class_names([token for token in found if token]) | {"": _only_class(options)}
     if options.taxonomy is not None:
         names |= {token: token for token in names if token and _knows(options.taxonomy, token)}
-    sources, left_out = paired_sources(folder.listing, pairing, found, partial(_draw_named, names), bare_is_clean=True)
+    draw = partial(_draw_named, names, only_ones(folder.listing, pairing.masks))
+    sources, left_out = paired_sources(folder.listing, pairing, found, draw, bare_is_clean=True)
     return Plan(
         name,
         tuple(sources),
@@ -160,6 +177,6 @@ def _only_class(options: ReadOptions) -> str:
     return ONE_CLASS if options.taxonomy is None else options.taxonomy.defects[0].name
 
 
-def _draw_named(names: dict[str, str], path: Path, token: str) -> Drawn:
-    mask = binary_mask(path)
+def _draw_named(names: dict[str, str], ones: bool, path: Path, token: str) -> Drawn:
+    mask = binary_mask(path, ones=ones)
     return Drawn((mask.shape[0], mask.shape[1]), {names[token]: mask} if mask.any() else {})

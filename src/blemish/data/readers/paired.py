@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -9,11 +10,12 @@ from pathlib import Path
 
 from blemish.core.errors import PictureError
 from blemish.core.records import Split
-from blemish.data.readers.base import SPLIT_WORDS, Drawn, LeftOut, SourcePicture, empty_drawing
+from blemish.data.readers.base import SPLIT_WORDS, Drawn, LeftOut, SourcePicture, empty_drawing, split_named
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.pairing import Pair, Pairing, mostly_masks
 from blemish.picture.read import picture_size, read_picture
 
+_SEPARATOR = re.compile(r"[\W_]")
 Draw = Callable[[Path, str], Drawn]  # From a mask's path and the class token of its pair.
 
 
@@ -48,7 +50,29 @@ def paired_sources(
             sources.append(clean_source(listing, pair.pictures[0], token))
         else:
             left_out.extend(_unpaired(listing, pair))
-    return sources, left_out
+    halved = _halved(pairing)
+    partly = [halved[source.source] for source in sources if source.source in halved]
+    return [source for source in sources if source.source not in halved], partly + left_out
+
+
+def _halved(pairing: Pairing) -> dict[str, LeftOut]:
+    """Pictures that may have another mask beside their own, by path: `a.png` and `a_0.png` where `a_1.png` is left."""
+    own = {
+        (mask.folders, pair.pictures[0].stem): (pair.pictures[0], mask)
+        for pair in pairing.pairs
+        for mask in pair.masks
+        if len(pair.pictures) == 1
+    }
+    found: dict[str, LeftOut] = {}
+    for other in (mask for pair in pairing.pairs if not pair.pictures for mask in pair.masks):
+        starts = [other.stem[: part.start()] for part in _SEPARATOR.finditer(other.stem)]
+        for picture, mask in (own[other.folders, start] for start in starts if (other.folders, start) in own):
+            reason = (
+                f"picture {picture.relative} goes with {mask.relative}, and {other.relative} may be of it too: lay the "
+                f"masks of a picture together in one file"
+            )
+            found.setdefault(picture.relative, LeftOut(picture.relative, reason))
+    return found
 
 
 def clean_source(listing: Listing, picture: Entry, folder: str = "") -> SourcePicture:
@@ -78,11 +102,11 @@ def source_of(listing: Listing, pair: Pair, token: str, draw: Callable[[], Drawn
 
 
 def split_of(entry: Entry) -> Split:
-    """The split that a folder of a file is named after, the innermost first."""
-    for folder in reversed(entry.folders):
-        if folder.lower() in SPLIT_WORDS:
-            return SPLIT_WORDS[folder.lower()]
-    return Split.NONE
+    """The split that a folder is named after: by its whole name, else by a word of it; the innermost first."""
+    folders = [folder.lower() for folder in reversed(entry.folders)]
+    whole = (SPLIT_WORDS[folder] for folder in folders if folder in SPLIT_WORDS)
+    by_a_word = (split for split in map(split_named, folders) if split is not Split.NONE)
+    return next(whole, next(by_a_word, Split.NONE))
 
 
 def _mask_without_picture(mask: Entry) -> LeftOut:

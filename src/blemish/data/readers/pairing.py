@@ -1,28 +1,28 @@
 """Which picture belongs to which mask, found from structure and contents: names may be anything.
 
-Files pair up in one of four ways: same name and another extension (`a.jpg`, `a.png`), a common addition to the name
-(`a.png`, `a_mask.png`), another folder at one depth (`images/x/a.png`, `masks/x/a.png`), or a folder inside that of the
-pictures (`x/a.png`, `x/masks/a.png`); the last two alone or with an addition.
+The ways in which files pair up are those of `ways`.
 Which side is the mask is read from the pixels of a few files: masks hold few values, mostly near black and white.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from blemish.core.errors import PictureError
 from blemish.data.readers.listing import Entry, Listing
+from blemish.data.readers.ways import Column, Way, reach_of, ways_of
 from blemish.picture.read import read_picture
 
-_LEAST_GAP = 0.2  # Between the likeness of masks and of pictures; measured: real sets are 0.7 apart and more.
+LEAST_GAP = 0.2  # Between the likeness of masks and of pictures; measured: real sets are 0.7 apart and more.
+_FLAT = 0.5  # Of a mask's pixels, the least share like their neighbour; measured: 0.95 and more, dark noise 0.1.
+_NOISE = -1.0  # Below, no column is of masks: its pixels differ from their neighbours.
 _SAMPLES = 6
 _MASK = 0.7  # From here on a file by itself passes for a mask; measured: masks 0.9 and more, dark scenes up to 0.6.
-Column = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Pairing:
     """How the files of a folder pair up."""
 
     depth: int | None  # Folder depth that says picture or mask; None = side by side.
-    addition: str  # "*_mask" or "mask_*"; "" = equal names.
+    addition: str  # "*_mask" or "mask_*"; "" = equal names, or one of two for another.
     pairs: tuple[Pair, ...]
     inside: bool = False  # The masks' folders lie inside those of the pictures.
 
@@ -52,43 +52,6 @@ class Pairing:
     @property
     def masks(self) -> list[Entry]:
         return [mask for pair in self.pairs for mask in pair.masks]
-
-
-@dataclass(frozen=True)
-class _Way:
-    """One way to pair files: a key that partners share, and the column that tells them apart."""
-
-    depth: int | None
-    addition: str
-    inside: bool = False  # Files that lie just above that depth are a column of their own.
-
-    def key(self, entry: Entry) -> tuple[str, ...]:
-        return (*self.rest(entry), self._plain_stem(entry.stem))
-
-    def rest(self, entry: Entry) -> tuple[str, ...]:
-        """The folders that partners share."""
-        return entry.folders if self.depth is None else _without(entry.folders, self.depth)
-
-    def column(self, entry: Entry) -> Column:
-        if self.depth is not None:
-            return entry.folders[: self.depth + 1]
-        if self.addition:
-            return ("added" if self._plain_stem(entry.stem) != entry.stem else "plain",)
-        return (entry.extension,)
-
-    def siblings(self, column: Column) -> Column:
-        """Columns are compared with those beside them only."""
-        return () if self.depth is None else column[: self.depth]
-
-    def covers(self, entry: Entry) -> bool:
-        return self.depth is None or len(entry.folders) + self.inside > self.depth
-
-    def _plain_stem(self, stem: str) -> str:
-        if self.addition.startswith("*"):
-            return stem.removesuffix(self.addition[1:]) or stem
-        if self.addition.endswith("*"):
-            return stem.removeprefix(self.addition[:-1]) or stem
-        return stem
 
 
 class Folder:
@@ -111,7 +74,9 @@ def find_pairing(listing: Listing) -> Pairing | None:
 
     A mask without a picture speaks against a way: folders of equal file numbers pair up in more ways than one.
     """
-    ways = sorted(((_reach(way, listing), i, way) for i, way in enumerate(_ways(listing))), key=lambda t: (-t[0], t[1]))
+    ways = sorted(
+        ((reach_of(way, listing), i, way) for i, way in enumerate(ways_of(listing))), key=lambda t: (-t[0], t[1])
+    )
     likeness = _Likeness(listing)
     best: Pairing | None = None
     matched = left_over = 0
@@ -142,16 +107,16 @@ def mask_likeness(listing: Listing, entry: Entry, *, by_losses: bool = True) -> 
     if pixels.ndim == 3 and (pixels == pixels[:, :, :1]).all():
         pixels = pixels[:, :, 0]
     if pixels.ndim == 3:
-        colours = pixels.reshape(-1, 3).astype(np.int64) @ np.array([1 << 32, 1 << 16, 1])
-        extremes = 0.6 if len(np.unique(colours)) <= 32 else 0.0
-        values = colours
+        values = pixels.astype(np.int64) @ np.array([1 << 32, 1 << 16, 1])
+        extremes = 0.6 if len(np.unique(values)) <= 32 else 0.0
     else:
-        values = pixels.ravel().astype(np.int64)
+        values = pixels.astype(np.int64)
         extremes = float(((values <= 31) | ((values >= 224) & (values <= 255))).mean())
     counts = np.unique(values, return_counts=True)[1] / values.size
     entropy_bits = float(-(counts * np.log2(counts)).sum())
     compressed = 0.5 if by_losses and entry.extension in (".jpg", ".jpeg") else 0.0
-    return extremes - min(entropy_bits / 8, 1.0) - compressed
+    noise = 0.0 if values.shape[1] < 2 or (values[:, 1:] == values[:, :-1]).mean() >= _FLAT else 2.0
+    return extremes - min(entropy_bits / 8, 1.0) - compressed - noise
 
 
 def looks_like_a_mask(listing: Listing, entry: Entry) -> bool:
@@ -177,48 +142,6 @@ def spread(entries: list[Entry], count: int) -> list[Entry]:
     return [entries[round(i * (len(entries) - 1) / (count - 1))] for i in range(count)]
 
 
-def _ways(listing: Listing) -> Iterator[_Way]:
-    deepest = max((len(entry.folders) for entry in listing.pictures), default=0)
-    plain = [_Way(depth, "") for depth in (None, *range(deepest))]
-    for way in (*plain, *(_Way(depth, "", inside=True) for depth in range(deepest))):
-        yield way
-        yield from (replace(way, addition=addition) for addition in _additions(listing, way))
-
-
-def _additions(listing: Listing, way: _Way) -> list[str]:
-    """The most common addition behind a name and before it, among files that could be partners."""
-    stems: dict[tuple[str, ...], set[str]] = defaultdict(set)
-    for entry in listing.pictures:
-        if way.covers(entry):
-            stems[way.rest(entry)].add(entry.stem)
-    behind: Counter[str] = Counter()
-    before: Counter[str] = Counter()
-    for names in stems.values():
-        behind.update(_extensions_of_neighbours(sorted(names)))
-        before.update(text[::-1] for text in _extensions_of_neighbours(sorted(name[::-1] for name in names)))
-    found = [f"*{text}" for text, _ in behind.most_common(1)]
-    return found + [f"{text}*" for text, _ in before.most_common(1)]
-
-
-def _extensions_of_neighbours(names: list[str]) -> Iterator[str]:
-    """What longer names add to a shorter one; digits alone are a number going on, not an addition."""
-    for i, name in enumerate(names):
-        for longer in names[i + 1 : i + 4]:
-            if not longer.startswith(name):
-                break
-            if not longer[len(name) :].isdigit():
-                yield longer[len(name) :]
-
-
-def _reach(way: _Way, listing: Listing) -> int:
-    """Keys that files of at least two columns share: no pairing can match more."""
-    columns: dict[tuple[str, ...], set[Column]] = defaultdict(set)
-    for entry in listing.pictures:
-        if way.covers(entry):
-            columns[way.key(entry)].add(way.column(entry))
-    return sum(1 for found in columns.values() if len(found) > 1)
-
-
 class _Likeness:
     """`mask_likeness` of a listing's files, each looked at once."""
 
@@ -233,7 +156,7 @@ class _Likeness:
         return self._known[key]
 
 
-def _mask_columns(way: _Way, listing: Listing, likeness: _Likeness) -> set[Column]:
+def _mask_columns(way: Way, listing: Listing, likeness: _Likeness) -> set[Column]:
     """The columns that hold masks: those above the widest gap in likeness, among siblings."""
     entries: dict[Column, list[Entry]] = defaultdict(list)
     for entry in listing.pictures:
@@ -241,27 +164,28 @@ def _mask_columns(way: _Way, listing: Listing, likeness: _Likeness) -> set[Colum
             entries[way.column(entry)].append(entry)
     families: dict[Column, list[tuple[float, Column]]] = defaultdict(list)
     for column, members in entries.items():
-        usual = _usual(likeness, members, column, by_losses=not way.inside)
+        usual = _usual(likeness, members, column, by_losses=not (way.inside or way.swap))
         families[way.siblings(column)].append((usual, column))
+    least = _MASK if way.swap else _NOISE  # Pictures in two lights are called alike too.
     masks: set[Column] = set()
     for family in families.values():
         family.sort()
         gaps = [(family[i + 1][0] - family[i][0], i + 1) for i in range(len(family) - 1)]
         widest, start = max(gaps, default=(0.0, 0))
-        if widest >= _LEAST_GAP:
-            masks.update(column for _, column in family[start:])
+        if widest >= LEAST_GAP:
+            masks.update(column for usual, column in family[start:] if usual >= least)
     return masks
 
 
 def _usual(likeness: _Likeness, members: list[Entry], column: Column, *, by_losses: bool) -> float:
-    """Of a column. In a folder inside, the extension says nothing: it may hold copies of its pictures."""
+    """Of a column. Where names may pair up by chance the extension says nothing: a folder inside may hold copies."""
     scores = [likeness.of(entry, by_losses=by_losses) for entry in spread(members, _SAMPLES)]
     found = [score for score in scores if score is not None]
     usual = float(np.median(found)) if found else 0.3  # Nothing readable: between a mask and a picture.
     return usual + (0.3 if column == ("added",) else 0.0)  # Where pixels do not tell: it is the mask that is marked.
 
 
-def _pairs(way: _Way, listing: Listing, mask_columns: set[Column]) -> tuple[Pair, ...]:
+def _pairs(way: Way, listing: Listing, mask_columns: set[Column]) -> tuple[Pair, ...]:
     together: dict[tuple[str, ...], tuple[list[Entry], list[Entry]]] = {}
     pairs: list[Pair] = []
     for entry in listing.pictures:
@@ -278,13 +202,6 @@ def _pairs(way: _Way, listing: Listing, mask_columns: set[Column]) -> tuple[Pair
     return tuple(pairs)
 
 
-def _pair(way: _Way, pictures: list[Entry], masks: list[Entry]) -> Pair:
+def _pair(way: Way, pictures: list[Entry], masks: list[Entry]) -> Pair:
     first = (pictures or masks)[0]
-    if way.depth is None:
-        return Pair(tuple(pictures), tuple(masks), first.folders, "")
-    role = first.folders[way.depth] if len(first.folders) > way.depth else ""
-    return Pair(tuple(pictures), tuple(masks), _without(first.folders, way.depth), role)
-
-
-def _without(folders: tuple[str, ...], depth: int) -> tuple[str, ...]:
-    return folders[:depth] + folders[depth + 1 :]
+    return Pair(tuple(pictures), tuple(masks), way.rest(first), way.role(first))

@@ -23,7 +23,7 @@ from blemish.data.readers.base import Drawn, LeftOut, Match, Plan, ReadOptions, 
 from blemish.data.readers.index import draw_index
 from blemish.data.readers.kinds import taxonomy_in
 from blemish.data.readers.listing import Entry, Listing
-from blemish.data.readers.pairing import Folder, mask_likeness, spread
+from blemish.data.readers.pairing import LEAST_GAP, Folder, mask_likeness, spread
 from blemish.picture.read import read_index, read_picture
 
 
@@ -35,7 +35,8 @@ class ScanFolders:
 
     def recognise(self, folder: Folder, options: ReadOptions) -> Match | None:
         listing = folder.listing
-        if (options.taxonomy or taxonomy_in(listing)) is None or _three_trees(listing) is None:
+        taxonomy, trees = options.taxonomy or taxonomy_in(listing), _three_trees(listing)
+        if taxonomy is None or trees is None or not _has_planes(listing, trees, taxonomy):
             return None
         return Match(1.0, "three folders of equal names and a taxonomy: scans, defect planes, background planes")
 
@@ -107,6 +108,28 @@ def _three_trees(listing: Listing) -> list[Tree] | None:
     shared = set.intersection(*(set(tree) for tree in trees.values()))
     most = max(len(tree) for tree in trees.values())
     return list(trees.values()) if 2 * len(shared) > most else None
+
+
+def _has_planes(listing: Listing, trees: list[Tree], taxonomy: Taxonomy) -> bool:
+    """Whether two of the trees look like masks, one of them of backgrounds, and one does not.
+
+    The sides of a split have equal names too, and so have masks of classes and of objects.
+    """
+    scans, *planes = sorted(trees, key=lambda tree: _usual_likeness(listing, tree))
+    gap = min(_usual_likeness(listing, tree) for tree in planes) - _usual_likeness(listing, scans)
+    return gap >= LEAST_GAP and any(_holds_backgrounds(listing, tree, taxonomy) for tree in planes)
+
+
+def _holds_backgrounds(listing: Listing, tree: Tree, taxonomy: Taxonomy) -> bool:
+    """Whether most of a few planes hold no value beyond those of the backgrounds."""
+    sample = spread(list(tree.values()), 3)
+    fitting = 0
+    for entry in sample:
+        try:
+            fitting += int(read_index(listing.path(entry)).max(initial=0)) < len(taxonomy.backgrounds)
+        except PictureError:
+            continue
+    return 2 * fitting > len(sample)
 
 
 def _roles(listing: Listing, trees: list[Tree], taxonomy: Taxonomy) -> tuple[Tree, Tree, Tree]:

@@ -26,6 +26,7 @@ _SAMPLES = 12
 _BOX, _LEAST_NUMBERS = 4, 6  # Numbers behind the class: of a box, and of a polygon at least.
 _BEYOND = 0.01  # A share may stick out by this much: tools round.
 _MOST_CLASSES = 255
+_PLACES = 2  # Of a corner in pixels.
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,10 @@ def draw_yolo(
     height, width = pixels.shape[0], pixels.shape[1]
     masks: dict[str, Bool] = {}
     for label, shares in labels:
-        corners = [(x * width, y * height) for x, y in zip(shares[::2], shares[1::2], strict=True)]
+        corners = [  # Shares in text are rounded: 15.99998 is a corner at 16.
+            (round(x * width, _PLACES), round(y * height, _PLACES))
+            for x, y in zip(shares[::2], shares[1::2], strict=True)
+        ]
         canvas = Image.new("L", (width, height))
         ImageDraw.Draw(canvas).polygon(corners, fill=1, outline=1)
         masks[label] = masks.get(label, np.zeros((height, width), bool)) | (np.asarray(canvas) > 0)
@@ -129,15 +133,24 @@ def draw_yolo(
 
 
 def names_in(listing: Listing) -> Mapping[int, str]:
-    """The classes that the YAML files of a folder name, by number; empty where none does.
+    """The classes that the YAML files of a folder name, else its `classes.txt` or `.names` file, by number; or empty.
 
     Raises:
         InputError: two files name them differently, or a name that is none.
     """
+    tables = [*listing.with_extension(".yaml"), *listing.with_extension(".yml")]
+    lists = [entry for entry in listing.with_extension(".txt") if entry.name == "classes.txt"]
+    lists += listing.with_extension(".names")
+    return _agreed_names(listing, tables, _names_of) or _agreed_names(listing, lists, _names_line_by_line)
+
+
+def _agreed_names(
+    listing: Listing, files: Iterable[Entry], names_of: Callable[[Path], dict[int, str]]
+) -> dict[int, str]:
     found: dict[int, str] = {}
     first = ""
-    for entry in (*listing.with_extension(".yaml"), *listing.with_extension(".yml")):
-        names = _names_of(listing.path(entry))
+    for entry in files:
+        names = names_of(listing.path(entry))
         if names and found and names != found:
             raise InputError(f"{listing.root}: {first} and {entry.relative} name the classes differently: leave one")
         if names:
@@ -164,12 +177,19 @@ def _names_of(path: Path) -> dict[int, str]:
     return {number: str(name).strip() for number, name in names.items()}
 
 
+def _names_line_by_line(path: Path) -> dict[int, str]:
+    try:
+        return {number: line.strip() for number, line in enumerate(_lines(path))}
+    except LabelError as error:
+        raise InputError(str(error)) from error
+
+
 def _label(number: int, names: Mapping[int, str], options: ReadOptions, where: str) -> str:
-    """The class of a number: as the set's YAML names it, else by its place among the user's classes."""
+    """The class of a number: as a file of the set names it, else by its place among the user's classes."""
     if names:
         if number not in names:
             raise LabelError(
-                f"{where}: class {number} is not among the {len(names)} names of the YAML file: add it there"
+                f"{where}: class {number} is not among the {len(names)} names that the set's file lists: add it there"
             )
         return names[number]
     if options.taxonomy is None:
@@ -229,7 +249,7 @@ def _placed(listing: Listing) -> _Texts:
     of_picture: dict[Entry, list[Entry]] = {}
     left_out: list[LeftOut] = []
     for text in listing.with_extension(".txt"):
-        near = _nearest(text, by_stem.get(text.stem, ()))
+        near = nearest(text, by_stem.get(text.stem, ()))
         if len(near) == 1:
             of_picture.setdefault(near[0], []).append(text)
         elif by_stem.get(text.stem) or is_yolo(listing.path(text)):
@@ -247,7 +267,8 @@ def _placed(listing: Listing) -> _Texts:
     return _Texts(pairs, left_out)
 
 
-def _nearest(text: Entry, pictures: Iterable[Entry]) -> list[Entry]:
+def nearest(text: Entry, pictures: Iterable[Entry]) -> list[Entry]:
+    """The pictures in the folder of a file, else those from whose path one folder of the file's differs."""
     near: defaultdict[int, list[Entry]] = defaultdict(list)
     for picture in pictures:
         if len(picture.folders) == len(text.folders):
