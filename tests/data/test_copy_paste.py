@@ -76,6 +76,18 @@ def test_brightness_follows_the_local_surface_and_contrast_is_kept():
         assert picture[label.defect == 1].mean() == pytest.approx(level - 60, abs=12)
 
 
+@pytest.mark.parametrize("blend", [feathered, poisson])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_where_black_or_white_would_swallow_a_defect_it_is_not_put(blend, channels):
+    dark = bank_of(spotted(channels=channels))
+    light = bank_of(replace(spotted(channels=channels), picture=255 - spotted(channels=channels).picture))
+    for bank, swallowed in ((dark, 6), (light, 249)):
+        for level, is_put in ((swallowed, False), (255 - swallowed, True), (128, True)):
+            canvas = surface(level, 3, channels)
+            made = paste(canvas, LabelMap.clean(TILE, TILE), bank, 1, np.random.default_rng(1), blend=blend)
+            assert (made is not None) == is_put, level
+
+
 def test_existing_defects_and_ignored_pixels_are_never_overlapped():
     bank = bank_of(spotted())
     defect = np.zeros((TILE, TILE), np.uint8)
@@ -199,6 +211,37 @@ def test_a_class_without_a_whole_defect_is_named_and_left_as_it_is(tmp_path, cap
         writer.add(spotted(1))
     assert copy_paste_dataset(Dataset(tmp_path / "real"), tmp_path / "pasted", 4, seed=0) == 3
     assert "no whole defect to cut out of blot" in capsys.readouterr().err
+
+
+def swallowed_set(folder, *, also_dot: bool) -> Dataset:
+    """The blots are dark, and lie on gray; what is clean is black. Dots are light."""
+    with DatasetWriter(folder, DatasetInfo(Taxonomy.of_names("spots", ["dot", "blot"]), TILE, 1)) as writer:
+        if also_dot:
+            light = spotted(1)
+            writer.add(
+                replace(light, picture=np.where(light.label_map.defect > 0, 220, light.picture).astype(np.uint8))
+            )
+        writer.add(spotted(2))
+        writer.add(Sample(surface(5), LabelMap.clean(TILE, TILE), row("clean")))
+    return Dataset(folder)
+
+
+def test_a_class_that_fits_nowhere_is_named_and_the_others_are_filled(tmp_path, capsys):
+    assert copy_paste_dataset(swallowed_set(tmp_path / "real", also_dot=True), tmp_path / "pasted", 4, seed=0) == 3
+    assert "no defect of class blot fits on 50 canvases" in capsys.readouterr().err
+    assert {record.classes for record in Dataset(tmp_path / "pasted").records} == {(1,)}
+
+
+def test_a_set_of_which_nothing_fits_anywhere_is_refused_and_nothing_is_written(tmp_path):
+    source = swallowed_set(tmp_path / "real", also_dot=False)
+    with pytest.raises(DatasetError, match=r"no defect of class blot fits .* would not be seen there"):
+        copy_paste_dataset(source, tmp_path / "pasted", 4, seed=0)
+    assert [p.name for p in tmp_path.iterdir()] == ["real"]
+
+
+def test_where_nothing_is_missing_the_message_says_what_to_ask_for(tmp_path):
+    with pytest.raises(DatasetError, match="nothing to paste: every class has 1 real train tiles or more: ask for"):
+        copy_paste_dataset(write_set(tmp_path / "real"), tmp_path / "pasted", 1, seed=0)
 
 
 def test_a_set_without_any_defect_is_refused_and_nothing_is_written(tmp_path):

@@ -164,6 +164,15 @@ def test_few_real_defects_set_no_limit_of_contrast(real_set):
     assert gate.judge([Candidate(tile(100, added=9), None)]) == [None]
 
 
+def test_where_real_defects_are_all_alike_a_little_fainter_is_no_fault():
+    alike = cut_outs_of(tile(7), 1)[0][0]
+    learned = measured([alike] * 6, {"t7": "g7"})
+    assert learned.contrast_limit == pytest.approx(0.75 * learned.contrasts[0])
+    spread = [cut_outs_of(tile(seed, added=10 + 8 * seed), 1)[0][0] for seed in range(12)]
+    found = measured(spread, {f"t{seed}": f"g{seed}" for seed in range(12)})
+    assert found.contrast_limit == pytest.approx(np.quantile(found.contrasts, 0.05))
+
+
 def test_of_real_defects_that_it_never_saw_about_one_in_twenty_is_too_faint():
     def cut_out(seed: int):
         return cut_outs_of(tile(seed), 1)[0][0]

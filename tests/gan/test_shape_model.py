@@ -6,6 +6,9 @@ import pytest
 
 from blemish.core.errors import InputError
 from blemish.core.labels import LabelMap
+from blemish.core.records import Box, Origin, Split, TileRecord
+from blemish.core.taxonomy import Taxonomy
+from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
 from blemish.gan.bank import build_bank
 from blemish.gan.labels import draw_tile
 from blemish.gan.near_copy import NEAR_COPY_IOU
@@ -130,6 +133,18 @@ def test_near_copies_are_drawn_again_and_what_stays_is_told(small_set):
     for tile in tiles:
         shown = tile.label_map.defect == 1
         assert tile.copy_iou == pytest.approx(bank.classes[1].copies.iou(shown)) or shown.sum() > 80
+
+
+def test_a_defect_of_the_whole_tile_is_a_copy_of_nothing(tmp_path):
+    with DatasetWriter(tmp_path / "set", DatasetInfo(Taxonomy.of_names("one", ["stained"]), 48, 1)) as writer:
+        for i in range(4):
+            record = TileRecord(f"{i}", "", "", "s", Box(0, 0, 48, 48), f"{i}", Split.TRAIN, Origin.REAL, (), ())
+            plane = np.zeros((48, 48), np.uint8)
+            writer.add(Sample(plane, LabelMap(plane + (i < 3), plane), record))
+    tiles = [draw_tile(build_bank(Dataset(tmp_path / "set"), [1]), PlanItem(i, (1,)), 0) for i in range(8)]
+    whole = [tile for tile in tiles if (tile.label_map.defect == 1).all()]
+    assert len(whole) > 4
+    assert {(tile.copy_iou, tile.near_copies) for tile in whole} == {(0.0, 0)}
 
 
 def test_a_mix_without_shares_is_refused():

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from blemish.core.errors import BundleError, TrainingError
+from blemish.train import checkpoint
 from blemish.train.checkpoint import last_state, load_state, load_weights, save_state, save_weights
 
 
@@ -133,6 +135,18 @@ def test_weights_are_replaced_whole(tmp_path):
     tensors, card = load_weights(tmp_path / "model")
     assert (card["width"], len(tensors["0.bias"])) == (5, 5)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_is_told_as_such(tmp_path, monkeypatch):
+    def on_full_disk(target):
+        target.mkdir(parents=True)
+        (target / checkpoint.WEIGHTS).symlink_to("/dev/full")
+        return target
+
+    monkeypatch.setattr(checkpoint, "_fresh", on_full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        save_weights(tmp_path / "model", network(), {})
 
 
 def test_altered_weights_are_refused(tmp_path):

@@ -1,9 +1,9 @@
 """Copy-paste of real defects with blending: what an engineer does in an afternoon, and rung 5 of the ladder.
 
 A cut-out is turned, scaled and mirrored, put where the background classes are as they were round it, brought to the
-brightness and contrast of the surface there, and blended in; the label is exactly the pasted mask. A cut-out that was
-cut off by the end of its tile, or that lies across two backgrounds, is only mirrored, and put to the same end again or
-where the same backgrounds meet.
+brightness and contrast of the surface there, and blended in; the label is exactly the pasted mask. Where black or white
+would swallow it, it is not put. A cut-out that was cut off by the end of its tile, or that lies across two backgrounds,
+is only mirrored, and put to the same end again or where the same backgrounds meet.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.core.seeds import derive_seed, rng
 from blemish.data.cutouts import MARGIN_PX, CutOut, DefectBank, mirrored, turned, usable_window
 from blemish.data.dataset import Dataset, DatasetWriter, Sample
-from blemish.data.paste_blend import Blend, feathered, matched
+from blemish.data.paste_blend import Blend, feathered, is_lost, matched
 from blemish.data.paste_place import find_place, windows
 from blemish.picture.tiling import cut
 
 PRESET = "copy-paste"
-_VERSION = 1  # Raised when equal seeds would give other tiles than before.
+_VERSION = 2  # Raised when equal seeds would give other tiles than before.
 _CANVASES_TRIED = 50
 
 
@@ -76,7 +76,8 @@ def paste(
         if corner_xy is not None:
             surface = cut(picture, window)
             pasted = _put(surface, inner, cut_out, corner_xy, blend or feathered, settings.feather_px)
-            return _back_on_tile(picture, label_map, window, *pasted)
+            if pasted is not None:
+                return _back_on_tile(picture, label_map, window, *pasted)
     return None
 
 
@@ -92,13 +93,17 @@ def _changed(cut_out: CutOut, settings: PasteSettings, random: np.random.Generat
 
 def _put(
     surface: Picture, label_map: LabelMap, cut_out: CutOut, corner_xy: tuple[int, int], blend: Blend, feather_px: int
-) -> tuple[Picture, LabelMap]:
+) -> tuple[Picture, LabelMap] | None:
+    """None where the defect would hardly be seen: a dark one on black, a light one on white."""
     there, here = windows(label_map.size_hw, cut_out, corner_xy)
     mask, foreign = cut_out.mask[here], cut_out.foreign[here]
     taken = ((foreign > 0) | (label_map.defect[there] > 0)).astype(np.uint8)
-    patch = matched(surface[there], cut_out.picture[here], (mask == 0) & (taken == 0))
+    ring = (mask == 0) & (taken == 0)
+    patch = matched(surface[there], cut_out.picture[here], ring)
     picture, defect = surface.copy(), label_map.defect.copy()
     picture[there] = blend(surface[there], patch, mask, taken, min(feather_px, MARGIN_PX))
+    if is_lost(surface[there], picture[there], cut_out.picture[here], mask, ring):
+        return None
     defect[there][mask > 0] = cut_out.index
     return picture, LabelMap(defect, label_map.background)
 
@@ -133,13 +138,14 @@ def copy_paste_dataset(
 
     Real train tiles count, and a tile counts for each class it shows. The canvas is a clean train tile, or any train
     tile (with the defects it has) where none is clean; a pasted tile keeps its canvas's part, source, box and group.
-    A class without a whole defect to cut out is left as it is, and named on standard error.
+    A class without a whole defect to cut out, or of which none fits on a canvas, is left as it is, and named on
+    standard error.
 
     Returns:
         The number of tiles written.
 
     Raises:
-        DatasetError: no class has a defect to cut out, or one fits on no canvas; nothing is missing; `out` exists.
+        DatasetError: no class has a defect to cut out, or that fits on a canvas; nothing is missing; `out` exists.
     """
     records = [r for r in dataset.select(Split.TRAIN) if r.origin != Origin.SYNTHETIC]
     canvases = [r for r in records if r.is_clean] or records
@@ -150,7 +156,11 @@ def copy_paste_dataset(
     made_by = hashlib.sha256(f"{PRESET} {_VERSION} {dataset.hash} {settings} {blend.__name__}".encode()).hexdigest()
     held = Counter(index for record in records for index in record.classes)
     classes = sorted(_fillable(dataset, bank), key=lambda index: (held[index], index))
-    written = 0
+    if all(held[index] >= per_class for index in classes):
+        raise DatasetError(
+            f"nothing to paste: every class has {per_class} real train tiles or more: ask for more with --per-class"
+        )
+    written, homeless = 0, ""
     with (
         DatasetWriter(out, replace(dataset.info, hash="")) as writer,
         tqdm(
@@ -163,12 +173,26 @@ def copy_paste_dataset(
         for index in classes:
             while held[index] < per_class:
                 row = (index, written, derive_seed(seed, PRESET, index, written))
-                sample, padding = _pasted_tile(dataset, canvases, bank, row, blend, settings)
+                pasted = _pasted_tile(dataset, canvases, bank, row, blend, settings)
+                if pasted is None:
+                    homeless = _no_place(dataset.taxonomy.defect(index).name)
+                    tqdm.write(f"copy-paste: {homeless}: left at {held[index]} of {per_class} tiles", file=sys.stderr)
+                    break
+                sample, padding = pasted
                 finished = writer.add(replace(sample, record=replace(sample.record, generator=made_by)), padding)
                 held.update(finished.classes)
                 written += 1
                 bar.update()
+        if not written:
+            raise DatasetError(homeless)
     return written
+
+
+def _no_place(name: str) -> str:
+    return (
+        f"no defect of class {name} fits on {_CANVASES_TRIED} canvases drawn: they are as large as the tile, lie on "
+        f"backgrounds that no canvas shows, or would not be seen there"
+    )
 
 
 def _fillable(dataset: Dataset, bank: DefectBank) -> list[int]:
@@ -188,8 +212,8 @@ def _pasted_tile(
     row: tuple[int, int, int],
     blend: Blend,
     settings: PasteSettings,
-) -> tuple[Sample, Bool | None]:
-    """One tile from its class, number and seed alone, and its padding."""
+) -> tuple[Sample, Bool | None] | None:
+    """One tile from its class, number and seed alone, and its padding; None if nothing of the class has a place."""
     index, number, seed = row
     random = rng(seed)
     for _ in range(_CANVASES_TRIED):
@@ -205,10 +229,7 @@ def _pasted_tile(
                 preset=PRESET,
             )
             return Sample(pasted[0], pasted[1], record), _padding(canvas)
-    raise DatasetError(
-        f"no defect of class {dataset.taxonomy.defect(index).name} fits on {_CANVASES_TRIED} canvases drawn: "
-        f"its defects are as large as the tile, or lie on backgrounds that no canvas shows"
-    )
+    return None
 
 
 def _padding(canvas: Sample) -> Bool | None:

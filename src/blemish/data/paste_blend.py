@@ -11,18 +11,44 @@ from blemish.core.arrays import Bool, Float32, Picture, UInt8
 
 Blend = Callable[[Picture, Picture, UInt8, UInt8, int], Picture]
 _CONTRAST_LIMITS = (0.7, 1.4)  # A rough surface must not stretch a defect into something never seen.
+_LEAST_KEPT = 0.5  # Of a defect's contrast; the limits above keep more.
+_LEAST_RING_PX = 20  # Fewer pixels of sound surface say nothing about its level.
 _SWEEPS = 30  # At each size of the membrane; the next size starts from the one before.
 
 
 def matched(surface: Picture, patch: Picture, ring: Bool) -> Picture:
     """The patch with mean and deviation of the surface, both taken on the ring of sound surface, channel by channel."""
-    if ring.sum() < 20:
+    if ring.sum() < _LEAST_RING_PX:
         return patch
     here, there = patch[ring].astype(np.float32), surface[ring].astype(np.float32)
     gain = np.clip((there.std(axis=0) + 0.5) / (here.std(axis=0) + 0.5), *_CONTRAST_LIMITS)
     matched = (patch - here.mean(axis=0)) * gain + there.mean(axis=0)
     clipped: Picture = np.clip(np.rint(matched), 0, 255).astype(np.uint8)
     return clipped
+
+
+def is_lost(surface: Picture, pasted: Picture, patch: Picture, mask: UInt8, ring: Bool) -> bool:
+    """Whether less than half of a defect's contrast with its surface is left: black and white end where levels do.
+
+    Args:
+        pasted: the surface with the defect; `patch` the defect on its own surface, before it was matched.
+
+    Example:
+        >>> patch, mask = np.full((8, 8), 200, np.uint8), np.zeros((8, 8), np.uint8)
+        >>> patch[:2], mask[:2] = 100, 1
+        >>> on = {level: np.full((8, 8), level, np.uint8) for level in (5, 120)}
+        >>> after = {level: matched(surface, patch, mask == 0) for level, surface in on.items()}
+        >>> [is_lost(on[level], after[level], patch, mask, mask == 0) for level in on]
+        [True, False]
+    """
+    if ring.sum() < _LEAST_RING_PX:
+        return False
+    inside = mask > 0
+    seen, was = (
+        float(np.abs(shown[inside] - level[ring].mean(axis=0, dtype=np.float32)).mean())
+        for shown, level in ((pasted, surface), (patch, patch))
+    )
+    return seen + 1 < _LEAST_KEPT * was  # Half a level each way is lost by rounding.
 
 
 def feathered(surface: Picture, patch: Picture, mask: UInt8, foreign: UInt8, feather_px: int) -> Picture:

@@ -17,6 +17,9 @@ from blemish.gan.gate_rules import Patch, Patches, content_patch, contrast, like
 
 DEFECTS_PER_CLASS = 300  # At most so many training defects of a class are looked at.
 FAINTEST = 0.05  # A synthetic defect may be as faint as this share of the real ones.
+ALIKE = (
+    0.75  # Or as faint as this share of their median, where they are all alike: the faintest is then as they all are.
+)
 LEAST_DEFECTS = 5  # Fewer set no limit of contrast.
 LEAST_COPY = 0.9  # A correlation below this is never called a copy,
 MOST_ALIKE = 0.99  # nor one below this share of what real defects of different groups have with one another.
@@ -73,11 +76,17 @@ def measured(cut_outs: Sequence[CutOut], groups: Mapping[str, str]) -> RealClass
     return RealClass(
         defects=len(cut_outs),
         contrasts=contrasts,
-        contrast_limit=float(np.quantile(contrasts, FAINTEST)) if len(contrasts) >= LEAST_DEFECTS else None,
+        contrast_limit=_faintest(contrasts),
         patches=Patches.of(patches),
         sources=sources,
         copy_limit=max(LEAST_COPY, float(np.quantile(nearest, MOST_ALIKE)) if len(nearest) else 0.0),
     )
+
+
+def _faintest(contrasts: Float64) -> float | None:
+    if len(contrasts) < LEAST_DEFECTS:
+        return None
+    return float(min(np.quantile(contrasts, FAINTEST), ALIKE * np.median(contrasts)))
 
 
 def ring_of(cut_out: CutOut) -> Bool:

@@ -136,7 +136,8 @@ def _more_of_class(ground: _Grounds, bank: Bank, index: int, random: np.random.G
 def _put(grounds: _Grounds, bank: Bank, shape: Shape, random: np.random.Generator, tally: _Tally) -> _Ground | None:
     """Draw a shape after a real one on one of some grounds, and say on which; None if it has no place on any.
 
-    A near-copy is drawn again, but the last draft stays whatever it is.
+    A near-copy is drawn again, but the last draft stays whatever it is. One that covers the whole tile has no shape of
+    its own, and is a copy of nothing.
     """
     of_class = bank.classes[shape.defect]
     for left in reversed(range(_DRAFTS_TRIED)):
@@ -144,13 +145,17 @@ def _put(grounds: _Grounds, bank: Bank, shape: Shape, random: np.random.Generato
         if offer is None:
             return None
         ground, place = offer
-        iou = of_class.copies.iou(place.mask)
+        iou = 0.0 if _is_all(place, ground.canvas) else of_class.copies.iou(place.mask)
         if iou < NEAR_COPY_IOU or left == 0:
             put(ground.canvas, place)
             tally.stayed.append(iou)
             return ground
         tally.near_copies += 1
     raise AssertionError("unreachable")
+
+
+def _is_all(place: Place, canvas: Canvas) -> bool:
+    return int(np.count_nonzero(place.mask)) == canvas.window.width * canvas.window.height
 
 
 def _placed(

@@ -1,4 +1,9 @@
-"""Thresholds of the least cost: what an escape, an overkill and a look by a person cost, over whole parts.
+"""Thresholds of the least expected cost: what an escape, an overkill and a look by a person cost, over whole parts.
+
+The next part like one that was seen does not get the same score: as log odds, it lies about `SPREAD` from it, to either
+side. So a threshold has a chance to call each part, and what is made least is the cost that is to be expected, not that
+of the scores that happened to be seen: a threshold just above the worst good part would call every second one like it
+(docs/adr/0012).
 
 A part is as bad as its worst class says, so classes cannot be chosen apart. They are chosen in turn, each the best
 given the others, until nothing gets cheaper, from two starts (nothing is called; everything is). For one class the
@@ -7,19 +12,22 @@ best pair of thresholds is found exactly: the cost is a sum of one term for `rev
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from blemish.core.arrays import Bool, Float32, Float64, Int64
 from blemish.core.errors import InputError
 from blemish.segment.candidates import Candidates
-from blemish.segment.choice import NEVER, UNKNOWN, Chosen, areas_for, halfway, labelled_in
+from blemish.segment.choice import NEVER, UNKNOWN, Chosen, areas_for, labelled_in
 
+SPREAD = 0.3  # Of a part's score as log odds (natural): how far that of the next part like it may lie from it.
 _ROUNDS = 20
-_CHEAPER = 1e-12
+_CHEAPER = 1e-9  # The least gain that is one; sums of the same terms in another order differ by less.
+_STEP, _STEPS, _LOWEST = 0.05, 340, -3.0  # Log odds at which scores are told apart and thresholds are tried.
+_NEVER = _STEPS  # The step that no part reaches.
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,11 @@ class _Prices:
     review: Float64 | None
     ng: Float64
 
+    @property
+    def look(self) -> Float64:
+        """What a part costs that is neither OK nor NG; without a REVIEW there is none, and it does not count."""
+        return np.zeros_like(self.ok) if self.review is None else self.review
+
 
 def _prices(candidates: Candidates, folds: Collection[int], costs: Costs) -> _Prices:
     parts = candidates.inside(folds) & candidates.parts.known
@@ -86,91 +99,119 @@ def _prices(candidates: Candidates, folds: Collection[int], costs: Costs) -> _Pr
     return _Prices(parts, weight * bad * costs.escape, review, weight * ~bad * costs.overkill)
 
 
+def expected_cost(chosen: Sequence[Chosen], candidates: Candidates, folds: Collection[int], costs: Costs) -> float:
+    """The mean cost to be expected of parts like those of these folds: what `by_cost` makes least."""
+    prices = _prices(candidates, folds, costs)
+    rows = [_row_of(candidates, prices, kind, one.pixel, one.least_area_px) for kind, one in enumerate(chosen, start=1)]
+    to_review = _left_by(rows, [_step_of(one.review) for one in chosen], len(prices.ok))
+    to_ng = _left_by(rows, [_step_of(one.ng) for one in chosen], len(prices.ok))
+    return _expected(prices, to_review, to_ng)
+
+
 def _descend(
     candidates: Candidates, folds: Collection[int], prices: _Prices, pixel: float, start: float
 ) -> tuple[list[Chosen], float]:
-    chosen = [Chosen(code, pixel, start, start) for code in candidates.codes]
-    ranks = [_ranks(_scores(candidates, prices, kind, one), one) for kind, one in enumerate(chosen, start=1)]
+    lowest = _step_of(pixel)
+    kinds = range(1, len(candidates.codes) + 1)
+    areas = {kind: areas_for(candidates, folds, kind) for kind in kinds}
+    rows = {(k, area): _row_of(candidates, prices, k, pixel, area) for k in kinds for area in areas[k]}
+    first = _NEVER if start >= NEVER else lowest
+    steps = [(1, first, first) for _ in kinds]  # Least area, `review`, `ng`.
     cost = float("inf")
     for _ in range(_ROUNDS):
         before = cost
-        for place, code in enumerate(candidates.codes):
-            others = np.max([r for i, r in enumerate(ranks) if i != place] or [np.zeros_like(ranks[0])], axis=0)
-            for area in areas_for(candidates, folds, place + 1):
-                best = candidates.part_scores(place + 1, pixel, area)[prices.parts]
-                shown = candidates.parts.shows[prices.parts, place]
-                review, ng, paid = best_pair(best, others, prices.ok, prices.review, prices.ng, shown, level=pixel)
+        for kind in kinds:
+            others = [(rows[k, area], r, n) for k, (area, r, n) in zip(kinds, steps, strict=True) if k != kind]
+            beside = [row for row, _, _ in others]
+            to_review = _left_by(beside, [r for _, r, _ in others], len(prices.ok))
+            to_ng = _left_by(beside, [n for _, _, n in others], len(prices.ok))
+            for area in areas[kind]:
+                review, ng, paid = best_pair(rows[kind, area], to_review, to_ng, prices, lowest=lowest)
                 if paid < cost - _CHEAPER:
-                    cost, chosen[place] = paid, Chosen(code, pixel, review, ng, area)
-                    ranks[place] = _ranks(best, chosen[place])
+                    cost, steps[kind - 1] = paid, (area, review, ng)
         if not cost < before - _CHEAPER:
             break
-    return chosen, cost
+    found = zip(candidates.codes, steps, strict=True)
+    return [Chosen(code, pixel, _score_at(r, pixel), _score_at(n, pixel), area) for code, (area, r, n) in found], cost
 
 
 def best_pair(
-    scores: Float32, others: Int64, ok: Float64, review: Float64 | None, ng: Float64, shown: Bool, *, level: float
-) -> tuple[float, float, float]:
-    """The cheapest `review` and `ng` of one class, and the whole cost, given how the other classes rank each part.
+    row: Int64, to_review: Float64, to_ng: Float64, prices: _Prices, *, lowest: int
+) -> tuple[int, int, float]:
+    """The cheapest steps of `review` and `ng` of one class, and the whole expected cost, given the other classes.
 
     Args:
-        scores: N, the part's best score of this class; below 0 where it has no region.
-        others: N, 0 OK, 1 REVIEW, 2 NG by the other classes.
-        ok: N, cost of each part if OK; `review` and `ng` alike, `review` None = both thresholds are one.
-        shown: N, parts that show the class.
-        level: below every score.
-
-    Returns:
-        Of neighbouring `ng` that cost alike and call as many of the parts that show the class the middle one: as far
-        from the parts that would be called for nothing as from its own (docs/adr/0012).
-
-    Example:
-        >>> part, free = np.array([0.9, 0.6], np.float32), np.zeros(2, np.int64)
-        >>> bad = np.array([True, False])
-        >>> best_pair(part, free, 9.0 * bad, None, 1.0 * ~bad, bad, level=0.3)
-        (0.75, 0.75, 0.0)
+        row: N, the step of each part's best score of this class; -1 where it has no region.
+        to_review, to_ng: N, the chance that no other class calls the part from its `review`, from its `ng`.
+        lowest: the step of the pixel threshold, below which no score lies.
     """
-    seen = np.unique(scores[scores >= 0]).astype(np.float64)
-    lower = np.concatenate([[level], seen])
-    steps = [*(halfway(float(a), float(b)) for a, b in pairwise(lower)), NEVER]
-    place = np.searchsorted(seen, scores.astype(np.float64), side="right")  # A part is called by steps 0 .. place - 1.
-    middle = ok * 0 if review is None else review
-    free, open_ = others == 0, others <= 1
-    fixed = float(middle[others == 1].sum() + ng[others == 2].sum())
-    of_review = _sums(place[free], (middle - ok)[free], len(steps)) + float(ok[free].sum())
-    of_ng = _sums(place[open_], (ng - middle)[open_], len(steps))
-    called = _sums(place[shown], np.ones(int(shown.sum())), len(steps))
-    if review is None:
-        both = _middle(of_review + of_ng, called, 0)
-        return steps[both], steps[both], fixed + float(of_review[both] + of_ng[both])
-    after = np.minimum.accumulate(of_ng[::-1])[::-1]  # The cheapest `ng` from each step up.
-    first = int(np.argmin(of_review + after))
-    second = _middle(of_ng, called, first)
-    return steps[first], steps[second], fixed + float(of_review[first] + of_ng[second])
+    look = prices.look
+    saved_by_review = _called(row, (look - prices.ok) * to_review)
+    paid_by_ng = _called(row, (prices.ng - look) * to_ng)
+    rest = _expected(prices, to_review, to_ng)
+    if prices.review is None:
+        both = lowest + int(np.argmin((saved_by_review + paid_by_ng)[lowest:]))
+        return both, both, rest + float(saved_by_review[both] + paid_by_ng[both])
+    from_here = np.minimum.accumulate(paid_by_ng[::-1])[::-1]  # The cheapest `ng` from each step up.
+    review = lowest + int(np.argmin((saved_by_review + from_here)[lowest:]))
+    ng = review + int(np.argmin(paid_by_ng[review:]))
+    return review, ng, rest + float(saved_by_review[review] + paid_by_ng[ng])
 
 
-def _middle(costs: Float64, called: Float64, start: int) -> int:
-    """Of the cheapest step from `start` on and those behind it that cost and call as much, the middle one."""
-    first = start + int(np.argmin(costs[start:]))
-    other = np.flatnonzero((costs[first:] > costs[first] + _CHEAPER) | (called[first:] < called[first]))
-    last = first + int(other[0]) - 1 if other.size else len(costs) - 1
-    return (first + last) // 2
+def _expected(prices: _Prices, to_review: Float64, to_ng: Float64) -> float:
+    """Of chances that nothing calls a part from `review`, from `ng`: OK, looked at, or NG."""
+    look = prices.look
+    return float((prices.ok * to_review + look * (to_ng - to_review) + prices.ng * (1 - to_ng)).sum())
 
 
-def _sums(place: Int64, values: Float64, steps: int) -> Float64:
-    """For each step the sum of the values of the parts that it calls."""
-    at = np.bincount(place, values, steps + 1)
-    called: Float64 = at[::-1].cumsum()[::-1][1:]
-    return called
+def _called(row: Int64, values: Float64) -> Float64:
+    """For each step, and for never, the sum of the values of the parts, each times the chance that it is called."""
+    seen = row >= 0
+    at = np.bincount(row[seen], values[seen], _STEPS)
+    return np.append(_TABLE @ at, 0.0)
 
 
-def _scores(candidates: Candidates, prices: _Prices, kind: int, one: Chosen) -> Float32:
-    return candidates.part_scores(kind, one.pixel, one.least_area_px)[prices.parts]
+def _left_by(rows: Sequence[Int64], steps: Sequence[int], parts: int) -> Float64:
+    """The chance that no class calls a part, each from its step."""
+    left = np.ones(parts)
+    for row, step in zip(rows, steps, strict=True):
+        if step < _NEVER:
+            left *= 1 - np.where(row >= 0, _TABLE[step][row], 0.0)
+    return left
 
 
-def _ranks(scores: Float32, one: Chosen) -> Int64:
-    ranks: Int64 = (scores >= one.review).astype(np.int64) + (scores >= one.ng)
-    return ranks
+def _row_of(candidates: Candidates, prices: _Prices, kind: int, pixel: float, area: int) -> Int64:
+    scores = candidates.part_scores(kind, pixel, area)[prices.parts]
+    row: Int64 = np.where(scores >= 0, _steps_of(scores), -1)
+    return row
+
+
+def _steps_of(scores: Float32) -> Int64:
+    shares = np.clip(scores.astype(np.float64), 1e-9, 1 - 1e-9)
+    odds = np.log(shares) - np.log1p(-shares)
+    return np.clip(np.rint((odds - _LOWEST) / _STEP), 0, _STEPS - 1).astype(np.int64)
+
+
+def _step_of(score: float) -> int:
+    return _NEVER if score >= NEVER else int(_steps_of(np.array([score], np.float32))[0])
+
+
+def _score_at(step: int, pixel: float) -> float:
+    """The score of a step, never below the pixel threshold."""
+    if step >= _NEVER:
+        return NEVER
+    return max(pixel, round(1 / (1 + math.exp(-(_LOWEST + _STEP * step))), 6))
+
+
+def _table() -> Float64:
+    """[threshold, score]: the chance that the next part like one of this score is called."""
+    chances = [0.5 * math.erfc(-place * _STEP / SPREAD / math.sqrt(2)) for place in range(-_STEPS + 1, _STEPS)]
+    threshold, score = np.mgrid[:_STEPS, :_STEPS]
+    table: Float64 = np.array(chances)[score - threshold + _STEPS - 1]
+    return table
+
+
+_TABLE = _table()
 
 
 def _noted(one: Chosen, candidates: Candidates, folds: Collection[int], kind: int) -> Chosen:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -201,7 +201,8 @@ def _keep_only(target: Path) -> None:
 
 
 def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, path)
+    # Its own `save_file` says that a disk is full with an error of its own, which is no OSError.
+    path.write_bytes(save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}))
     _sync(path)
 
 

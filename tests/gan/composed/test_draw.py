@@ -10,7 +10,7 @@ from blemish.core.labels import LabelMap
 from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
-from blemish.gan.composed.codes import draw_codes
+from blemish.gan.composed.codes import draw_codes, read_codes
 from blemish.gan.composed.draw import LARGE, CompositionDraw
 from blemish.gan.composed.networks import ComposedGenerator
 from blemish.gan.composed.trainer import scenes_of
@@ -119,3 +119,17 @@ def test_codes_are_spread_as_those_that_are_held_and_not_as_empty_places():
     assert codes[:, 0].mean().item() == pytest.approx(5.1, abs=0.03)
     assert codes[:, 0].std().item() < 0.15  # With empty places counted as codes it was 0.25.
     assert (codes[:, 1] == 0).all()
+
+
+def test_a_defect_at_the_end_of_a_tile_of_any_size_has_a_code(tmp_path):
+    """At 44 px nothing of it lies within the largest multiple of the encoder's stride."""
+    with DatasetWriter(tmp_path / "set", DatasetInfo(TWO, 44, 1)) as writer:
+        for i in range(2):
+            picture, defect = np.full((44, 44), 120, np.uint8), np.zeros((44, 44), np.uint8)
+            picture[40:, 4:20], defect[40:, 4:20] = 230 + i, 1
+            record = TileRecord(f"{i}", "", "", "s", Box(0, 0, 44, 44), f"{i}", Split.TRAIN, Origin.REAL, (), ())
+            writer.add(Sample(picture, LabelMap(defect, np.zeros_like(defect)), record))
+    dataset, generator = Dataset(tmp_path / "set"), ComposedGenerator(2, 1, 4)
+    codes = [code for _, code in read_codes(generator, dataset, dataset.records, ring_px=2, seed=0)[1]]
+    assert len(codes) == 2
+    assert all(np.abs(code).max() > 0.01 for code in codes)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from blemish.bundle.painting import MIX_CHANCE, SPREAD
+from blemish.bundle.painting import MIX_CHANCE, SPREAD, STRIDE
 from blemish.core.arrays import Float32, UInt8, with_channels
 from blemish.core.labels import LabelMap
 from blemish.core.records import Box, TileRecord
@@ -104,8 +104,8 @@ def _code_of(
     ring_px: int,
 ) -> Float32:
     sample = dataset.sample(record)
-    height, width = (length // 16 * 16 for length in sample.label_map.size_hw)
-    whole = Box(0, 0, width, height)
+    height, width = (-(-length // STRIDE) * STRIDE for length in sample.label_map.size_hw)
+    whole = Box(0, 0, width, height)  # Reflected beyond the tile: what lies at its end is seen too.
     label_map = LabelMap(cut(sample.label_map.defect, whole), cut(sample.label_map.background, whole))
     picture = with_channels(cut(sample.picture, whole))
     grain = cut(grains[derive_seed(0, record.id) % len(grains)], whole)
