@@ -2,10 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
+from scipy.stats import norm
 
 from blemish.core.errors import InputError
 from blemish.segment.choice import NEVER, UNKNOWN, Chosen, Hand, Wish, by_recall, halfway, ranks_of, with_hand
-from blemish.segment.choice_by_cost import Costs, best_pair, by_cost, cost_of
+from blemish.segment.choice_by_cost import SPREAD, Costs, by_cost, cost_of, expected_cost
 
 
 @pytest.fixture
@@ -61,36 +63,47 @@ def test_no_higher_threshold_of_the_same_area_reaches_the_wish(drawn, wish):
         assert one.review <= one.ng
 
 
-def test_cheapest_pair_is_that_of_brute_force():
-    random = np.random.default_rng(1)
-    for trial in range(30):
-        count = 25
-        scores = np.where(random.uniform(size=count) < 0.3, -1, random.uniform(0.31, 0.99, count).round(2))
-        scores = scores.astype(np.float32)
-        others = random.integers(0, 3, count)
-        bad = random.uniform(size=count) < 0.5
-        prices = bad * 9.0, np.full(count, 1.0), ~bad * 4.0
-        review, ng, paid = best_pair(scores, others, *prices, bad, level=0.3)
-        steps = [0.3, *(np.unique(scores[scores > 0]).astype(float) + 1e-4)]
+def test_the_choice_of_one_class_is_that_of_brute_force(drawn):
+    """Every pair of steps, the chances from scipy's normal distribution."""
+    candidates, costs, folds = drawn(2), Costs(9, 4, 1), (0, 1, 2)
+    one = by_cost(candidates, folds, costs, 0.3)[0]
+    best = candidates.part_scores(1, 0.3, one.least_area_px)
+    other = by_cost(candidates, folds, costs, 0.3)[1]
+    beside = candidates.part_scores(2, 0.3, other.least_area_px)
+    bad = candidates.parts.defective
 
-        def total(r, n, scores=scores, others=others, prices=prices):
-            ranks = np.maximum(others, (scores >= r).astype(int) + (scores >= n))
-            return sum(np.choose(ranks, prices))
+    def called(scores, threshold):
+        seen = np.clip(scores.astype(float), 1e-9, 1 - 1e-9)
+        chance = norm.cdf((logit(seen) - logit(min(threshold, 1 - 1e-9))) / SPREAD)
+        return np.where((scores >= 0) & (threshold < NEVER), chance, 0.0)
 
-        assert paid == pytest.approx(min(total(r, n) for r in steps for n in steps if r <= n)), trial
-        assert paid == pytest.approx(total(review, ng))
+    def total(review, ng):
+        ok = (1 - called(best, review)) * (1 - called(beside, other.review))
+        not_ng = (1 - called(best, ng)) * (1 - called(beside, other.ng))
+        paid = ok * bad * costs.escape + (not_ng - ok) * costs.review + (1 - not_ng) * ~bad * costs.overkill
+        return paid.mean()
+
+    steps = [*expit(np.arange(logit(0.3), 6, 0.1)), NEVER]
+    least = min(total(r, n) for r in steps for n in steps if r <= n)
+    assert total(one.review, one.ng) == pytest.approx(least, rel=0.02)
+    assert expected_cost((one, other), candidates, folds, costs) == pytest.approx(total(one.review, one.ng), rel=0.02)
 
 
-def test_of_thresholds_that_cost_alike_the_middle_one_is_taken():
-    scores = np.array([0.95, 0.9, 0.85, 0.8, 0.7, 0.4], np.float32)  # Five bad parts, then a good one.
-    bad = np.array([True, True, True, True, True, False])
-    elsewhere = np.array([2, 2, 2, 2, 2, 0])  # Other classes call the bad ones: any threshold above 0.4 costs nothing.
-    strange, own = np.zeros(6, np.bool_), np.array([True, True, False, False, False, False])
-    prices = bad * 9.0, None, ~bad * 4.0
-    assert best_pair(scores, elsewhere, *prices, strange, level=0.3)[::2] == (halfway(0.8, 0.85), 0)
-    assert best_pair(scores, elsewhere, *prices, own, level=0.3)[::2] == (halfway(0.7, 0.8), 0)  # Its own are called.
-    looked = best_pair(scores, elsewhere, bad * 9.0, np.full(6, 1.0), ~bad * 4.0, own, level=0.3)
-    assert 0.9 > looked[1] >= looked[0] > 0.4
+def test_a_threshold_keeps_away_from_the_worst_good_part(made):
+    parts = [(fold, [1], [(1, score, 40, True)]) for fold, score in enumerate((0.97, 0.98, 0.99, 0.96))]
+    parts += [(fold, [], [(1, score, 40, False)]) for fold, score in enumerate((0.4, 0.5, 0.6, 0.7))]
+    (dear,) = by_cost(made(parts, codes=("A",)), (0, 1, 2, 3), Costs(1, 100), 0.3)
+    (even,) = by_cost(made(parts, codes=("A",)), (0, 1, 2, 3), Costs(1, 1), 0.3)
+    (cheap,) = by_cost(made(parts, codes=("A",)), (0, 1, 2, 3), Costs(100, 1), 0.3)
+    assert 0.75 < cheap.ng < even.ng < dear.ng < 0.96
+
+
+def test_a_class_that_costs_nothing_is_called_though_another_calls_its_parts(made):
+    """Both classes lie on every bad part, as on the simulated line: a cell that shows one of them alone must be met."""
+    parts = [(fold, [1, 2], [(1, 0.98, 40, True), (2, 0.97, 40, True)]) for fold in (0, 0, 1, 1)]
+    parts += [(fold, [], [(1, 0.5, 40, False), (2, 0.6, 40, False)]) for fold in (0, 0, 1, 1)]
+    for one in by_cost(made(parts), (0, 1), Costs(10, 30), 0.3):
+        assert 0.75 < one.ng < 0.98
 
 
 def test_costs_without_a_look_give_one_threshold(drawn):
@@ -101,13 +114,18 @@ def test_costs_without_a_look_give_one_threshold(drawn):
 
 def test_a_choice_by_cost_is_no_dearer_than_any_of_many_others(drawn):
     candidates, costs, folds = drawn(2), Costs(20, 5, 1, 0.05), (0, 1, 2)
-    chosen = by_cost(candidates, folds, costs, 0.3)
-    paid = cost_of(ranks_of(candidates, chosen), candidates, folds, costs)
+    paid = expected_cost(by_cost(candidates, folds, costs, 0.3), candidates, folds, costs)
     random = np.random.default_rng(3)
     for _ in range(300):
         pairs = [sorted(random.uniform(0.3, 1, 2)) for _ in range(2)]
         other = [Chosen(code, 0.3, *pair, int(random.integers(1, 20))) for code, pair in zip("AB", pairs, strict=True)]
-        assert paid <= cost_of(ranks_of(candidates, other), candidates, folds, costs) + 1e-12
+        assert paid <= expected_cost(other, candidates, folds, costs) + 1e-9
+
+
+def test_what_is_paid_is_of_the_scores_that_were_seen(four):
+    chosen = (Chosen("A", 0.3, 0.55, 0.75), Chosen("B", 0.3, 0.5, 0.5))
+    paid = cost_of(ranks_of(four, chosen), four, (0, 1, 2), Costs(10, 4, 1))
+    assert paid == pytest.approx((1 + 1 + 10 + 4 + 10) / 6)  # Right, two looked at, an escape, an overkill, an escape.
 
 
 @pytest.mark.parametrize(

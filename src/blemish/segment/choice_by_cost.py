@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from blemish.core.errors import InputError
 from blemish.segment.candidates import Candidates
 from blemish.segment.choice import NEVER, UNKNOWN, Chosen, areas_for, labelled_in
 
-SPREAD = 0.3  # Of a part's score as log odds (natural): how far that of the next part like it may lie from it.
+SPREAD = 0.5  # Of a part's score as log odds (natural): how far that of the next part like it may lie from it.
 _ROUNDS = 20
 _CHEAPER = 1e-9  # The least gain that is one; sums of the same terms in another order differ by less.
 _STEP, _STEPS, _LOWEST = 0.05, 340, -3.0  # Log odds at which scores are told apart and thresholds are tried.
@@ -47,8 +48,13 @@ class Costs:
             raise InputError(f"--defect-rate must be between 0 and 1, got {self.defect_rate:g}")
 
 
-def by_cost(candidates: Candidates, folds: Collection[int], costs: Costs, pixel: float) -> tuple[Chosen, ...]:
-    """The thresholds and least areas whose parts cost least in these folds.
+def by_cost(
+    candidates: Candidates, folds: Collection[int], costs: Costs, pixel: float, *, spread: float = SPREAD
+) -> tuple[Chosen, ...]:
+    """The thresholds and least areas at which parts like those of these folds are expected to cost least.
+
+    Args:
+        spread: how far a score may lie from that of a like part, as log odds, above 0.
 
     Raises:
         InputError: folds without good or without defective parts.
@@ -56,7 +62,7 @@ def by_cost(candidates: Candidates, folds: Collection[int], costs: Costs, pixel:
     Example:
         >>> by_cost(candidates, [0, 1], Costs(escape=100, overkill=5, review=1), 0.3)  # doctest: +SKIP
     """
-    prices = _prices(candidates, folds, costs)
+    prices = _prices(candidates, folds, costs, spread)
     ends = [_descend(candidates, folds, prices, pixel, start) for start in (NEVER, pixel)]
     chosen, _ = min(ends, key=lambda end: end[1])
     return tuple(_noted(one, candidates, folds, kind) for kind, one in enumerate(chosen, start=1))
@@ -72,12 +78,13 @@ def cost_of(ranks: Int64, candidates: Candidates, folds: Collection[int], costs:
 
 @dataclass(frozen=True)
 class _Prices:
-    """What each counted part adds to the mean cost if it is OK, REVIEW or NG."""
+    """What each counted part adds to the mean cost if it is OK, REVIEW or NG, and how sure its scores are."""
 
     parts: Bool
     ok: Float64
     review: Float64 | None
     ng: Float64
+    reached: Float64  # [threshold, score]: the chance that the next part like one of this score is called.
 
     @property
     def look(self) -> Float64:
@@ -85,7 +92,7 @@ class _Prices:
         return np.zeros_like(self.ok) if self.review is None else self.review
 
 
-def _prices(candidates: Candidates, folds: Collection[int], costs: Costs) -> _Prices:
+def _prices(candidates: Candidates, folds: Collection[int], costs: Costs, spread: float = SPREAD) -> _Prices:
     parts = candidates.inside(folds) & candidates.parts.known
     bad = candidates.parts.defective[parts]
     if not bad.any() or bad.all():
@@ -96,15 +103,15 @@ def _prices(candidates: Candidates, folds: Collection[int], costs: Costs) -> _Pr
     rate = bad.mean() if costs.defect_rate is None else costs.defect_rate
     weight = np.where(bad, rate / bad.sum(), (1 - rate) / (~bad).sum())
     review = None if costs.review is None else weight * costs.review
-    return _Prices(parts, weight * bad * costs.escape, review, weight * ~bad * costs.overkill)
+    return _Prices(parts, weight * bad * costs.escape, review, weight * ~bad * costs.overkill, _reached(spread))
 
 
 def expected_cost(chosen: Sequence[Chosen], candidates: Candidates, folds: Collection[int], costs: Costs) -> float:
     """The mean cost to be expected of parts like those of these folds: what `by_cost` makes least."""
     prices = _prices(candidates, folds, costs)
     rows = [_row_of(candidates, prices, kind, one.pixel, one.least_area_px) for kind, one in enumerate(chosen, start=1)]
-    to_review = _left_by(rows, [_step_of(one.review) for one in chosen], len(prices.ok))
-    to_ng = _left_by(rows, [_step_of(one.ng) for one in chosen], len(prices.ok))
+    to_review = _left_by(rows, [_step_of(one.review) for one in chosen], prices.reached, len(prices.ok))
+    to_ng = _left_by(rows, [_step_of(one.ng) for one in chosen], prices.reached, len(prices.ok))
     return _expected(prices, to_review, to_ng)
 
 
@@ -123,8 +130,8 @@ def _descend(
         for kind in kinds:
             others = [(rows[k, area], r, n) for k, (area, r, n) in zip(kinds, steps, strict=True) if k != kind]
             beside = [row for row, _, _ in others]
-            to_review = _left_by(beside, [r for _, r, _ in others], len(prices.ok))
-            to_ng = _left_by(beside, [n for _, _, n in others], len(prices.ok))
+            to_review = _left_by(beside, [r for _, r, _ in others], prices.reached, len(prices.ok))
+            to_ng = _left_by(beside, [n for _, _, n in others], prices.reached, len(prices.ok))
             for area in areas[kind]:
                 review, ng, paid = best_pair(rows[kind, area], to_review, to_ng, prices, lowest=lowest)
                 if paid < cost - _CHEAPER:
@@ -146,8 +153,8 @@ def best_pair(
         lowest: the step of the pixel threshold, below which no score lies.
     """
     look = prices.look
-    saved_by_review = _called(row, (look - prices.ok) * to_review)
-    paid_by_ng = _called(row, (prices.ng - look) * to_ng)
+    saved_by_review = _called(row, (look - prices.ok) * to_review, prices.reached)
+    paid_by_ng = _called(row, (prices.ng - look) * to_ng, prices.reached)
     rest = _expected(prices, to_review, to_ng)
     if prices.review is None:
         both = lowest + int(np.argmin((saved_by_review + paid_by_ng)[lowest:]))
@@ -164,19 +171,19 @@ def _expected(prices: _Prices, to_review: Float64, to_ng: Float64) -> float:
     return float((prices.ok * to_review + look * (to_ng - to_review) + prices.ng * (1 - to_ng)).sum())
 
 
-def _called(row: Int64, values: Float64) -> Float64:
+def _called(row: Int64, values: Float64, reached: Float64) -> Float64:
     """For each step, and for never, the sum of the values of the parts, each times the chance that it is called."""
     seen = row >= 0
     at = np.bincount(row[seen], values[seen], _STEPS)
-    return np.append(_TABLE @ at, 0.0)
+    return np.append(reached @ at, 0.0)
 
 
-def _left_by(rows: Sequence[Int64], steps: Sequence[int], parts: int) -> Float64:
+def _left_by(rows: Sequence[Int64], steps: Sequence[int], reached: Float64, parts: int) -> Float64:
     """The chance that no class calls a part, each from its step."""
     left = np.ones(parts)
     for row, step in zip(rows, steps, strict=True):
         if step < _NEVER:
-            left *= 1 - np.where(row >= 0, _TABLE[step][row], 0.0)
+            left *= 1 - np.where(row >= 0, reached[step][row], 0.0)
     return left
 
 
@@ -203,15 +210,12 @@ def _score_at(step: int, pixel: float) -> float:
     return max(pixel, round(1 / (1 + math.exp(-(_LOWEST + _STEP * step))), 6))
 
 
-def _table() -> Float64:
-    """[threshold, score]: the chance that the next part like one of this score is called."""
-    chances = [0.5 * math.erfc(-place * _STEP / SPREAD / math.sqrt(2)) for place in range(-_STEPS + 1, _STEPS)]
+@cache
+def _reached(spread: float) -> Float64:
+    chances = [0.5 * math.erfc(-place * _STEP / spread / math.sqrt(2)) for place in range(-_STEPS + 1, _STEPS)]
     threshold, score = np.mgrid[:_STEPS, :_STEPS]
     table: Float64 = np.array(chances)[score - threshold + _STEPS - 1]
     return table
-
-
-_TABLE = _table()
 
 
 def _noted(one: Chosen, candidates: Candidates, folds: Collection[int], kind: int) -> Chosen:
