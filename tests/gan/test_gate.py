@@ -89,7 +89,7 @@ def test_an_invisible_defect_is_rejected_with_its_change(real):
 
 def test_a_defect_fainter_than_real_ones_is_rejected_with_its_contrast(real):
     (why,) = Gate(TWO, real, ring_px=RING_PX).judge([candidate(100, added=9)])
-    assert (why.rule, why.limit) == ("visible", pytest.approx(np.quantile(real[1].contrasts, 0.05)))
+    assert (why.rule, why.limit) == ("visible", pytest.approx(0.75 * np.median(real[1].contrasts)))  # All are alike.
     assert why.value < why.limit
     assert "95 % of the real ones" in why.reason
 
@@ -174,12 +174,15 @@ def test_where_real_defects_are_all_alike_a_little_fainter_is_no_fault():
 
 
 def test_of_real_defects_that_it_never_saw_about_one_in_twenty_is_too_faint():
+    def varied(seed: int) -> Sample:
+        return tile(seed, added=20 + 80 * np.random.default_rng(seed).random())
+
     def cut_out(seed: int):
-        return cut_outs_of(tile(seed), 1)[0][0]
+        return cut_outs_of(varied(seed), 1)[0][0]
 
     learned = measured([cut_out(seed) for seed in range(120)], {f"t{seed}": f"g{seed}" for seed in range(120)})
     gate = Gate(TWO, {1: replace(learned, patches=Patches.of([]))})
-    verdicts = gate.judge([Candidate(tile(seed), None) for seed in range(400, 600)])
+    verdicts = gate.judge([Candidate(varied(seed), None) for seed in range(400, 600)])
     assert 2 <= sum(why is not None for why in verdicts) <= 24
 
 
