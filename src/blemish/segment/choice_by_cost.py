@@ -106,15 +106,6 @@ def _prices(candidates: Candidates, folds: Collection[int], costs: Costs, spread
     return _Prices(parts, weight * bad * costs.escape, review, weight * ~bad * costs.overkill, _reached(spread))
 
 
-def expected_cost(chosen: Sequence[Chosen], candidates: Candidates, folds: Collection[int], costs: Costs) -> float:
-    """The mean cost to be expected of parts like those of these folds: what `by_cost` makes least."""
-    prices = _prices(candidates, folds, costs)
-    rows = [_row_of(candidates, prices, kind, one.pixel, one.least_area_px) for kind, one in enumerate(chosen, start=1)]
-    to_review = _left_by(rows, [_step_of(one.review) for one in chosen], prices.reached, len(prices.ok))
-    to_ng = _left_by(rows, [_step_of(one.ng) for one in chosen], prices.reached, len(prices.ok))
-    return _expected(prices, to_review, to_ng)
-
-
 def _descend(
     candidates: Candidates, folds: Collection[int], prices: _Prices, pixel: float, start: float
 ) -> tuple[list[Chosen], float]:
