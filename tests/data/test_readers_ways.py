@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,9 @@ def picture(path: Path, seed: int = 0) -> None:
     write_png(path, np.random.default_rng(seed).integers(60, 200, (32, 32), dtype=np.uint8))
 
 
-def mask(path: Path, value: int = 255, side: int = 6) -> None:
+def mask(path: Path, value: int = 255, side: int = 6, left: int = 8) -> None:
     plane = np.zeros((32, 32), np.uint8)
-    plane[4 : 4 + side, 8 : 8 + side] = value
+    plane[4 : 4 + side, left : left + side] = value
     write_png(path, plane)
 
 
@@ -95,15 +96,77 @@ def test_pictures_in_two_lights_are_no_masks(tmp_path: Path) -> None:
     assert find_pairing(list_folder(tmp_path)) is None
 
 
-def test_a_picture_with_several_masks_is_not_imported_with_one_of_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("a_picture", "its_mask", "parts"),
+    [
+        ("images/{}.png", "masks/{}_mask.png", ("masks/{}_mask1.png", "masks/{}_mask2.png")),  # AITEX
+        ("images/{}.png", "masks/{}_mask1.png", ("masks/{}_mask1.png", "masks/{}_mask2.png")),
+        ("images/{}.png", "masks/{}_0.png", ("masks/{}_0.png", "masks/{}_1.png")),
+        ("images/{}.png", "masks/{}/0.png", ("masks/{}/0.png", "masks/{}/1.png")),  # MVTec LOCO
+        ("{}.png", "{}_mask.png", ("{}_mask_1.png", "{}_mask_2.png")),
+        ("{}.png", "{}_mask1.png", ("{}_mask1.png", "{}_mask2.png")),
+    ],
+)
+def test_masks_told_apart_by_a_number_are_laid_together(
+    a_picture: str, its_mask: str, parts: tuple[str, str], tmp_path: Path
+) -> None:
+    src = tmp_path / "src"
+    for name in ("k_1", "k_2", "k_3"):
+        picture(src / a_picture.format(name), int(name[-1]))
+        mask(src / its_mask.format(name), side=4)
+    picture(src / a_picture.format("k_7"), 7)
+    mask(src / parts[0].format("k_7"), side=3)
+    mask(src / parts[1].format("k_7"), side=5, left=20)
+    report, px = px_of(src)
+    assert list(px.values()) == [{"defect": 16}] * 3 + [{"defect": 9 + 25}]
+    assert sum(parts[1].format("k_7") in warning for warning in report.warnings) == 1
+
+
+def test_classes_of_several_masks_of_a_picture_are_all_kept(tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    for i in range(3):
+        picture(src / f"images/p{i}.png", i)
+        mask(src / f"masks/p{i}_mask.png", value=1 + i % 2)
+    picture(src / "images/q.png", 9)
+    mask(src / "masks/q_mask1.png", value=1)
+    mask(src / "masks/q_mask2.png", value=2, left=20)
+    _, px = px_of(src)
+    assert px["images/q.png"] == {"class-1": 36, "class-2": 36}
+
+
+def test_parts_of_a_mask_of_two_sizes_are_refused(tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    for i in range(3):
+        picture(src / f"images/p{i}.png", i)
+        mask(src / f"masks/p{i}/0.png")
+    write_png(src / "masks/p1/1.png", np.zeros((32, 30), np.uint8))
+    [(file, reason)] = prepare(src, SMALL).report.left_out
+    assert file == "images/p1.png"
+    assert re.search(r"p1/1.png must be as large as .*p1/0.png, .* got 30x32 for 32x32", reason)
+
+
+def test_a_numbered_mask_whose_picture_is_missing_is_not_given_to_another(tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    for i in (1, 2, 3):
+        picture(src / f"images/p_{i}.png", i)
+        mask(src / f"masks/p_{i}.png")
+    mask(src / "masks/p_4.png")
+    report, px = px_of(src, ImportOptions(tile_px=32, split="none", skip_bad=True))
+    assert list(px.values()) == [{"defect": 36}] * 3
+    assert [file for file, _ in report.left_out] == ["masks/p_4.png"]
+
+
+def test_a_mask_beside_the_one_of_a_pictures_own_name_is_not_taken_for_a_part(tmp_path: Path) -> None:
     src = tmp_path / "src"
     for i in range(4):
         picture(src / f"images/p{i}.png", i)
-        mask(src / f"masks/p{i}_0.png")
+        mask(src / f"masks/p{i}.png")
     mask(src / "masks/p2_1.png")
+    mask(src / "masks/p3_2.png")
     report, px = px_of(src, ImportOptions(tile_px=32, split="none", skip_bad=True))
-    assert sorted(px) == ["images/p0.png", "images/p1.png", "images/p3.png"]
-    assert "masks/p2_1.png may be of it too: lay the masks" in dict(report.left_out)["images/p2.png"]
+    assert sorted(px) == ["images/p0.png", "images/p1.png"]
+    assert "masks/p3_2.png may be of it too: lay the masks" in dict(report.left_out)["images/p3.png"]
+    assert "one mask for picture images/p2.png, found 2: masks/p2.png and" in dict(report.left_out)["images/p2.png"]
 
 
 @pytest.mark.parametrize("sides", [("traincrop", "valcrop", "testcrop"), ("train_set", "val_set", "test_set")])

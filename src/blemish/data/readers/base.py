@@ -54,6 +54,17 @@ class Drawn:
             self.ignored is None or not self.ignored.any()
         )
 
+    def with_(self, other: Drawn) -> Drawn:
+        """This and another label of the same picture together."""
+        ignored = [mask for mask in (self.ignored, other.ignored) if mask is not None]
+        return Drawn(
+            self.size_hw,
+            _either(self.defects, other.defects),
+            _either(self.backgrounds, other.backgrounds),
+            np.logical_or.reduce(ignored) if ignored else None,
+            self.clipped_shapes + other.clipped_shapes,
+        )
+
     def settle(self, taxonomy: Taxonomy, where: str) -> Combined:
         """The label map, two defects on a pixel settled by priority; ignored pixels without a defect become 255.
 
@@ -153,6 +164,10 @@ def split_named(folder: str) -> Split:
     words = _LETTERS.findall(folder.lower())
     sides = {SPLIT_WORDS[word] for word in (*words[:1], *words[-1:]) if word in SPLIT_WORDS}
     return sides.pop() if len(sides) == 1 else Split.NONE
+
+
+def _either(one: Mapping[str, Bool], other: Mapping[str, Bool]) -> dict[str, Bool]:
+    return {name: np.logical_or(one.get(name, False), other.get(name, False)) for name in {**one, **other}}
 
 
 def empty_drawing(size_hw: tuple[int, int]) -> Drawn:

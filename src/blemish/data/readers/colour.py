@@ -19,7 +19,8 @@ from blemish.data.readers.labelmap import colours_told
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.masks import pairing_of
 from blemish.data.readers.paired import paired_sources
-from blemish.data.readers.pairing import Folder, Pairing, spread
+from blemish.data.readers.pairing import Folder, spread
+from blemish.data.readers.pairs import Pairing
 from blemish.picture.read import read_label
 
 _NAMED = 6
@@ -48,7 +49,7 @@ class ColourMasks:
         sources, left_out = paired_sources(
             folder.listing, pairing, [""] * len(pairing.pairs), partial(_draw, taxonomy), bare_is_clean=False
         )
-        return Plan(self.name, tuple(sources), tuple(left_out), taxonomy, notes=notes)
+        return Plan(self.name, tuple(sources), tuple(left_out), taxonomy, notes=(*notes, *pairing.notes))
 
 
 def _taxonomy(listing: Listing, options: ReadOptions) -> Taxonomy | None:

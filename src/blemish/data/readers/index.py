@@ -15,7 +15,8 @@ from blemish.data.readers.kinds import MaskKind
 from blemish.data.readers.layout import class_depth
 from blemish.data.readers.masks import mask_kind, pairing_of
 from blemish.data.readers.paired import paired_sources
-from blemish.data.readers.pairing import Folder, Pairing
+from blemish.data.readers.pairing import Folder
+from blemish.data.readers.pairs import Pairing
 from blemish.data.readers.planes import index_plane, values_in
 
 
@@ -48,10 +49,11 @@ def _notes(pairing: Pairing) -> tuple[str, ...]:
     depth = class_depth(masked)
     folders = sorted({pair.folders[depth] for pair in masked}) if depth is not None else []
     if len(folders) < 2:
-        return ()
+        return pairing.notes
     return (
         f"a value is taken for the same class in all folders, {', '.join(folders[:3])}"
         f"{', ...' if folders[3:] else ''}; where each counts its own classes, import them one by one",
+        *pairing.notes,
     )
 
 

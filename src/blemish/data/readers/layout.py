@@ -10,7 +10,8 @@ from blemish.core.errors import LabelError, PictureError
 from blemish.data.readers.base import ONE_CLASS, SPLIT_WORDS, split_named
 from blemish.data.readers.binary import binary_mask
 from blemish.data.readers.listing import Entry, Listing
-from blemish.data.readers.pairing import Pair, Pairing, spread
+from blemish.data.readers.pairing import spread
+from blemish.data.readers.pairs import Pair, Pairing
 
 _WORD = re.compile(r"([^\W\d_][^\d]*?)[ _.-]*\d+")
 _SIDE = re.compile(f"({'|'.join(sorted(SPLIT_WORDS, key=len, reverse=True))})")

@@ -20,7 +20,8 @@ from blemish.data.readers.binary import binary_mask
 from blemish.data.readers.kinds import MaskKind, kind_of, only_ones
 from blemish.data.readers.layout import EMPTY_SHARE, class_names, empty_shares, tokens
 from blemish.data.readers.paired import paired_sources
-from blemish.data.readers.pairing import Folder, Pairing, spread
+from blemish.data.readers.pairing import Folder, spread
+from blemish.data.readers.pairs import Pairing
 from blemish.data.readers.planes import gray_plane, mask_picture, values_in
 
 _SAMPLES = 24
@@ -161,11 +162,12 @@ def _notes(folder: Folder, pairing: Pairing) -> tuple[str, ...]:
         if len(values) == 2 and values[0] == 0:
             levels.setdefault(values[1], entry.relative)
     if len(levels) < 2:
-        return ()
+        return pairing.notes
     (one, here), (other, there) = list(levels.items())[:2]
     return (
         f"masks differ in their one value, {one} in {here} and {other} in {there}: all are read as the same defect; "
         f"where gray levels name classes give --format colour and a --taxonomy FILE with these grays as colours",
+        *pairing.notes,
     )
 
 

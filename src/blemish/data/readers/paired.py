@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from blemish.core.errors import PictureError
+from blemish.core.errors import LabelError, PictureError
 from blemish.core.records import Split
 from blemish.data.readers.base import SPLIT_WORDS, Drawn, LeftOut, SourcePicture, empty_drawing, split_named
 from blemish.data.readers.listing import Entry, Listing
-from blemish.data.readers.pairing import Pair, Pairing, mostly_masks
+from blemish.data.readers.pairing import mostly_masks
+from blemish.data.readers.pairs import Pair, Pairing
 from blemish.picture.read import picture_size, read_picture
 
 _SEPARATOR = re.compile(r"[\W_]")
@@ -40,10 +41,9 @@ def paired_sources(
     silhouettes = bool(alone) and mostly_masks(listing, labelled)
     lost = {token for token, own in alone.items() if not silhouettes and mostly_masks(listing, own)}
     for pair, token in zip(pairing.pairs, tokens, strict=True):
-        if len(pair.pictures) == 1 and len(pair.masks) == 1:
-            mask = pair.masks[0]
-            drawing = partial(draw, listing.path(mask), token)
-            sources.append(source_of(listing, pair, token, drawing, label=mask.relative))
+        if pair.is_sound:
+            drawing = partial(_draw_all, draw, [listing.path(mask) for mask in pair.masks], token)
+            sources.append(source_of(listing, pair, token, drawing, label=pair.masks[0].relative))
         elif token in lost:
             left_out.extend(_mask_without_picture(entry) for entry in pair.pictures)
         elif bare_is_clean and token and pair.pictures and not pair.masks and not masked[token]:
@@ -113,6 +113,20 @@ def _mask_without_picture(mask: Entry) -> LeftOut:
     return LeftOut(
         mask.relative, f"{mask.relative} looks like a mask and has no picture: add it or remove the mask", False
     )
+
+
+def _draw_all(draw: Draw, masks: Sequence[Path], token: str) -> Drawn:
+    """What the masks of a picture say together."""
+    drawn = draw(masks[0], token)
+    for path in masks[1:]:
+        other = draw(path, token)
+        if other.size_hw != drawn.size_hw:
+            raise LabelError(
+                f"{path} must be as large as {masks[0]}, another mask of the same picture, got "
+                f"{other.size_hw[1]}x{other.size_hw[0]} for {drawn.size_hw[1]}x{drawn.size_hw[0]}"
+            )
+        drawn = drawn.with_(other)
+    return drawn
 
 
 def _draw_clean(picture: Path) -> Drawn:

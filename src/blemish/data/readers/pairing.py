@@ -8,50 +8,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from blemish.core.errors import PictureError
+from blemish.data.readers.likeness import MASK, looks_like_a_mask, mask_likeness
 from blemish.data.readers.listing import Entry, Listing
+from blemish.data.readers.mask_parts import join_numbered
+from blemish.data.readers.pairs import Pair, Pairing
 from blemish.data.readers.ways import Column, Way, reach_of, ways_of
-from blemish.picture.read import read_picture
 
 LEAST_GAP = 0.2  # Between the likeness of masks and of pictures; measured: real sets are 0.7 apart and more.
-_FLAT = 0.5  # Of a mask's pixels, the least share like their neighbour; measured: 0.95 and more, dark noise 0.1.
 _NOISE = -1.0  # Below, no column is of masks: its pixels differ from their neighbours.
 _SAMPLES = 6
-_MASK = 0.7  # From here on a file by itself passes for a mask; measured: masks 0.9 and more, dark scenes up to 0.6.
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Pictures and masks that belong together; exactly one of each is as it should be."""
-
-    pictures: tuple[Entry, ...]
-    masks: tuple[Entry, ...]
-    folders: tuple[str, ...]  # Of the picture, without the folder that says picture or mask.
-    role: str  # That folder of the picture; "" = the files lie side by side, or the mask in a folder inside.
-
-
-@dataclass(frozen=True)
-class Pairing:
-    """How the files of a folder pair up."""
-
-    depth: int | None  # Folder depth that says picture or mask; None = side by side.
-    addition: str  # "*_mask" or "mask_*"; "" = equal names, or one of two for another.
-    pairs: tuple[Pair, ...]
-    inside: bool = False  # The masks' folders lie inside those of the pictures.
-
-    @property
-    def confidence(self) -> float:
-        """Of a format that knows the set by this: a folder inside may be of overlays or thumbnails."""
-        return 0.7 if self.inside else 0.8
-
-    @property
-    def masks(self) -> list[Entry]:
-        return [mask for pair in self.pairs for mask in pair.masks]
 
 
 class Folder:
@@ -78,7 +47,7 @@ def find_pairing(listing: Listing) -> Pairing | None:
         ((reach_of(way, listing), i, way) for i, way in enumerate(ways_of(listing))), key=lambda t: (-t[0], t[1])
     )
     likeness = _Likeness(listing)
-    best: Pairing | None = None
+    best: tuple[Way, tuple[Pair, ...]] | None = None
     matched = left_over = 0
     for reach, _, way in ways:
         if reach < max(matched, 1) or (reach == matched and not left_over):
@@ -88,45 +57,11 @@ def find_pairing(listing: Listing) -> Pairing | None:
         count = sum(1 for pair in pairs if pair.pictures and pair.masks)
         alone = sum(len(pair.masks) for pair in pairs if not pair.pictures)
         if count and (count, -alone) > (matched, -left_over):
-            best, matched, left_over = Pairing(way.depth, way.addition, pairs, way.inside), count, alone
-    return best
-
-
-def mask_likeness(listing: Listing, entry: Entry, *, by_losses: bool = True) -> float | None:
-    """Near 1 for a mask, near 0 or below for a picture; None where the file cannot be read.
-
-    Args:
-        by_losses: masks are seldom stored with losses; without it the pixels alone tell.
-    """
-    try:
-        pixels = read_picture(listing.path(entry))
-    except PictureError:
+            best, matched, left_over = (way, pairs), count, alone
+    if best is None:
         return None
-    step = max(1, int((pixels.shape[0] * pixels.shape[1] / 250_000) ** 0.5))
-    pixels = pixels[::step, ::step]
-    if pixels.ndim == 3 and (pixels == pixels[:, :, :1]).all():
-        pixels = pixels[:, :, 0]
-    if pixels.ndim == 3:
-        values = pixels.astype(np.int64) @ np.array([1 << 32, 1 << 16, 1])
-        extremes = 0.6 if len(np.unique(values)) <= 32 else 0.0
-    else:
-        values = pixels.astype(np.int64)
-        extremes = float(((values <= 31) | ((values >= 224) & (values <= 255))).mean())
-    counts = np.unique(values, return_counts=True)[1] / values.size
-    entropy_bits = float(-(counts * np.log2(counts)).sum())
-    compressed = 0.5 if by_losses and entry.extension in (".jpg", ".jpeg") else 0.0
-    noise = 0.0 if values.shape[1] < 2 or (values[:, 1:] == values[:, :-1]).mean() >= _FLAT else 2.0
-    return extremes - min(entropy_bits / 8, 1.0) - compressed - noise
-
-
-def looks_like_a_mask(listing: Listing, entry: Entry) -> bool:
-    """Whether a file that no label goes with is likely a mask itself: nearly all of it black or white, and both."""
-    try:
-        pixels = read_picture(listing.path(entry))
-    except PictureError:
-        return False
-    likeness = mask_likeness(listing, entry, by_losses=False)
-    return likeness is not None and likeness >= _MASK and bool((pixels != pixels.flat[0]).any())
+    way, pairs = best
+    return Pairing(way.depth, way.addition, join_numbered(pairs, way, listing), way.inside)
 
 
 def mostly_masks(listing: Listing, entries: Sequence[Entry]) -> bool:
@@ -166,7 +101,7 @@ def _mask_columns(way: Way, listing: Listing, likeness: _Likeness) -> set[Column
     for column, members in entries.items():
         usual = _usual(likeness, members, column, by_losses=not (way.inside or way.swap))
         families[way.siblings(column)].append((usual, column))
-    least = _MASK if way.swap else _NOISE  # Pictures in two lights are called alike too.
+    least = MASK if way.swap else _NOISE  # Pictures in two lights are called alike too.
     masks: set[Column] = set()
     for family in families.values():
         family.sort()
@@ -204,4 +139,4 @@ def _pairs(way: Way, listing: Listing, mask_columns: set[Column]) -> tuple[Pair,
 
 def _pair(way: Way, pictures: list[Entry], masks: list[Entry]) -> Pair:
     first = (pictures or masks)[0]
-    return Pair(tuple(pictures), tuple(masks), way.rest(first), way.role(first))
+    return Pair(tuple(pictures), tuple(masks), way.rest(first), way.role(first), parts=bool(way.each))

@@ -22,8 +22,9 @@ from blemish.core.taxonomy import Taxonomy, rgb
 from blemish.data.readers.base import Drawn, LeftOut, Match, Plan, ReadOptions, SourcePicture
 from blemish.data.readers.index import draw_index
 from blemish.data.readers.kinds import taxonomy_in
+from blemish.data.readers.likeness import mask_likeness
 from blemish.data.readers.listing import Entry, Listing
-from blemish.data.readers.pairing import LEAST_GAP, Folder, mask_likeness, spread
+from blemish.data.readers.pairing import LEAST_GAP, Folder, spread
 from blemish.picture.read import read_index, read_picture
 
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from blemish.data.readers.base import LeftOut, Plan
+from blemish.data.readers.likeness import looks_like_a_mask
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.paired import clean_source
-from blemish.data.readers.pairing import looks_like_a_mask, mostly_masks
+from blemish.data.readers.pairing import mostly_masks
 
 _ADDITION = re.compile(r"[\W_]+[a-z][\w -]*", re.IGNORECASE)  # What `a_mask` adds to `a`: a word, no mere number.
 

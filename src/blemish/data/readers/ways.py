@@ -2,8 +2,8 @@
 
 Same name and another extension (`a.jpg`, `a.png`), a common addition to the name (`a.png`, `a_mask.png`), one word for
 another (`image_1.png`, `mask_1.png`), another folder at one depth (`images/x/a.png`, `masks/x/a.png`), a folder inside
-that of the pictures (`x/a.png`, `x/masks/a.png`), or one put in between (`t/x/a.png`, `t/masks/x/a.png`); those of
-folders alone, or with an addition or another word.
+that of the pictures (`x/a.png`, `x/masks/a.png`), one put in between (`t/x/a.png`, `t/masks/x/a.png`), or one a picture
+in another (`images/a.png`, `masks/a/0.png`); those of folders alone, or with an addition or another word.
 """
 
 from __future__ import annotations
@@ -29,16 +29,19 @@ class Way:
     addition: str  # "*_mask" or "mask_*"; "" = none.
     inside: bool = False  # Files that lie just above that depth are a column of their own.
     between: str = ""  # The folder at that depth that masks have and pictures have not.
+    each: str = ""  # The folder at that depth in which every picture has a folder of its name with its masks.
     swap: tuple[str, ...] = ()  # Words that stand for each other: ("image_*", "mask_*"); the longest first.
 
     def key(self, entry: Entry) -> tuple[str, ...]:
-        return (*self.rest(entry), self._plain_stem(entry.stem))
+        stem = entry.folders[-1] if self._is_part(entry) else self.plain_stem(entry.stem)
+        return (*self.rest(entry), stem)
 
     def rest(self, entry: Entry) -> tuple[str, ...]:
         """The folders that partners share."""
         if self.depth is None or (self.between and not self._is_between(entry)):
             return entry.folders
-        return _without(entry.folders, self.depth)
+        shared = _without(entry.folders, self.depth)
+        return shared[:-1] if self._is_part(entry) else shared
 
     def role(self, entry: Entry) -> str:
         """The folder that says picture or mask."""
@@ -54,7 +57,7 @@ class Way:
         if self.swap:
             return (next((word for word in self.swap if _cut(entry.stem, word) != entry.stem), ""),)
         if self.addition:
-            return ("added" if self._plain_stem(entry.stem) != entry.stem else "plain",)
+            return ("added" if self.plain_stem(entry.stem) != entry.stem else "plain",)
         return (entry.extension,)
 
     def siblings(self, column: Column) -> Column:
@@ -67,7 +70,11 @@ class Way:
     def _is_between(self, entry: Entry) -> bool:
         return self.depth is not None and _is_between(entry, self.depth, self.between)
 
-    def _plain_stem(self, stem: str) -> str:
+    def _is_part(self, entry: Entry) -> bool:
+        return self.depth is not None and bool(self.each) and _is_between(entry, self.depth, self.each)
+
+    def plain_stem(self, stem: str) -> str:
+        """A name without what the way adds to it or swaps in it."""
         for word in self.swap or (self.addition,):
             cut = _cut(stem, word)
             if cut != stem:
@@ -81,7 +88,8 @@ def ways_of(listing: Listing) -> Iterator[Way]:
     plain = [Way(depth, "") for depth in (None, *range(deepest))]
     inside = [Way(depth, "", inside=True) for depth in range(deepest)]
     between = [Way(depth, "", between=name) for depth in range(deepest) for name in _between(listing, depth)]
-    ways = [*plain, *inside, *between]
+    each = [Way(depth, "", each=name) for depth in range(deepest) for name in _each(listing, depth)]
+    ways = [*plain, *inside, *between, *each]
     for way in ways:
         yield way
         yield from (replace(way, addition=addition) for addition in _additions(listing, way))
@@ -105,6 +113,19 @@ def _between(listing: Listing, depth: int) -> list[str]:
         entry.folders[depth]
         for entry in listing.pictures
         if len(entry.folders) > depth + 1 and _without(entry.folders, depth) in folders
+    )
+    return [name for name, _ in names.most_common(1)]
+
+
+def _each(listing: Listing, depth: int) -> list[str]:
+    """The folder at a depth in which most folders have the name of a picture elsewhere; their files are numbered."""
+    pictures = {(_without(entry.folders, depth), entry.stem) for entry in listing.pictures}
+    names = Counter(
+        entry.folders[depth]
+        for entry in listing.pictures
+        if len(entry.folders) > depth + 1
+        and entry.stem.isdigit()
+        and (_without(entry.folders, depth)[:-1], entry.folders[-1]) in pictures
     )
     return [name for name, _ in names.most_common(1)]
 
