@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from blemish.bundle.card import read_card
 from blemish.cli.main import app
+from blemish.core.errors import InputError
 from blemish.inspect.dry_run import dry_run
 from blemish.inspect.recipe import read_recipe
 from blemish.inspect.stored import read_stored
@@ -340,3 +342,13 @@ def test_what_is_not_the_lines_own_is_refused_as_such(tmp_path):
     assert "make it with segment strangeness" in ended.stderr
     out.write_text("[1, 2]")
     assert "must hold one JSON object" in run("inspect", TINY, tmp_path / "one.png", "--familiar", out, code=2).stderr
+
+
+def test_results_with_more_regions_than_are_listed_cannot_be_judged_by_other_scores(stored, tmp_path):
+    (folder,) = read_stored(stored / "results")
+    crowded = [replace(part, views=tuple(replace(view, unlisted=600) for view in part.views)) for part in folder.parts]
+    crowded_folder = replace(folder, parts=tuple(crowded))
+    dry_run(read_recipe(stored / "one.toml"), [crowded_folder])
+    other = read_recipe(write_recipe(tmp_path / "two.toml", version=2, pixel=0.4, review=0.5, ng=0.6))
+    with pytest.raises(InputError, match="600 more regions than are listed"):
+        dry_run(other, [crowded_folder])

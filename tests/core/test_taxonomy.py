@@ -75,3 +75,24 @@ def test_a_code_that_is_another_class_name_or_alias_is_refused():
 def test_default_codes_pass_over_codes_that_are_given():
     given = Taxonomy.from_dict({"name": "t", "defects": [{"name": "dot"}, {"name": "line", "code": "A"}]})
     assert given.codes == ("B", "A")
+
+
+@pytest.mark.parametrize("sides", ["[nan, nan]", "[inf, 1.0]", "[0.1, 0.0]", "[true, true]", "[0.1]"])
+def test_a_pixel_has_two_sizes_above_nought(tmp_path, sides):
+    path = tmp_path / "t.toml"
+    path.write_text(f'name = "t"\npixel_mm_xy = {sides}\n[[backgrounds]]\nname = "s"\n[[defects]]\nname = "dent"\n')
+    with pytest.raises(TaxonomyError, match="pixel_mm_xy must be two"):
+        Taxonomy.from_toml(path)
+
+
+@pytest.mark.parametrize("text", ["x = " + "9" * 5000, "x = " + "[" * 3000, "x = ", "\x00"])
+def test_toml_that_cannot_be_is_one_line(tmp_path, text):
+    (tmp_path / "t.toml").write_text(text)
+    with pytest.raises(TaxonomyError, match="cannot read taxonomy file"):
+        Taxonomy.from_toml(tmp_path / "t.toml")
+
+
+def test_a_mark_at_the_beginning_of_a_file_is_passed_over(tmp_path):
+    text = 'name = "t"\n[[backgrounds]]\nname = "s"\n[[defects]]\nname = "dent"\n'
+    (tmp_path / "t.toml").write_text(text, encoding="utf-8-sig")
+    assert Taxonomy.from_toml(tmp_path / "t.toml").defect_names == ("dent",)

@@ -3,7 +3,7 @@
 import pytest
 
 from blemish.core.errors import InputError
-from blemish.inspect.recipe import parse_recipe, read_recipe
+from blemish.inspect.recipe import AsProbability, parse_recipe, read_recipe
 
 GOOD = """
 format = 1
@@ -99,3 +99,19 @@ def test_what_needs_a_pixel_size_is_known():
     assert not parse_recipe(head + in_px).needs_mm
     assert parse_recipe(head + in_px.replace("px = 20", "mm = 20")).needs_mm
     assert parse_recipe(head + '[[counts]]\nclasses = ["A"]\nmost = 1\nwithin_mm = 5\n').needs_mm
+
+
+@pytest.mark.parametrize("text", ["x = " + "9" * 5000, "x = " + "[" * 3000])
+def test_toml_that_cannot_be_is_one_line(text):
+    with pytest.raises(InputError, match="recipe is not TOML"):
+        parse_recipe(text)
+
+
+def test_sizes_beyond_any_picture_are_refused(recipe_of):
+    assert recipe_of().scores["A"].least_area_px == 0
+    with pytest.raises(InputError, match=r"scores\.D\.least_area_px"):
+        recipe_of(f"[scores.D]\npixel = 0.3\nreview = 0.4\nng = 0.6\nleast_area_px = {'9' * 400}")
+
+
+def test_a_map_to_probabilities_as_steep_as_can_be_has_a_value():
+    assert AsProbability(temperature=0.002, offset=-2000).of(0.2) == pytest.approx(0)

@@ -111,3 +111,9 @@ def test_a_card_knows_more():
     notes = notes_on(parse_recipe(text), card)
     assert "no bundle is named" in notes[2]
     assert notes[3] == "class A: regions under 5 px were left out when it was learned, the recipe takes them from 2 px"
+
+
+def test_a_zone_for_a_view_that_is_not_required_is_noted(recipe_of):
+    zone = '[zones.seal]\nboxes = [[0, 0, 100, 10]]\nviews = ["topp"]'
+    (note,) = [note for note in notes_on(recipe_of(zone, head='required_views = ["top"]')) if "topp" in note]
+    assert note == "zone 'seal' is for view 'topp', which is not among required_views (top): is it called so?"

@@ -240,3 +240,21 @@ def test_raising_a_limit_never_turns_ok_into_ng(recipe_of, defect_of, regions, s
     found = [defect_of(code, score=score, length_mm=mm, place=place) for code, score, mm, place in regions]
     order = [Verdict.OK, Verdict.REVIEW, Verdict.NG]
     assert order.index(verdict(more, more_most)) <= order.index(verdict(0.0, 0))
+
+
+@pytest.mark.parametrize("px", range(2, 200))
+def test_a_size_in_mm_that_equals_its_limit_is_permitted(recipe_of, defect_of, px):
+    found = defect_of("A", length_mm=px * 0.1, width_mm=0.1, area_mm2=px * 0.1 * 0.1)
+    tables = limit("A", max_length_mm=round(px / 10, 6), max_area_mm2=round(px / 100, 6))
+    assert said(recipe_of(tables), found) == ("OK", [])
+    assert said(recipe_of(tables), replace(found, length_mm=px * 0.1 + 0.001))[0] == "NG"
+
+
+@pytest.mark.parametrize("seal", [limit("A", zone="seal", max_length_mm=3), limit("A", zone="seal", what="OK")])
+def test_where_the_datum_is_another_no_zone_is_asked_and_a_person_says(recipe_of, defect_of, seal):
+    recipe = recipe_of(
+        SEAL, seal, limit("A", max_length_mm=300), count("A", zone="seal", most=0), head='datum = "part"'
+    )
+    found = replace(defect_of("A", place=IN_SEAL), datum="scan")
+    verdict, (reason,) = said(recipe, found)
+    assert (verdict, reason) == ("REVIEW", "A groove: its place is from the scan's corner, the zones from the part's")

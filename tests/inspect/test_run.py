@@ -348,7 +348,7 @@ class TestResume:
         before = (stopped / "results.jsonl.part").read_bytes()
         ended = command(pictures / "good.png", "--out", stopped, "--resume")
         assert ended.exit_code == 2
-        assert "holds part bad, which is not among the pictures" in ended.stderr
+        assert "which is not among the pictures: give those that the run was begun with" in ended.stderr
         assert (stopped / "results.jsonl.part").read_bytes() == before
 
     def test_it_needs_a_folder(self, pictures):
@@ -360,3 +360,27 @@ class TestResume:
 def timeless(folder):
     parts = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
     return [{name: value for name, value in part.items() if name != "seconds"} for part in parts]
+
+
+def test_a_run_does_not_go_on_with_pictures_of_other_places(bundle, pictures, tmp_path):
+    folder = ResultFolder(tmp_path / "stopped", Inspection.of_bundle(bundle).inspected)
+    with suppress(KeyboardInterrupt), folder:
+        folder.add(next(inspect_files(bundle, [pictures])))
+        raise KeyboardInterrupt
+    other = tmp_path / "tuesday"
+    other.mkdir()
+    for path in pictures.iterdir():
+        (other / path.name).write_bytes(path.read_bytes())
+    ended = command(other, "--out", tmp_path / "stopped", "--resume")
+    assert ended.exit_code == 2
+    assert "holds part bad of" in ended.stderr
+    assert "as they were given then" in ended.stderr
+
+
+def test_a_run_that_still_runs_is_not_gone_on_with(bundle, pictures, tmp_path):
+    inspected = Inspection.of_bundle(bundle).inspected
+    with ResultFolder(tmp_path / "out", inspected) as folder:
+        folder.add(next(inspect_files(bundle, [pictures])))
+        with pytest.raises(InputError, match="is being written by another run"):
+            ResultFolder(tmp_path / "out", inspected, resume=True)
+    assert (tmp_path / "out" / "results.jsonl").is_file()

@@ -98,13 +98,28 @@ def test_a_view_that_the_camera_never_wrote_belongs_to_its_part(folder):
     assert (lost.serial, [view.path.name for view in lost.views]) == ("cell-9", ["gone.png"])
 
 
-def test_a_file_that_is_only_called_like_a_serial_of_the_csv_gets_none_of_its_views(folder):
+def test_a_file_that_is_called_like_a_serial_of_the_csv_is_a_clash(folder):
     path = csv(folder, "file,serial", "lost.png,b", "a.png,cell-1")
-    parts = gather_parts([folder / "a.png", folder / "b.png"], read_serials(path))
-    assert [(part.serial, [view.path.name for view in part.views]) for part in parts] == [
-        ("cell-1", ["a.png"]),
-        ("b", ["b.png"]),
-    ]
+    with pytest.raises(InputError, match=r"b\.png has the serial 'b', which --serials gives to .*lost\.png"):
+        gather_parts([folder / "a.png", folder / "b.png"], read_serials(path))
+
+
+@pytest.mark.parametrize("rows", [("b.png,p,top", "lost.png,p,bottom"), ("lost.png,p,bottom", "b.png,p,top")])
+def test_a_part_of_which_a_picture_is_missing_has_all_its_views_in_any_order_of_rows(folder, rows):
+    path = csv(folder, "file,serial,view", *rows, "a.png,q,top")
+    parts = gather_parts([folder / "a.png"], read_serials(path))
+    assert {part.serial: sorted(view.name for view in part.views) for part in parts} == {
+        "q": ["top"],
+        "p": ["bottom", "top"],
+    }
+
+
+def test_names_that_would_write_lines_of_their_own_on_the_screen_are_refused(folder):
+    write_png(folder / "a\nOK  cell-7.png", np.zeros((2, 2), np.uint8))
+    with pytest.raises(InputError, match=r"a\\nOK  cell-7\.png' holds control characters"):
+        find_files([folder])
+    with pytest.raises(InputError, match=r"line 2: serial and view must hold no control characters"):
+        read_serials(csv(folder, "file,serial", "a.png,c\x1b[2K"))
 
 
 def test_a_csv_that_names_none_of_the_files_is_refused(folder):

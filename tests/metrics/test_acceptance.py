@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from blemish.core.errors import InputError
@@ -131,3 +133,10 @@ def test_nothing_is_proved_while_parts_of_the_reference_have_no_result():
     assert {item.proof for item in found.items} == {Proof.PROVED}
     assert found.proof == Proof.NOT_PROVED
     assert headline(found) == "Not accepted yet: 300 of 569 reference parts have no result in every run"
+
+
+def test_one_file_of_results_by_two_names_is_no_repetition():
+    given = reference(1, 1)
+    one, other = (replace(run(name, given), file="/out/results.jsonl") for name in ("out", "out/results.jsonl"))
+    with pytest.raises(InputError, match="given twice"):
+        accept(given, [one, other], Targets())

@@ -6,7 +6,7 @@ import pytest
 from blemish.core.errors import InputError
 from blemish.core.records import Verdict
 from blemish.metrics.operating import PartTruth, curve, rates
-from blemish.metrics.part import escape_rate, overkill_rate, review_share
+from blemish.metrics.part import escape_rate, overkill_rate, review_share, wilson
 
 VERDICTS = [Verdict.OK, Verdict.REVIEW, Verdict.NG]
 
@@ -80,3 +80,13 @@ def test_wrong_ranks_are_refused():
         rates([3], truth)
     with pytest.raises(InputError, match="one score a part"):
         curve([0.1, 0.2], truth)
+
+
+def test_of_none_and_of_all_the_interval_is_wilsons_over_groups():
+    """Every draw of parts that were all called gives nought: that says nothing of the next part."""
+    truth = PartTruth.of(["a", "a", "b", "c"], [[True]] * 4)
+    never, always = rates([2, 2, 2, 2], truth)["escape"], rates([0, 0, 0, 0], truth)["escape"]
+    assert (never.low, never.high) == (0.0, pytest.approx(wilson(0, 3).high))
+    assert (always.low, always.high) == (pytest.approx(wilson(3, 3).low), 1.0)
+    band = curve([0.9, 0.9, 0.9, 0.9], truth).intervals["escape"]
+    assert band[0].tolist() == [pytest.approx(wilson(3, 3).low), 1.0]

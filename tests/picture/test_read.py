@@ -6,7 +6,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from blemish.core.errors import PictureError
 from blemish.picture.read import is_picture, picture_size, read_index, read_label, read_picture
@@ -153,3 +153,43 @@ def test_a_label_shows_nothing_where_it_is_less_than_half_opaque(tmp_path, mode)
 def test_a_label_without_alpha_is_read_as_a_picture_is(tmp_path):
     Image.fromarray(RGB).save(tmp_path / "p.png")
     assert np.array_equal(read_label(tmp_path / "p.png"), RGB)
+
+
+def tailed(path, share):
+    """The file with its end overwritten by zeros: as long as before, as a copy that was cut short leaves it."""
+    data = path.read_bytes()
+    kept = data[: int(len(data) * share)]
+    path.write_bytes(kept + bytes(len(data) - len(kept)))
+
+
+@pytest.mark.parametrize(("name", "more"), [("p.jpg", {}), ("p.jpg", {"progressive": True}), ("p.png", {})])
+@pytest.mark.parametrize("share", [0.6, 0.9])
+def test_a_file_whose_end_is_zeros_is_damaged(tmp_path, name, more, share):
+    picture = np.random.default_rng(0).integers(0, 255, (300, 400), dtype=np.uint8)
+    Image.fromarray(picture).save(tmp_path / name, **more)
+    assert read_picture(tmp_path / name).shape == (300, 400)
+    tailed(tmp_path / name, share)
+    for read in (read_picture, read_index):
+        with pytest.raises(PictureError, match="damaged or truncated"):
+            read(tmp_path / name)
+
+
+def test_what_stands_behind_the_end_of_a_jpeg_does_no_harm(tmp_path):
+    Image.fromarray(GRAY).save(tmp_path / "p.jpg")
+    (tmp_path / "p.jpg").write_bytes((tmp_path / "p.jpg").read_bytes() + bytes(100))
+    assert read_picture(tmp_path / "p.jpg").shape == (6, 8)
+
+
+@pytest.mark.parametrize("name", ["p.tif", "p.png"])
+def test_a_file_of_several_pictures_is_refused(tmp_path, name):
+    Image.fromarray(GRAY).save(tmp_path / name, save_all=True, append_images=[Image.fromarray(255 - GRAY)])
+    with pytest.raises(PictureError, match="must hold one picture, got 2: save each"):
+        read_picture(tmp_path / name)
+
+
+def test_a_smaller_copy_in_a_tiff_is_no_second_picture(tmp_path):
+    small = Image.fromarray(GRAY[::2, ::2])
+    small.encoderinfo = {"tiffinfo": TiffImagePlugin.ImageFileDirectory_v2()}
+    small.encoderinfo["tiffinfo"][254] = 1
+    Image.fromarray(GRAY).save(tmp_path / "p.tif", save_all=True, append_images=[small])
+    assert np.array_equal(read_picture(tmp_path / "p.tif"), GRAY)

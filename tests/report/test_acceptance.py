@@ -6,10 +6,11 @@ import pytest
 
 from blemish.core.records import Verdict
 from blemish.metrics.acceptance import Decision, Reference, ReferencePart, Run
-from blemish.metrics.acceptance_outcome import Acceptance, Targets, accept
+from blemish.metrics.acceptance_outcome import Acceptance, Item, Targets, accept
 from blemish.metrics.attribute_study import Appraiser
+from blemish.metrics.limits import limits_of
 from blemish.report.acceptance import write_acceptance
-from blemish.report.acceptance_words import counted, headline, lead
+from blemish.report.acceptance_words import bound_words, counted, headline, lead
 
 PARTS = (
     ReferencePart("b<1>", False, ("dent",), 3.5),
@@ -48,11 +49,11 @@ def test_the_headline_says_proved_not_proved_or_failed():
     assert headline(accepted()) == f"Not accepted yet: escape and overkill are not proved; {missing}"
     assert headline(accepted(escapes=9)) == "Not accepted: escape is too high"
     assert lead(accepted())[0].replace("\u00a0", " ") == (
-        "1 of 29 defective parts were called OK: escape 3.4 %, with 95 % confidence at most 15 %: "
-        "at most 2.0 % is not proved."
+        "1 of 29 defective parts were called OK: escape 3.4 %, with 95 % confidence at most 15.4 %: "
+        "at most 2 % is not proved."
     )
-    # scipy.stats.beta.ppf(0.05, 9, 21): 0.173.
-    assert "at least 17 %: above the limit of 2.0 %." in lead(accepted(escapes=9))[0].replace("\u00a0", " ")
+    # scipy.stats.beta.ppf(0.05, 9, 21): 0.1725.
+    assert "at least 17.2 %: above the limit of 2 %." in lead(accepted(escapes=9))[0].replace("\u00a0", " ")
 
 
 def test_parts_add_up_and_those_without_partner_are_named(tmp_path):
@@ -111,3 +112,15 @@ def test_a_browser_shows_the_outcome_and_asks_for_nothing(open_page, tmp_path, w
     assert page.locator("#wrong tbody th").first.inner_text() == "b<1>"
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("section").count() == 9
+
+
+def item_of(count: int, total: int, target: float) -> str:
+    return bound_words(Item("run", "escape", limits_of(count, total), target)).replace("\u00a0", " ")
+
+
+def test_a_limit_is_rounded_to_the_side_of_the_target_on_which_it_is():
+    assert item_of(0, 1197, 0.0025) == "at most 0.25 %"
+    assert item_of(0, 146, 0.02) == "at most 2.1 %"
+    assert item_of(0, 149, 0.02) == "at most 2.0 %"
+    assert item_of(0, 5000, 0.0005) == "at most 0.06 %"
+    assert item_of(30, 100, 0.2) == "at least 22.4 %"

@@ -167,3 +167,39 @@ def test_values_by_hand_replace_and_are_checked():
 def test_halfway_is_round_where_that_still_separates():
     assert halfway(0.3, 0.4) == 0.35
     assert 0.5 < halfway(0.5, 0.50001) <= 0.50001
+
+
+@pytest.mark.parametrize("cost", [float("inf"), 0.0, -1.0, float("nan")])
+def test_costs_are_numbers_above_nought(cost):
+    with pytest.raises(InputError, match="must be a number above 0"):
+        Costs(cost, 1)
+
+
+def test_a_class_that_is_never_found_is_ng_from_where_it_is_sure_only(made):
+    parts = [(0, [1], []), (1, [1], []), *((place % 2, [], [(1, 0.6, 40, False)]) for place in range(6))]
+    (one,) = by_recall(made(parts, codes=("A",)), (0, 1), Wish(0.9, sure=0.9), 0.3)
+    assert (one.review, one.ng, one.note) == (UNKNOWN, NEVER, "none of 2 labelled defects is found at all")
+    assert ranks_of(made(parts, codes=("A",)), [one]).tolist() == [0, 0] + [1] * 6
+
+
+def test_review_by_hand_alone_moves_a_lower_ng_up_to_it():
+    (one,) = with_hand([Chosen("A", 0.3, 0.4, 0.6)], Hand(review={"A": 0.7}))
+    assert (one.review, one.ng) == (0.7, 0.7)
+
+
+def test_never_ng_is_never_also_at_a_score_of_one(made):
+    parts = [(0, [1], [(1, 1.0, 40, True)]), (1, [], [(1, 0.9, 40, False)])]
+    assert ranks_of(made(parts, codes=("A",)), [Chosen("A", 0.3, 0.5, NEVER)]).tolist() == [1, 1]
+
+
+def test_costs_say_where_a_class_is_not_called(made):
+    """Class B: its parts are all called by A, and one good part looks like it."""
+    parts = [(place % 2, [1, 2], [(1, 0.99, 40, True), (2, 0.5, 40, True)]) for place in range(8)]
+    parts += [(place % 2, [], [(2, 0.6, 40, False), (1, 0.31, 4, False)]) for place in range(8)]
+    first, second = by_cost(made(parts), (0, 1), Costs(10, 10), 0.3)
+    assert first.note == ""
+    assert second.note in (
+        "no region that was seen reaches it: other classes call its parts",
+        "calling it costs more than it saves",
+    )
+    assert ranks_of(made(parts), [first, second]).tolist() == [2] * 8 + [0] * 8

@@ -109,3 +109,8 @@ def test_a_view_stays_inside_the_scan_and_holds_its_region(focus):
     inside = view.truth[view.focus.y : view.focus.y + view.focus.height, view.focus.x : view.focus.x + view.focus.width]
     assert inside.mean() > 0.9
     assert abs(int(view.truth.sum()) - inside.size) <= 0.1 * inside.size
+
+
+def test_an_answer_where_nobody_knows_stops_no_part():
+    total = findings([(tile("f1", 0, [1, 1, 0, 0, 0, 255, 0, 0]), [0, 0, 0, 0, 0, 1, 0, 0])]).total
+    assert (total.defective, total.escaped, total.blind) == (1, 1, 0)

@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 from blemish.cli.main import app
 from blemish.core.errors import DatasetError, InputError
 from blemish.core.records import Split
+from blemish.metrics.pixel import Confusion
 from blemish.segment.baseline import FixedParameters
-from blemish.segment.robustness import disturbed, measure_robustness, tiles_of_every_class, to_table
+from blemish.segment.robustness import Robustness, disturbed, measure_robustness, tiles_of_every_class, to_table
 
 
 class Bright:
@@ -95,3 +96,11 @@ def test_the_command_compares_inspectors_in_one_self_contained_page(shapes, tmp_
     assert page.count("data:image/jpeg") == 12
     assert page.count("<svg") == 2
     assert "http" not in page
+
+
+def test_a_class_that_is_moved_out_of_sight_is_no_gain(shapes):
+    whole, moved = Confusion(2), Confusion(2)
+    whole.add(np.array([[1, 1, 2, 2]], np.uint8), np.array([[1, 1, 1, 1]], np.uint8))
+    moved.add(np.array([[1, 1, 255, 255]], np.uint8), np.array([[1, 1, 1, 1]], np.uint8))
+    found = Robustness("x", shapes.taxonomy, {("", 0): whole} | {("rotation", s): moved for s in range(1, 6)})
+    assert found.kept("rotation") == pytest.approx(1 / 0.5)  # 2 px of class 2 are called 1: they are gone too.

@@ -169,14 +169,14 @@ def _kept(folder: ResultFolder, parts: Sequence[Part]) -> tuple[PartResult, ...]
     """What a stopped run had inspected.
 
     Raises:
-        InputError: a part of it is not among those that are to be inspected.
+        InputError: a part of it is not among those that are to be inspected, or is made of other pictures there.
     """
-    known = {part.serial for part in parts}
+    known = {part.serial: tuple(str(view.path) for view in part.views) for part in parts}
     for result in folder.kept:
-        if result.serial not in known:
+        if known.get(result.serial) != result.files:
             raise InputError(
-                f"{folder.folder} holds part {result.serial}, which is not among the pictures: give those that the run "
-                f"was begun with"
+                f"{folder.folder} holds part {result.serial} of {', '.join(result.files)}, which is not among the "
+                f"pictures: give those that the run was begun with, as they were given then"
             )
     return folder.kept
 

@@ -153,6 +153,7 @@ class ViewResult:
     doubts: tuple[str, ...] = ()  # Why it could not be judged, or not wholly.
     strangeness: float | None = None  # How unlike the pictures it was trained on; None = not measured.
     notes: tuple[str, ...] = ()  # What should be known of it, but changes no verdict.
+    unlisted: int = 0  # Regions beyond the most that are listed: another recipe cannot judge them.
 
 
 @dataclass(frozen=True)

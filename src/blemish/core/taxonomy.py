@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from blemish.core.errors import TaxonomyError
+from blemish.core.toml_files import load_toml, parse_toml
 
 IGNORE = 255  # Defect plane: a pixel that enters no loss and no figure.
 SURFACE = "surface"  # The one background of a set without background labels.
 
+_LARGEST_PX = 1_000_000  # That a least size may be.
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 NAME = re.compile(r"[\w][\w .+-]{0,63}")
 # Twelve colours that stay apart for most kinds of colour vision; reused with their code beside them.
@@ -76,7 +78,7 @@ class Taxonomy:
                 f"taxonomy '{self.name}' must have 1 to 16 backgrounds and 1 to 254 defects, "
                 f"got {len(self.backgrounds)} and {len(self.defects)}: list them in the taxonomy file"
             )
-        if self.pixel_mm_xy is not None and min(self.pixel_mm_xy) <= 0:
+        if self.pixel_mm_xy is not None and not all(0 < side < math.inf for side in self.pixel_mm_xy):
             raise TaxonomyError(f"pixel_mm_xy must be two positive sizes in mm, got {list(self.pixel_mm_xy)}")
         everything: list[BackgroundClass | DefectClass] = [*self.backgrounds, *self.defects]
         _unique("name", [b.name.lower() for b in self.backgrounds] + [name for d in self.defects for name in d.names])
@@ -89,8 +91,10 @@ class Taxonomy:
             if not NAME.fullmatch(entry.name):
                 raise TaxonomyError(f"a class name must be 1 to 64 letters, digits, ' .+-_', got {entry.name!r}")
         for defect in self.defects:
-            if defect.least_size_px < 0:
-                raise TaxonomyError(f"least_size_px of '{defect.name}' must be 0 or more, got {defect.least_size_px}")
+            if not 0 <= defect.least_size_px <= _LARGEST_PX:
+                raise TaxonomyError(
+                    f"least_size_px of '{defect.name}' must be 0 to {_LARGEST_PX}, got {defect.least_size_px}"
+                )
 
     @property
     def channels(self) -> int:
@@ -194,8 +198,8 @@ class Taxonomy:
     def from_toml(cls, path: Path) -> Taxonomy:
         """Read a taxonomy file: either the keys of `to_dict` at the top, or a `[taxonomy]` table."""
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            values = load_toml(path)
+        except (OSError, ValueError) as error:
             raise TaxonomyError(f"cannot read taxonomy file {path}: {error}") from error
         return cls.from_dict(values.get("taxonomy", values), where=str(path))
 
@@ -205,7 +209,7 @@ class Taxonomy:
         source = resources.files("blemish.core") / "presets" / f"{name}.toml"
         if not re.fullmatch(r"[a-z0-9-]+", name) or not source.is_file():
             raise TaxonomyError(f"no taxonomy preset '{name}': there is pouch-cell; any other comes from a TOML file")
-        return cls.from_dict(tomllib.loads(source.read_text(encoding="utf-8")), where=f"preset {name}")
+        return cls.from_dict(parse_toml(source.read_text(encoding="utf-8")), where=f"preset {name}")
 
     @classmethod
     def of_names(cls, name: str, defect_names: Sequence[str]) -> Taxonomy:
@@ -307,6 +311,7 @@ def _integer(value: Any, key: str, where: str) -> int | None:
 def _pixel_size(value: Any, where: str) -> tuple[float, float] | None:
     if value is None:
         return None
-    if isinstance(value, Sequence) and len(value) == 2 and all(isinstance(v, int | float) for v in value):
+    sides = list(value) if isinstance(value, Sequence) else []
+    if len(sides) == 2 and all(isinstance(side, int | float) and not isinstance(side, bool) for side in sides):
         return float(value[0]), float(value[1])
     raise TaxonomyError(f"{where}: pixel_mm_xy must be two numbers [x, y] in mm, got {value!r}")

@@ -12,8 +12,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tomllib
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,8 +26,10 @@ from blemish.core.errors import DatasetError
 from blemish.core.labels import LabelMap
 from blemish.core.records import Split, TileRecord
 from blemish.core.taxonomy import IGNORE, Taxonomy, rgb
+from blemish.core.toml_files import load_toml
 from blemish.data.manifest import ManifestWriter, manifest_hash, read_manifest, refuse_bad_id
 from blemish.picture.read import read_bytes, read_index, read_picture
+from blemish.picture.whole import png_fault
 from blemish.picture.write import png_bytes, write_bytes
 
 FORMAT = 1
@@ -320,23 +320,14 @@ def count_pixels(record: TileRecord, label_map: LabelMap, taxonomy: Taxonomy, pa
 
 def _is_whole_png(path: Path) -> bool:
     """Every chunk is there and has its checksum, up to the last: no decoding."""
-    if not path.is_file():
-        return False
-    data, place, kind = path.read_bytes(), 8, b""
-    while place + 12 <= len(data) and kind != b"IEND":
-        end = place + 8 + int.from_bytes(data[place : place + 4], "big")
-        kind = data[place + 4 : place + 8]
-        if zlib.crc32(data[place + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
-            return False
-        place = end + 4
-    return kind == b"IEND" and place == len(data)
+    return path.is_file() and not png_fault(path.read_bytes())
 
 
 def _read_info(folder: Path) -> DatasetInfo:
     path = folder / _INFO_FILE
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        values = load_toml(path)
+    except (OSError, ValueError) as error:
         raise DatasetError(
             f"{folder} is not a data set (no readable dataset.toml): make one with data import"
         ) from error

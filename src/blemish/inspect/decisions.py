@@ -48,7 +48,7 @@ def read_run(path: Path) -> Run:
             raise InputError(f"{file}, line {number}: serial '{line.serial}' is there twice: give one result a part")
         decisions[line.serial] = _decision(line)
         judges[line.judged_by or "not said"] = None
-    return Run(str(path), decisions, tuple(judges))
+    return Run(str(path), decisions, tuple(judges), str(file.resolve()))
 
 
 def _line(text: str, where: str) -> _Line:

@@ -104,6 +104,11 @@ def refuse_unjudgeable(recipe: Recipe, stored: Stored) -> None:
         )
     for fault in _never_stored(sought_by_recipe(recipe), inspected):
         raise InputError(f"{stored.folder} {fault}: {remedy}")
+    if sought_by_recipe(recipe) != inspected.sought:
+        for view in (view for part in stored.parts for view in part.views if view.unlisted):
+            raise InputError(
+                f"{view.file} had {view.unlisted} more regions than are listed, the recipe may ask for them: {remedy}"
+            )
     if recipe.unknown.most_strange is not None and not inspected.familiar:
         views = [view for part in stored.parts for view in part.views if not view.doubts]
         if any(view.strangeness is None for view in views):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,9 +19,11 @@ from pydantic import Field, ValidationError, model_validator
 from blemish.bundle.card import Probability, Sha256, Strict
 from blemish.core.errors import InputError
 from blemish.core.records import Defect
+from blemish.core.toml_files import parse_toml
 from blemish.inspect.zones import in_box, in_polygon, polygon_fault
 from blemish.metrics.calibration import COLDEST, HOTTEST
 
+MOST_PX = 1_000_000_000  # That any size in a recipe may be.
 ANYWHERE = "any"  # The zone of a rule that names none.
 
 Name = Annotated[str, Field(pattern=r"^\w[\w .+-]{0,63}$")]
@@ -36,6 +37,8 @@ Pair = Annotated[list[Finite], Field(min_length=2, max_length=2)]
 Four = Annotated[list[Finite], Field(min_length=4, max_length=4)]
 Outcome = Literal["NG", "REVIEW"]
 Datum = Literal["scan", "part"]  # Places from the scan's upper left corner, or from that of the part on it.
+
+_MOST_ODDS = 700.0  # Beyond it the exponential function has no number.
 
 LARGEST = {  # A limit's key -> the defect's field, the word after its value, the unit.
     "max_length_mm": ("length_mm", "long", "mm"),
@@ -54,8 +57,8 @@ class Scores(Strict):
     pixel: Probability  # The least probability of a pixel: touching ones form a region.
     review: Probability  # The least score of a region (mean probability over its pixels) that is looked at at all,
     ng: Probability  # and that is surely a defect; 1 = none ever is. Between the two a region is unsure.
-    least_area_px: int = Field(default=0, ge=0)  # A smaller region is none.
-    least_size_px: int = Field(default=0, ge=0)  # Nor is one with a shorter longest side.
+    least_area_px: int = Field(default=0, ge=0, le=MOST_PX)  # A smaller region is none.
+    least_size_px: int = Field(default=0, ge=0, le=MOST_PX)  # Nor is one with a shorter longest side.
 
     @model_validator(mode="after")
     def _in_order(self) -> Scores:
@@ -78,7 +81,8 @@ class AsProbability(Strict):
             0.525
         """
         kept = min(max(score, 1e-6), 1 - 1e-6)
-        return 1 / (1 + math.exp(-(math.log(kept / (1 - kept)) / self.temperature + self.offset)))
+        odds = math.log(kept / (1 - kept)) / self.temperature + self.offset
+        return 1 / (1 + math.exp(min(-odds, _MOST_ODDS)))
 
 
 class Zone(Strict):
@@ -101,7 +105,7 @@ class Zone(Strict):
         return self
 
     def holds(self, defect: Defect) -> bool:
-        """Whether a defect's middle lies in this zone; False where its place is not known."""
+        """Whether a defect's middle lies in this zone; False where its place is not known (`Recipe.places`)."""
         if defect.place_mm_xy is None or (self.views and defect.view not in self.views):
             return False
         place = defect.place_mm_xy
@@ -193,6 +197,10 @@ class Recipe(Strict):
         yield from ((f"limits {number}", limit) for number, limit in enumerate(self.limits, start=1))
         yield from ((f"counts {number}", count) for number, count in enumerate(self.counts, start=1))
 
+    def places(self, defect: Defect) -> bool:
+        """Whether it can be told which zones hold a defect: its place is known, from the datum of the zones."""
+        return not self.zones or (defect.place_mm_xy is not None and defect.datum == self.datum)
+
     @property
     def hash(self) -> str:
         """SHA-256 over what the recipe says."""
@@ -227,7 +235,7 @@ def read_recipe(path: Path) -> Recipe:
         'pouch 3 0a1b2c3d4e5f'
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read recipe {path}: {error}") from error
     return parse_recipe(text, where=str(path))
@@ -236,8 +244,8 @@ def read_recipe(path: Path) -> Recipe:
 def parse_recipe(text: str, where: str = "recipe") -> Recipe:
     """A recipe from TOML text, checked as `read_recipe` does."""
     try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        values = parse_toml(text)
+    except ValueError as error:
         raise InputError(f"{where} is not TOML: {error}") from error
     if values.get("format") != 1:
         raise InputError(f"{where}: format must be 1, got {values.get('format')!r}: write format = 1 at the top")

@@ -129,12 +129,22 @@ def notes_on(recipe: Recipe, card: Card | None = None) -> list[str]:
     Args:
         card: of the inspector, for what only it knows.
     """
-    return [*_unused(recipe), *_uncovered(recipe), *_of_bundle(recipe, card)]
+    return [*_unused(recipe), *_strange_views(recipe), *_uncovered(recipe), *_of_bundle(recipe, card)]
 
 
 def _unused(recipe: Recipe) -> list[str]:
     used = {rule.zone for rule in recipe.rules}
     return [f"zone '{zone}' is used by no limit and no count" for zone in recipe.zones if zone not in used]
+
+
+def _strange_views(recipe: Recipe) -> list[str]:
+    required = ", ".join(recipe.required_views) or "none are named"
+    return [
+        f"zone '{name}' is for view '{view}', which is not among required_views ({required}): is it called so?"
+        for name, zone in recipe.zones.items()
+        for view in zone.views
+        if view not in recipe.required_views
+    ]
 
 
 def _uncovered(recipe: Recipe) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 from blemish.bundle.card import Card
 from blemish.core.errors import InputError
 from blemish.core.taxonomy import DefectClass
+from blemish.core.toml_files import load_toml
 from blemish.inspect.recipe import AsProbability, Scores, key_path, parse_recipe
 
 _HEAD = """\
@@ -104,8 +104,8 @@ def new_recipe(card: Card, thresholds: Path | None = None) -> str:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return load_toml(path)
+    except (OSError, ValueError) as error:
         raise InputError(f"cannot read thresholds {path}: {error}") from error
 
 

@@ -15,6 +15,7 @@ from blemish.core.records import Defect, Verdict, ViewResult
 from blemish.inspect.recipe import ANYWHERE, LARGEST, Count, Limit, Recipe
 from blemish.picture.overlay import size_text
 
+_SAME = 1 + 1e-9  # A size in mm is a product of floats: 3 px of 0.1 mm are 0.3 mm, and no more.
 NEVER_SURE = 1.0  # As `ng`: the class is left to a person, however likely; networks do answer with 1.
 
 
@@ -86,12 +87,17 @@ def is_sure(region: Defect, recipe: Recipe) -> bool:
 
 
 def zones_of(region: Defect, recipe: Recipe) -> tuple[str, ...]:
-    """The named zones that hold a region's middle, in the recipe's order."""
-    return tuple(name for name, zone in recipe.zones.items() if zone.holds(region))
+    """The named zones that hold a region's middle, in the recipe's order; none where that cannot be told."""
+    return tuple(name for name, zone in recipe.zones.items() if recipe.places(region) and zone.holds(region))
 
 
 def limits_of(region: Defect, recipe: Recipe) -> list[Limit]:
-    """The limits that apply to a region: those of the zones it lies in, else those without a zone."""
+    """The limits that apply to a region: those of the zones it lies in, else those without a zone.
+
+    None where it cannot be told which zones hold it: a person has to say.
+    """
+    if not recipe.places(region):
+        return []
     zones = zones_of(region, recipe)
     of_class = [limit for limit in recipe.limits if region.code in limit.classes]
     of_zone = [limit for limit in of_class if limit.zone in zones]
@@ -122,11 +128,12 @@ def _if_sure(finding: Finding, region: Defect, recipe: Recipe) -> Finding:
 
 def _of_region(region: Defect, limits: Sequence[Limit], recipe: Recipe) -> Iterable[Finding]:
     where = _where(region, recipe)
-    if recipe.zones and region.place_mm_xy is None:
-        yield Finding(Verdict.REVIEW, f"{_named(region)}{where}: its place in mm is not known, so no zone can be told")
-    elif recipe.zones and region.datum != recipe.datum:
+    if not recipe.places(region):
         text = f"its place is from the {region.datum}'s corner, the zones from the {recipe.datum}'s"
-        yield Finding(Verdict.REVIEW, f"{_named(region)}: {text}")
+        if region.place_mm_xy is None:
+            text = "its place in mm is not known, so no zone can be told"
+        yield Finding(Verdict.REVIEW, f"{_named(region)}{where}: {text}")
+        return
     if not limits and not any(_counts(count, region, recipe) for count in recipe.counts):
         text = f"{_named(region)} {size_text(region)}{where}: any is NG"
         yield Finding(Verdict.NG, text, f"any {region.code}{where}", region.length_px)
@@ -144,7 +151,7 @@ def _over(region: Defect, where: str, key: str, most: float, what: Verdict) -> I
     if value is None:
         text = f"{_named(region)}{where}: its size in {unit} is not known, so {key} cannot be asked"
         yield Finding(Verdict.REVIEW, text, f"{key} {region.code} unknown")
-    elif value > most:
+    elif value > most * _SAME:
         text = f"{_named(region)} {_number(value, most)} {unit} {word}{where}: limit {most:g} {unit}"
         yield Finding(
             what, " ".join(text.split()), f"{key} {most} {region.code}{where}", value / most if most else value
@@ -165,7 +172,7 @@ def _of_count(count: Count, regions: Sequence[Defect], recipe: Recipe) -> Iterab
 
 
 def _counts(count: Count, region: Defect, recipe: Recipe) -> bool:
-    return region.code in count.classes and (count.zone == ANYWHERE or recipe.zones[count.zone].holds(region))
+    return region.code in count.classes and (count.zone == ANYWHERE or count.zone in zones_of(region, recipe))
 
 
 def _most_near(regions: Sequence[Defect], within_mm: float) -> int:

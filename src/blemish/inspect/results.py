@@ -17,6 +17,11 @@ from blemish.core.records import Defect, PartResult
 from blemish.inspect.stored import INSPECTED, JSON_LINES, Inspected, read_inspected, read_parts
 from blemish.picture.write import shortened, write_bytes
 
+try:
+    import fcntl
+except ImportError:  # Not on Windows.
+    fcntl = None  # type: ignore[assignment]
+
 TABLE = "results.csv"
 _SAFE_NAME = re.compile(r"[^/\\:*?\"<>|\x00-\x1f]{1,120}")
 COLUMNS = (
@@ -52,6 +57,7 @@ class ResultFolder:
             if (folder / name).exists():
                 raise InputError(f"{folder} holds {name} of another run already: choose another --out")
         stopped = _unfinished(folder / JSON_LINES)
+        _refuse_running(stopped)
         if stopped.exists() and not resume:
             raise InputError(
                 f"{folder} holds a run that was stopped: --resume goes on with it, or choose another --out"
@@ -170,7 +176,23 @@ def _unfinished(path: Path) -> Path:
 def _begun(path: Path, text: str) -> TextIO:
     """The unfinished file with this text in it, whole or as it was, open at its end."""
     write_bytes(_unfinished(path), text.encode())
-    return _unfinished(path).open("a", encoding="utf-8", newline="")
+    file = _unfinished(path).open("a", encoding="utf-8", newline="")
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return file
+
+
+def _refuse_running(path: Path) -> None:
+    """Refuse a file that another run is writing; a system without such locks lets nobody replace an open file."""
+    if fcntl is None or not path.exists():
+        return
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(
+                f"{path.parent} is being written by another run: wait for it, or choose another --out"
+            ) from error
 
 
 def _json_line(result: PartResult) -> str:

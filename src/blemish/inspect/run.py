@@ -251,7 +251,7 @@ def _look(picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch) 
     if why_not:  # A note: only a recipe that asks for it doubts the view, now or in a dry run.
         notes += (f"{view.path}: {why_not}",)
     told = tuple(_told(region, inspection.recipe) for region in found.defects)
-    return _Seen(ViewResult(view.name, str(view.path), doubts, strangeness, notes), told)
+    return _Seen(ViewResult(view.name, str(view.path), doubts, strangeness, notes, found.left_out), told)
 
 
 def _told(region: Defect, recipe: Recipe | None) -> Defect:

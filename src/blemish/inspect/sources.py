@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from blemish.core.tables import read_table
 from blemish.inspect.stored import INSPECTED
 from blemish.picture.read import EXTENSIONS, is_picture
 
+_TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # Of the direction of writing.
 OVERLAYS = "overlays"  # The folder of drawings in a results folder.
 
 
@@ -46,6 +48,8 @@ def find_files(given: Sequence[Path]) -> list[Path]:
     for path in found:
         if printable(path) != str(path):
             raise InputError(f"the name of {printable(path)} is not UTF-8, so no result could name it: rename it")
+        if hides_text(str(path)):
+            raise InputError(f"the name {str(path)!a} holds control characters, which a screen obeys: rename it")
     return list(found)
 
 
@@ -61,6 +65,16 @@ def _is_overlay(path: Path) -> bool:
 def printable(path: Path) -> str:
     r"""The path, with the bytes that are no UTF-8 written as \xNN."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def hides_text(text: str) -> bool:
+    """Whether a text holds what moves a screen's cursor, breaks its line or turns its direction.
+
+    Example:
+        >>> hides_text("cell 7"), hides_text("a\\nOK  cell-7"), hides_text("Zelle\\u00a07")
+        (False, True, False)
+    """
+    return any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") or sign in _TURNS for sign in text)
 
 
 def gather_parts(files: Sequence[Path], namings: Mapping[Path, Naming] | None = None) -> list[Part]:
@@ -96,10 +110,15 @@ def gather_parts(files: Sequence[Path], namings: Mapping[Path, Naming] | None = 
         named[serial] = naming is not None
         others.append(View(naming.view if naming else "", path))
     given = {path.resolve() for path in files}
-    for path, naming in (namings or {}).items():
-        if naming.serial not in named and not path.exists():
-            named[naming.serial] = True
-        if path not in given and named.get(naming.serial):
+    rest = {path: naming for path, naming in (namings or {}).items() if path not in given}
+    lost = {naming.serial for path, naming in rest.items() if not path.exists()}
+    for path, naming in rest.items():
+        if named.get(naming.serial) is False:
+            raise InputError(
+                f"{views[naming.serial][0].path} has the serial '{naming.serial}', which --serials gives to {path}: "
+                f"name it there too, or leave it out"
+            )
+        if naming.serial in named or naming.serial in lost:
             views.setdefault(naming.serial, []).append(View(naming.view, path))
     return [Part(serial, _named_views(serial, own)) for serial, own in views.items()]
 
@@ -122,6 +141,8 @@ def read_serials(path: Path) -> dict[Path, Naming]:
         name, serial = row["file"].strip(), row["serial"].strip()
         if not name or not serial:
             raise InputError(f"{path}, line {line}: file and serial must both be given")
+        if hides_text(serial + row.get("view", "")):
+            raise InputError(f"{path}, line {line}: serial and view must hold no control characters, got {serial!a}")
         file = (path.parent / name).resolve()
         if file in namings:
             raise InputError(f"{path}, line {line}: '{name}' is named twice")

@@ -73,6 +73,7 @@ class Run:
     name: str
     decisions: Mapping[str, Decision]  # By serial.
     judged_by: tuple[str, ...] = ()
+    file: str = ""  # That it was read from, whatever it is called by; empty = none.
 
 
 @dataclass(frozen=True)

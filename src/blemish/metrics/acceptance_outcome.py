@@ -122,7 +122,8 @@ def accept(reference: Reference, runs: Sequence[Run], targets: Targets) -> Accep
     Raises:
         InputError: no run, one run twice, or no part that is in the reference and in every run.
     """
-    if len({run.name for run in runs}) < len(runs):
+    files = [run.file for run in runs if run.file]
+    if len({run.name for run in runs}) < len(runs) or len(set(files)) < len(files):
         raise InputError("the same results are given twice: repeated runs are other inspections of the same parts")
     if not runs:
         raise InputError("an acceptance test needs results: give at least one folder of `blemish inspect --out`")

@@ -186,16 +186,20 @@ def _by_group(flags: Bool, truth: PartTruth) -> Int64:
 
 
 def _interval(hits: Int64, totals: Int64, truth: PartTruth, resamples: int, seed: int) -> tuple[Float64, Float64]:
-    """2.5 and 97.5 % of the draws for each column; NaN where there is no such part."""
+    """2.5 and 97.5 % of the draws for each column; NaN where there is no such part; of none or all Wilson's."""
     random, drawn = rng(seed, "operating"), []
     for start in range(0, resamples, _AT_ONCE):
         weights = group_weights(truth.shows, min(_AT_ONCE, resamples - start), random)
         hit, total = weights @ hits, weights @ totals
         drawn.append(np.divide(hit, total, out=np.full(hit.shape, np.nan), where=total > 0))
-    shares, exists = np.concatenate(drawn), totals.sum(axis=0) > 0
+    count, total, groups = hits.sum(axis=0), totals.sum(axis=0), (totals > 0).sum(axis=0)
+    shares, exists = np.concatenate(drawn), total > 0
     low, high = (np.full(hits.shape[1], np.nan) for _ in range(2))
     if exists.any():
         low[exists], high[exists] = np.nanquantile(shares[:, exists], [0.025, 0.975], axis=0)
+    for place in np.flatnonzero(exists & ((count == 0) | (count == total))):  # No draw shows anything else.
+        of_groups = wilson(int(groups[place]) if count[place] else 0, int(groups[place]))
+        low[place], high[place] = of_groups.low, of_groups.high
     return low, high
 
 

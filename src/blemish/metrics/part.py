@@ -38,7 +38,8 @@ def wilson(count: int, total: int, z: float = Z95) -> Proportion:
     p, n, z2 = count / total, total, z * z
     middle = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Proportion(count, total, p, max(0.0, middle - half), min(1.0, middle + half))
+    low, high = max(0.0, middle - half), min(1.0, middle + half)
+    return Proportion(count, total, p, low if count else 0.0, high if count < total else 1.0)
 
 
 def escape_rate(verdicts: Sequence[Verdict], defective: Sequence[bool]) -> Proportion:

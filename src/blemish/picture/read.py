@@ -17,6 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from blemish.core.arrays import UInt8, UInt16
 from blemish.core.errors import PictureError
+from blemish.picture import whole
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 BUDGET_PX = 200_000_000  # Over 18 scans of 5400 x 2000 px.
@@ -70,10 +71,7 @@ def decode_picture(data: bytes, path: Path, budget_px: int = BUDGET_PX) -> UInt8
     """As `read_picture`, from a file's bytes; the path only names them in errors."""
     with _opened(data, path) as image:
         _refuse_large(image.size, path, budget_px)
-        try:
-            image.load()  # Finds truncation and damaged chunks, which OpenCV decodes silently.
-        except (OSError, SyntaxError, ValueError) as error:
-            raise PictureError(f"{path} is damaged or truncated ({error}): export it again or leave it out") from error
+        _load(image, data, path)
         if image.mode in _16_BIT_GRAY:
             return _gray16(image, path)
         if image.mode in ("RGB", "RGBA") and _bits(data, image.format) == 16:
@@ -116,12 +114,10 @@ def read_index(path: Path, budget_px: int = BUDGET_PX) -> UInt8:
     Raises:
         PictureError: as `read_picture`, or an RGB or 16-bit file (values above 255).
     """
-    with _opened(read_bytes(path), path) as image:
+    data = read_bytes(path)
+    with _opened(data, path) as image:
         _refuse_large(image.size, path, budget_px)
-        try:
-            image.load()
-        except (OSError, SyntaxError, ValueError) as error:
-            raise PictureError(f"{path} is damaged or truncated ({error}): export it again or leave it out") from error
+        _load(image, data, path)
         ImageOps.exif_transpose(image, in_place=True)  # As its picture is turned.
         if image.mode in ("L", "P"):
             return np.asarray(image)
@@ -151,6 +147,19 @@ def _opened(data: bytes, path: Path) -> Image.Image:
             return Image.open(io.BytesIO(data), formats=_FORMATS)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise PictureError(f"{path} is not a PNG, JPEG, TIFF or BMP picture, whatever its name says") from error
+
+
+def _load(image: Image.Image, data: bytes, path: Path) -> None:
+    """Decode; refuse what is not whole, and what holds more than one picture: nobody would look at the others."""
+    try:
+        image.load()  # Finds truncation and damaged chunks, which OpenCV decodes silently.
+        fault, count = whole.fault(data, image.format), whole.pages(data, image.format)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise PictureError(f"{path} is damaged or truncated ({error}): export it again or leave it out") from error
+    if fault:
+        raise PictureError(f"{path} is damaged or truncated ({fault}): export it again or leave it out")
+    if count > 1:
+        raise PictureError(f"{path} must hold one picture, got {count}: save each as a file of its own")
 
 
 def _refuse_large(size_wh: tuple[int, int], path: Path, budget_px: int) -> None:

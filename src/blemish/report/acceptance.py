@@ -20,8 +20,8 @@ from blemish.metrics.agreement import Kappa
 from blemish.metrics.attribute_study import APPRAISERS, PARTS, TRIALS
 from blemish.metrics.limits import Limits, Proof, parts_needed
 from blemish.picture.write import write_bytes
-from blemish.report.acceptance_words import counted, headline, lead, parts_words
-from blemish.report.evaluation_words import percent
+from blemish.report.acceptance_words import bound_words, counted, headline, lead, parts_words
+from blemish.report.evaluation_words import exact_percent, limit_percent, percent
 
 PAGE, FIGURES, PARTS_TABLE = "index.html", "acceptance.json", "parts.csv"
 MOST_LISTED = 40
@@ -42,7 +42,8 @@ def write_acceptance(found: Acceptance, folder: Path) -> Path:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("blemish.report"), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"percent": percent, "span": _span, "kappa": _kappa, "unit": lambda v: f"{v:g}"}
+    environment.filters |= {"percent": percent, "exact": exact_percent, "limit": limit_percent, "bound": bound_words}
+    environment.filters |= {"span": _span, "kappa": _kappa, "unit": lambda v: f"{v:g}"}
     page = environment.get_template("acceptance.html.j2").render(**_context(found))
     write_bytes(folder / PARTS_TABLE, _parts_csv(found).encode())
     write_bytes(folder / FIGURES, (json.dumps(to_dict(found), indent=2, allow_nan=False) + "\n").encode())

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from blemish.metrics.acceptance import NOT_SAID, ReferencePart
 from blemish.metrics.acceptance_outcome import Acceptance, Item
 from blemish.metrics.limits import Proof
-from blemish.report.evaluation_words import percent
+from blemish.report.evaluation_words import exact_percent, limit_percent, percent
 
 
 def headline(found: Acceptance) -> str:
@@ -37,6 +37,13 @@ def lead(found: Acceptance) -> list[str]:
             f"changed; every run must prove both rates."
         )
     return told
+
+
+def bound_words(item: Item) -> str:
+    """The one-sided limit that decides, on the side of the target on which it is."""
+    if item.proof == Proof.FAILED:
+        return f"at least {limit_percent(item.limits.exact_lower, item.target, upper=False)}"
+    return f"at most {limit_percent(item.limits.exact_upper, item.target)}"
 
 
 def counted(found: Acceptance) -> str:
@@ -73,10 +80,11 @@ def _sentence(item: Item, found: Acceptance) -> str:
     if not limits.total:
         return f"Nothing is known of {item.name}: there is no such part in the test."
     confidence = f"{found.targets.confidence * 100:g} %"
+    target = exact_percent(item.target)
     bound = {
-        Proof.PROVED: f"at most {percent(limits.exact_upper)}: at most {percent(item.target)} is proved",
-        Proof.NOT_PROVED: f"at most {percent(limits.exact_upper)}: at most {percent(item.target)} is not proved",
-        Proof.FAILED: f"at least {percent(limits.exact_lower)}: above the limit of {percent(item.target)}",
+        Proof.PROVED: f"{bound_words(item)}: at most {target} is proved",
+        Proof.NOT_PROVED: f"{bound_words(item)}: at most {target} is not proved",
+        Proof.FAILED: f"{bound_words(item)}: above the limit of {target}",
     }[item.proof]
     return (
         f"{limits.count} of {limits.total} {what}: {item.name} {percent(limits.rate)}, "

@@ -27,6 +27,7 @@ def page(name: str, values: Values) -> str:
     return environment.get_template("calibration.html.j2").render(
         name=name,
         values=values,
+        one_judge=len({judge for what, judge in values["made_from"].items() if what.startswith("fold-")}) == 1,
         point=values["point"],
         asked=asked_in_words(values["asked"]),
         trade=trade_off(values),

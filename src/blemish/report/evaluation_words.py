@@ -12,6 +12,7 @@ from blemish.metrics.findings import Findings, Tally
 from blemish.metrics.part import Proportion
 
 FEW_GROUPS = 5  # A class of fewer groups has figures that say little.
+_MOST_DIGITS = 6  # Of a per cent, behind the point.
 
 
 @dataclass(frozen=True)
@@ -113,15 +114,45 @@ def size_words(box: Box, area_px: int, taxonomy: Taxonomy) -> str:
 
 
 def percent(value: float) -> str:
-    """A share with as many digits as help, and a space that does not break: 0 %, 0.4 %, 12 %.
+    """A share with as many digits as help, and a space that does not break; 0 % and 100 % are exactly that.
 
     Example:
-        >>> percent(0.004), percent(0.123), percent(float("nan"))
-        ('0.4\\xa0%', '12\\xa0%', '–')
+        >>> [percent(value).replace("\\u00a0", " ") for value in (0.004, 0.123, 0.997, 1.0, float("nan"))]
+        ['0.4 %', '12 %', '99.7 %', '100 %', '–']
     """
     if math.isnan(value):
         return "–"
-    return f"{value * 100:.1f}\u00a0%" if 0 < value < 0.1 else f"{value * 100:.0f}\u00a0%"
+    digits = 1 if 0 < value < 0.1 else 0
+    while 0 < value < 1 and digits < _MOST_DIGITS and float(f"{value * 100:.{digits}f}") in (0, 100):
+        digits += 1
+    return f"{value * 100:.{digits}f}\u00a0%"
+
+
+def exact_percent(value: float) -> str:
+    """A share as it was given: 2 %, 0.25 %."""
+    return f"{value * 100:g}\u00a0%"
+
+
+def limit_percent(value: float, target: float, *, upper: bool = True) -> str:
+    """A limit of a rate, rounded to the safe side, with the digits that leave it on its side of a target.
+
+    Args:
+        upper: rounded up; a lower limit is rounded down.
+
+    Example:
+        >>> [limit_percent(value, 0.0025).replace("\\u00a0", " ") for value in (0.00249, 0.0203)]
+        ['0.25 %', '2.1 %']
+    """
+    if math.isnan(value) or value in (0, 1):
+        return percent(value)
+    towards, shown, digits = math.ceil if upper else math.floor, value, 0
+    while digits < _MOST_DIGITS:
+        digits += 1
+        shown = towards(round(value * 100 * 10**digits, 6)) / 10**digits
+        on_its_side = (shown <= round(target * 100, 9)) == (value <= target)
+        if on_its_side and 10**-digits <= value * 50:  # Two figures, or one of 2 and more.
+            break
+    return f"{shown:.{digits}f}\u00a0%"
 
 
 def share(value: Proportion) -> str:

@@ -8,6 +8,7 @@ OUT/thresholds.toml     `[scores.<CODE>]` of a recipe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -40,8 +41,8 @@ class Line:
         if self.defect_rate is not None and not 0 < self.defect_rate < 1:
             raise InputError(f"--defect-rate must be between 0 and 1, got {self.defect_rate:g}")
         for flag, value in (("parts-a-day", self.parts_a_day), ("seconds-a-part", self.seconds_a_part)):
-            if not value > 0:
-                raise InputError(f"--{flag} must be above 0, got {value:g}")
+            if not 0 < value < math.inf:
+                raise InputError(f"--{flag} must be a number above 0, got {value:g}")
 
 
 @dataclass(frozen=True)
@@ -205,10 +206,10 @@ def _found(
         counted = there & (regions.kind == kind) & (regions.level == np.float32(one.pixel))
         scores = regions.score[counted & (regions.area_px >= one.least_area_px) & regions.false]
         found["found"] += int((best >= one.review).sum())
-        found["ng"] += int((best >= one.ng).sum())
+        found["ng"] += int(one.is_ng(best).sum())
         found["any_class"] += int(met_by_any(candidates, chosen, kind)[inside].sum())
         found["false"] += int((scores >= one.review).sum())
-        found["false_ng"] += int((scores >= one.ng).sum())
+        found["false_ng"] += int(one.is_ng(scores).sum())
     recall = {name: round(found[name] / labelled, 6) if labelled else None for name in ("found", "ng")}
     return {**found, "recall": recall["found"], "recall_ng": recall["ng"]}
 

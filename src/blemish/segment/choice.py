@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from blemish.core.arrays import Bool, Int64
+from blemish.core.arrays import Bool, Float32, Int64
 from blemish.core.errors import InputError
 from blemish.segment.candidates import LEVELS, Candidates
 
-NEVER = 1.0  # A threshold that no region reaches, but for one of which every pixel is surely it.
+NEVER = 1.0  # As `ng`: the class is left to a person, however likely, as a recipe reads it.
 UNKNOWN = 0.5  # Both thresholds of a class that there is nothing to choose from.
 _AREAS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 
@@ -32,6 +32,11 @@ class Chosen:
     ng: float
     least_area_px: int = 1
     note: str = ""  # What was wished and cannot be had; empty = nothing to say.
+
+    def is_ng(self, scores: Float32) -> Bool:
+        """Which scores make a part NG; none where that is never, not even a score of 1."""
+        sure: Bool = (scores >= self.ng) & (self.ng < NEVER)
+        return sure
 
     def to_dict(self) -> dict[str, Any]:
         """The keys of a recipe."""
@@ -74,7 +79,8 @@ def _of_class(candidates: Candidates, folds: Collection[int], wish: Wish, pixel:
         tried.append((-reached, regions.false_from(review), area, review, regions))
     reached, _, area, review, regions = min(tried, key=lambda row: row[:3])
     if not reached:
-        return Chosen(code, pixel, UNKNOWN, UNKNOWN, note=f"none of {labelled.sum()} labelled defects is found at all")
+        ng = regions.sure_from(UNKNOWN, wish.sure)[0] if regions.scores.size else UNKNOWN
+        return Chosen(code, pixel, UNKNOWN, ng, note=f"none of {labelled.sum()} labelled defects is found at all")
     missed = "" if -reached >= wanted else f"cannot reach {wish.recall:g}: finds {-reached} of {labelled.sum()} at most"
     ng, unsure = regions.sure_from(review, wish.sure)
     return Chosen(code, pixel, review, ng, area, "; ".join(text for text in (missed, unsure) if text))
@@ -164,7 +170,7 @@ class Hand:
 
 
 def with_hand(chosen: Sequence[Chosen], hand: Hand) -> tuple[Chosen, ...]:
-    """The choice with the values given by hand; `ng` alone moves a higher `review` down to it.
+    """The choice with the values given by hand; one of `ng` and `review` alone moves the other along, if need be.
 
     Raises:
         InputError: no such class, a value out of its range, or `review` above `ng`.
@@ -176,7 +182,7 @@ def with_hand(chosen: Sequence[Chosen], hand: Hand) -> tuple[Chosen, ...]:
 def _with_hand(one: Chosen, hand: Hand) -> Chosen:
     if one.code not in hand.codes:
         return one
-    ng = hand.ng.get(one.code, one.ng)
+    ng = hand.ng.get(one.code, max(one.ng, hand.review.get(one.code, 0)))
     review = hand.review.get(one.code, min(one.review, ng))
     area = hand.least_area_px.get(one.code, one.least_area_px)
     if not (0 < review <= ng <= 1) or area < 0:
@@ -197,7 +203,7 @@ def ranks_of(candidates: Candidates, chosen: Sequence[Chosen]) -> Int64:
     ranks = np.zeros(len(candidates.parts.names), np.int64)
     for kind, one in enumerate(chosen, start=1):
         best = candidates.part_scores(kind, one.pixel, one.least_area_px)
-        ranks = np.maximum(ranks, (best >= one.review).astype(np.int64) + (best >= one.ng))
+        ranks = np.maximum(ranks, (best >= one.review).astype(np.int64) + one.is_ng(best))
     return ranks
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -42,8 +42,8 @@ class Costs:
 
     def __post_init__(self) -> None:
         for name, value in (("escape", self.escape), ("overkill", self.overkill), ("review", self.review)):
-            if value is not None and not value > 0:
-                raise InputError(f"--cost-{name} must be above 0, got {value:g}")
+            if value is not None and not 0 < value < math.inf:
+                raise InputError(f"--cost-{name} must be a number above 0, got {value:g}")
         if self.defect_rate is not None and not 0 < self.defect_rate < 1:
             raise InputError(f"--defect-rate must be between 0 and 1, got {self.defect_rate:g}")
 
@@ -219,4 +219,7 @@ def _noted(one: Chosen, candidates: Candidates, folds: Collection[int], kind: in
         return Chosen(one.code, one.pixel, UNKNOWN, UNKNOWN, note="no region of it was found: nothing to choose by")
     if one.review >= NEVER:
         return Chosen(one.code, one.pixel, NEVER, NEVER, one.least_area_px, "calling it costs more than it saves")
+    seen = candidates.part_scores(kind, one.pixel, one.least_area_px)[candidates.inside(folds)]
+    if seen.max(initial=-1) < one.review:
+        return replace(one, note="no region that was seen reaches it: other classes call its parts")
     return one

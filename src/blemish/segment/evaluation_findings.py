@@ -112,7 +112,7 @@ class FindingsCollector:
         self._on_other += matched.on_other
         self._ignored += matched.ignored
         part = record.part_id
-        anything = bool(matched.false) or matched.on_own + matched.on_other + matched.ignored > 0
+        anything = bool(matched.false) or matched.on_own + matched.on_other > 0
         self._ng[part] = self._ng.get(part, False) or anything
         self._found[part] = self._found.get(part, False) or any(region.is_found for region in matched.true)
         for tally in self._tallies_of(record):

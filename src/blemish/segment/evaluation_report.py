@@ -95,7 +95,7 @@ def _evaluated(
         findings=findings,
         scores=scores,
         learning=_learning(run, found.taxonomy),
-        facts={name: str(value) for name, value in {**facts, **told}.items()},
+        facts={name: str(value) for name, value in {**facts, **told}.items() if not isinstance(value, Mapping | list)},
     )
 
 

@@ -50,8 +50,13 @@ class Robustness:
         return tuple(self.mean_iou(disturbance, strength) for strength in range(STRENGTHS + 1))
 
     def kept(self, disturbance: str) -> float:
-        """Mean over strengths 1 to 5 of the IoU, as a share of the undisturbed: 1 = nothing lost; NaN from 0."""
-        clean, *spoilt = self.curve(disturbance)
+        """Mean over strengths 1 to 5 of the IoU, as a share of the undisturbed: 1 = nothing lost; NaN from 0.
+
+        Of the classes that are shown at every strength: one that is moved out of sight changes no mean.
+        """
+        found = np.array([self._table(disturbance, strength).iou() for strength in range(STRENGTHS + 1)])
+        shown = ~np.isnan(found).any(axis=0)
+        clean, *spoilt = found[:, shown].mean(axis=1).tolist() if shown.any() else [0.0]
         return sum(spoilt) / len(spoilt) / clean if clean > 0 else math.nan
 
     def to_dict(self) -> dict[str, Any]:
