@@ -74,7 +74,7 @@ def told(**changes):
         "why_none": "",
         "synthesis": {"written": 60, "planned": 60, "near_copies": 2, "gate": None},
         "diversity": {"synthetic": 8.0, "real": 10.0},
-        "memorisation": {"share": 0.017, "held_out": 23},
+        "memorisation": {"share": 0.017, "held_out": 23, "expected": 0.05, "most_by_chance": 0.13},
         "kid": {"kid": {"mean": 0.021, "std": 0.004}, "real": 23, "note": None},
         "real": {"kid": {"mean": 0.018, "std": 0.003}},
         "thresholds": {"classes": {"Crack": {"found": True, "iou": 0.4}}},
@@ -90,7 +90,8 @@ def test_the_words_say_what_it_could_do():
         "60 of 60 tiles made on real backgrounds, without the gate",
         "draws of one label differ by 0.31 of what a real defect changes; its defects lie 0.80 times as far apart as "
         "the real ones",
-        "no closer to training defects than real ones are (1.7% are nearer to one than 99 % of 23 held-out ones are); "
+        "no closer to training defects than real ones are (1.7% are nearer to one than 99 % of 23 held-out ones "
+        "are, by chance 5.0%, seldom over 13.0%); "
         "2 shapes were drawn again as near-copies",
         "KID 0.021 ± 0.004 from 23 held-out defects; the training defects in their place: 0.018",
         "not tested: whether an inspector gains by its tiles (--iou)",
@@ -101,7 +102,12 @@ def test_the_words_say_what_it_could_not_do():
     weak = {"state": "weak", "explained_frac": 0.06, "contrast_frac": 0.2, "diversity_frac": 0.0}
     gate = {"drawn": 120, "admitted": {"Crack": 61}, "rejected": {"found": {"Crack": 59}}}
     synthesis = {"written": 61, "planned": 70, "near_copies": None, "gate": gate}
-    words = told(outcome=weak, synthesis=synthesis, memorisation={"share": 0.23, "held_out": 23}, thresholds=None)
+    words = told(
+        outcome=weak,
+        synthesis=synthesis,
+        memorisation={"share": 0.23, "held_out": 23, "expected": 0.05, "most_by_chance": 0.13},
+        thresholds=None,
+    )
     assert words[0].endswith(": leave it to copy-paste, or train longer")
     assert words[1] == ("61 of 70 tiles made on real backgrounds, 61 of 120 drawn ones admitted (rejected: found 59)")
     assert words[3].startswith("closer to training defects than real ones are: 23.0%")

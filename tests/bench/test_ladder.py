@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
+from blemish.bench import synthetic_sets
 from blemish.bench.cells import Cell, sets_to_make
 from blemish.bench.figures import of_rung
 from blemish.bench.ladder import LadderPlan, climb, table
 from blemish.bench.ladder_file import selection_half
+from blemish.bench.synthetic_sets import SyntheticSet, gan_run, our_settings
 from blemish.bench.views import View
 from blemish.cli.main import app
 from blemish.core.errors import InputError
@@ -271,3 +273,31 @@ def test_rungs_that_stand_on_nothing_are_refused(tiny, tiny_scale, tmp_path):
         climb(tiny, plan_of(tiny_scale, "gan_paper"), tmp_path)
     with pytest.raises(InputError, match="go together"):
         plan_of(tiny_scale, "real", "more_real")
+
+
+def test_a_rung_without_tiles_is_told_and_the_others_are_run(tiny, tiny_scale, tmp_path):
+    """The tiles are smaller than the crops of the paper's network, and every class has its tiles already."""
+    plan = plan_of(replace(tiny_scale, paper_size_px=512, per_class=1), "real", "copy_paste", "gan_paper")
+    climbed = climb(tiny, plan, tmp_path)
+    assert [cell["rung"] for cell in climbed.cells] == ["real"]
+    assert len(climbed.not_run) == 2
+    assert "nothing to paste: every class has 1 real train tiles" in climbed.not_run[0]
+    assert "give a size of" in climbed.not_run[1]
+    assert selection_half(tiny, plan, climbed, ())["cautions"] == list(climbed.not_run)
+    assert climb(tiny, plan, tmp_path).not_run == climbed.not_run
+
+
+def test_a_set_lies_by_the_version_of_what_draws_it(tiny, tiny_scale, tmp_path, monkeypatch):
+    made = SyntheticSet("copy_paste", View(fold=0), tiny_scale)
+    before = made.folder(tiny, tmp_path)
+    raised = {name: replace(maker, version=9) for name, maker in synthetic_sets._MAKERS.items()}
+    monkeypatch.setattr(synthetic_sets, "_MAKERS", raised)
+    assert made.folder(tiny, tmp_path) != before
+
+
+def test_gans_of_two_precisions_are_two_runs(tiny, tiny_scale, tmp_path, monkeypatch):
+    runs = set()
+    for precision in PRECISIONS:
+        monkeypatch.setattr(synthetic_sets, "default_precision", lambda name=precision: name)
+        runs.add(gan_run(tiny, tmp_path, our_settings(tiny_scale)))
+    assert len(runs) == len(PRECISIONS)

@@ -28,8 +28,15 @@ def test_a_trial_is_base_with_one_thing_changed(trial):
     base, tried = training_of("balance", "", Scale(), 3), training_of(trial, "balance", Scale(), 3)
     before, after = base.to_dict(), tried.to_dict()
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    assert changed == ({"loss"} if TRIALS[trial].loss else set(TRIALS[trial].changes))
+    own = {name for name, value in TRIALS[trial].changes.items() if before.get(name) != value}
+    assert changed == ({"loss"} if TRIALS[trial].loss else own) != set()
     assert tried.steps == base.steps
+
+
+@pytest.mark.parametrize("trial", ["clean_half", "even_end"])
+def test_a_trial_of_how_classes_are_drawn_draws_them_evenly_on_any_base(trial):
+    assert training_of("real", "", Scale(), 3).sampling == "uniform"
+    assert training_of(trial, "real", Scale(), 3).sampling == "balanced"
 
 
 def test_a_trial_is_run_only_where_it_is_asked_for():

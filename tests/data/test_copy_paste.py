@@ -15,6 +15,7 @@ from blemish.core.errors import DatasetError
 from blemish.core.labels import LabelMap
 from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.core.taxonomy import Taxonomy
+from blemish.data import copy_paste
 from blemish.data.copy_paste import PasteSettings, copy_paste_dataset, paste
 from blemish.data.cutouts import DefectBank, cut_outs_of, usable_window
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
@@ -226,12 +227,26 @@ def swallowed_set(folder, *, also_dot: bool) -> Dataset:
     return Dataset(folder)
 
 
+@pytest.mark.usefixtures("few_are_enough")
 def test_a_class_that_fits_nowhere_is_named_and_the_others_are_filled(tmp_path, capsys):
     assert copy_paste_dataset(swallowed_set(tmp_path / "real", also_dot=True), tmp_path / "pasted", 4, seed=0) == 3
     assert "no defect of class blot fits on 50 canvases" in capsys.readouterr().err
     assert {record.classes for record in Dataset(tmp_path / "pasted").records} == {(1,)}
 
 
+@pytest.fixture
+def few_are_enough(monkeypatch):
+    """One clean tile is enough to paste on."""
+    monkeypatch.setattr(copy_paste, "LEAST_CLEAN", 1)
+
+
+def test_where_clean_tiles_are_few_defective_ones_are_canvases_too(tmp_path):
+    source = swallowed_set(tmp_path / "real", also_dot=False)
+    assert 0 < sum(record.is_clean for record in source.records) < copy_paste.LEAST_CLEAN
+    assert copy_paste_dataset(source, tmp_path / "pasted", 4, seed=0) > 0
+
+
+@pytest.mark.usefixtures("few_are_enough")
 def test_a_set_of_which_nothing_fits_anywhere_is_refused_and_nothing_is_written(tmp_path):
     source = swallowed_set(tmp_path / "real", also_dot=False)
     with pytest.raises(DatasetError, match=r"no defect of class blot fits .* would not be seen there"):

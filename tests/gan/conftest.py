@@ -11,6 +11,7 @@ from blemish.core.labels import LabelMap
 from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
+from blemish.gan import bank
 from blemish.gan.networks import PaperGenerator
 from blemish.train.checkpoint import save_weights
 
@@ -95,3 +96,9 @@ def run(tmp_path_factory, small_set: Dataset) -> Path:
     }
     save_weights(folder / "generator", PaperGenerator(2, 1), card)
     return folder
+
+
+@pytest.fixture
+def enough_clean(monkeypatch):
+    """Three clean tiles, as the small set has, are enough to draw on."""
+    monkeypatch.setattr(bank, "LEAST_AREAS", 3)

@@ -323,7 +323,7 @@ def test_the_report_is_one_file_that_loads_nothing_and_the_json_has_no_nan(judge
         picture = Painter(varied=False).paint(
             [label_map], [0], None if background is None else background[None, :, :, None]
         )
-        return np.where(defect, picture[0, :, :, 0] + np.uint8(seed), picture[0, :, :, 0]).astype(np.uint8)
+        return np.where(defect, picture[0, :, :, 0] + np.uint8(seed), picture[0, :, :, 0]).astype(np.uint8), defect
 
     subject = material(good, real)
     page = write_evaluation(

@@ -118,7 +118,7 @@ def test_a_class_of_which_only_tiny_pieces_show_has_no_figure(material, tmp_path
     painter = Painter(material.real)
 
     def redraw(label_map, defect, seed, background):
-        return painter.paint([label_map], [seed])[0, :, :, 0]
+        return painter.paint([label_map], [seed])[0, :, :, 0], defect
 
     assert [each.name for each in label_drawn(painter, material)] == ["dot"]
     assert [each.name for each in defect_redrawn(redraw, material)] == ["dot"]

@@ -144,7 +144,7 @@ def test_what_a_network_does_not_find_is_rejected(real):
 def test_a_class_that_cannot_be_found_is_not_asked_for(real):
     gate = Gate(TWO, real, segmenter=Sees(rows=0), thresholds=limits(0.29, 0.2))
     assert gate.judge([candidate(100)]) == [None]
-    assert gate.off(beneath=True)["found: blot"] == "out-of-fold IoU 0.29 is under 0.3: it cannot be found"
+    assert gate.off(beneath=True)["found: blot"] == "out-of-fold IoU 0.290 is under 0.3: it cannot be found"
 
 
 def test_only_what_passed_the_other_rules_goes_to_the_network(real):
@@ -160,7 +160,10 @@ def test_few_real_defects_set_no_limit_of_contrast(real_set):
     few.records = few.records[:4]
     gate = Gate(TWO, measure_real(few, [1]))
     assert gate.real[1].contrast_limit is None
-    assert gate.off(beneath=True)["visible: contrast of blot"] == "only 4 real defects on tiles to learn by"
+    assert (
+        gate.off(beneath=True)["visible: contrast of blot"]
+        == "only 4 of 4 real defects lie on sound surface to learn by"
+    )
     assert gate.judge([Candidate(tile(100, added=9), None)]) == [None]
 
 

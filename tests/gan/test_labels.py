@@ -1,5 +1,6 @@
 import math
 import zlib
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -123,14 +124,23 @@ def test_the_bank_is_bounded(small_set, monkeypatch):
     assert (len(of_class.per_tile), len(of_class.shapes), len(small.backgrounds)) == (4, 3, 2)
 
 
+def test_where_clean_tiles_are_few_defect_free_areas_lie_beneath_too(small_set):
+    real = build_bank(small_set, [DOT], real_backgrounds=True)
+    assert (real.clean_tiles, len(real.backgrounds)) == (3, 11)
+    drawn = Counter(draw_tile(real, PlanItem(i, (DOT,)), 0).background.tile for i in range(60))
+    assert sum(drawn[f"clean/{i}"] for i in range(3)) < 45
+
+
+@pytest.mark.usefixtures("enough_clean")
 def test_real_backgrounds_are_the_clean_tiles(small_set):
     real = build_bank(small_set, [DOT], real_backgrounds=True)
-    assert real.from_clean
+    assert real.clean_tiles == len(real.backgrounds)
     assert {b.tile for b in real.backgrounds} == {"clean/0", "clean/1", "clean/2"}
     tile = small_set.picture(next(r for r in small_set.records if r.id == "clean/1"))
     assert (background_picture(tile, real.backgrounds[1]) == tile).all()
 
 
+@pytest.mark.usefixtures("enough_clean")
 def test_a_real_background_is_as_light_as_the_surroundings_of_the_defect(small_set):
     bank = build_bank(small_set, [DOT], real_backgrounds=True)
     clean = small_set.picture(next(r for r in small_set.records if r.id == "clean/1"))
@@ -141,6 +151,7 @@ def test_a_real_background_is_as_light_as_the_surroundings_of_the_defect(small_s
     assert chosen.count("clean/1") >= 36
 
 
+@pytest.mark.usefixtures("enough_clean")
 def test_a_real_background_is_as_rough_as_the_surroundings_of_the_defect(small_set):
     bank = build_bank(small_set, [DOT], real_backgrounds=True)
     grains = [shape.ring_grain for shape in bank.classes[DOT].shapes]
@@ -158,7 +169,7 @@ def test_without_real_backgrounds_no_picture_is_read(small_set):
 
 def test_without_clean_tiles_real_backgrounds_are_defect_free_areas(set_without_clean):
     real = build_bank(set_without_clean, [DOT], real_backgrounds=True)
-    assert not real.from_clean
+    assert real.clean_tiles == 0
     for background in real.backgrounds:
         record = next(r for r in set_without_clean.records if r.id == background.tile)
         sample = set_without_clean.sample(record)

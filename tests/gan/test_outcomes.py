@@ -1,12 +1,14 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from blemish.cli.main import app
 from blemish.data.dataset import Dataset, DatasetWriter
 from blemish.gan.outcomes import outcomes_of, weak_words
+from blemish.picture.write import write_png
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +103,26 @@ def test_a_class_of_tiny_pieces_only_is_left_out_with_a_note(trained, set_with_p
         2,
         True,
     )
+
+
+def test_a_class_that_was_never_learned_is_left_out_and_not_painted(trained, small_set, tmp_path):
+    _, run = trained
+    path = run / "generator" / "card.json"
+    card = json.loads(path.read_text())
+    kept = [row | {"state": "learned"} for row in card["classes"] if row["name"] != "dot"]
+    path.write_text(json.dumps({**card, "classes": kept}))
+    try:
+        done = generate(run, small_set, tmp_path / "set", "--per-class", "8")
+        assert done.exit_code == 0, done.output
+        sentence = "dot was never learned: no tile that the generator was trained on showed it"
+        assert json.loads(done.stdout)["failed"][sentence] == 5
+        defect = np.zeros((48, 48), np.uint8)
+        defect[20:24, 20:24] = list(small_set.taxonomy.defect_names).index("dot") + 1
+        write_png(tmp_path / "label.png", defect)
+        words = ["gan", "generate", str(run), "--label", str(tmp_path / "label.png"), "--out", str(tmp_path / "p.png")]
+        refused = CliRunner().invoke(app, words)
+        assert refused.exit_code == 2
+        assert sentence in " ".join(refused.stderr.split())
+        assert not (tmp_path / "p.png").exists()
+    finally:
+        path.write_text(json.dumps(card))

@@ -66,6 +66,7 @@ def test_where_hardly_any_surface_lies_round_nothing_is_said():
     assert unlike(reduced(stepped()), at_the_edge(), (4000, 75)) == 0.0
 
 
+@pytest.mark.usefixtures("enough_clean")
 def test_a_defect_comes_to_lie_where_it_looks_as_round_the_real_one(small_set):
     plain = build_bank(small_set, [DOT], real_backgrounds=True)
     bank = build_bank(small_set, [DOT], real_backgrounds=True, by_surroundings=True)

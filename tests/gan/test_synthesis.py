@@ -113,6 +113,7 @@ def test_tiles_do_not_depend_on_batch_or_neighbours(small_set, tmp_path):
     assert (paint_batch(job, tasks)[0].picture == Dataset(tmp_path / "a").sample(3).picture).all()
 
 
+@pytest.mark.usefixtures("enough_clean")
 def test_a_real_background_is_the_clean_picture_with_its_classes(small_set, tmp_path):
     plan = plan_tiles(small_set.records, small_set.taxonomy, 1, 4)
     synthesise(job_on(small_set, real=True), plan, small_set, tmp_path / "set")
@@ -305,7 +306,7 @@ def test_real_backgrounds_without_clean_tiles_are_said(run, set_without_clean, t
     more = ["--tiles", "2", "--class", "B", "--background", "real", "--no-gate"]
     done = CliRunner().invoke(app, command(run, set_without_clean, tmp_path / "set", *more))
     assert done.exit_code == 0, done.stderr
-    assert "no clean training tile, so 8 defect-free areas" in done.stderr
+    assert "no clean training tiles, so 8 defect-free areas" in done.stderr
     assert "2 planned = 2 written + 0 not made" in done.stdout
 
 

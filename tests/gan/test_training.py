@@ -293,7 +293,7 @@ def test_a_dry_run_writes_nothing(data, tmp_path):
 def test_crops_larger_than_the_tiles_are_refused_with_the_size_that_fits(data, tmp_path):
     done = CliRunner().invoke(app, ["train", str(data.folder), "--out", str(tmp_path / "run")])
     assert done.exit_code == 2
-    assert "are 48 px but the training is for 64 px: give --size 48" in " ".join(done.stderr.split())
+    assert "are 48 px but the training is for 64 px: give a size of 48 at most" in " ".join(done.stderr.split())
 
 
 @pytest.fixture(scope="module")

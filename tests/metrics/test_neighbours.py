@@ -55,3 +55,30 @@ def test_nothing_to_compare_with_gives_nan():
     assert np.isnan(precision_recall(points(3), points(9)).precision)
     assert np.isnan(mean_pairwise_distance(points(1)))
     assert mean_pairwise_distance(np.ones((4, 5))) == 0
+
+
+@pytest.mark.parametrize("held_out", [3, 13, 100])
+def test_pictures_as_far_as_real_ones_are_no_copies_however_few_are_held_out(held_out):
+    found = []
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        sides = [random.standard_normal((count, 4)) for count in (80, 60, held_out)]
+        found.append(memorisation(*sides))
+    shares = np.array([each.share for each in found])
+    assert shares.mean() == pytest.approx(found[0].expected, abs=0.05)
+    assert (shares <= found[0].most).mean() > 0.85
+    assert found[0].expected == pytest.approx((1 + 0.01 * (held_out - 1)) / (held_out + 1))
+
+
+def test_each_class_is_held_against_its_own_real_ones():
+    """Class 2 is tight: its real ones lie near one another, and so do its synthetic ones."""
+    random = np.random.default_rng(0)
+    wide, tight = (lambda n: random.normal(0, 1, (n, 3))), (lambda n: random.normal(9, 0.01, (n, 3)))
+    training, held_out = np.concatenate([wide(50), tight(50)]), np.concatenate([wide(90), tight(10)])
+    made = np.concatenate([wide(50), tight(50)])
+    classes = np.repeat([1, 2], [50, 50]), np.repeat([1, 2], [90, 10])
+    pooled = memorisation(made, training, held_out)
+    assert pooled.share > 2 * pooled.most
+    found = memorisation(made, training, held_out, classes)
+    assert found.share <= found.most
+    assert set(found.shares) == {1, 2}

@@ -158,6 +158,16 @@ def sets_to_make(cells: Sequence[Cell], dataset: Dataset, work: Path) -> list[Sy
     return list({made.folder(dataset, work): made for cell in missing for made in cell.sets}.values())
 
 
+def without_sets(cells: Sequence[Cell], dataset: Dataset, work: Path) -> dict[Cell, str]:
+    """The cells that cannot be made, as a synthetic set of theirs could not be, each with the reason."""
+    found = {}
+    for cell in cells:
+        reasons = [made.why_none(dataset, work) for made in cell.sets if not cell.file(dataset, work).is_file()]
+        for reason in filter(None, reasons):
+            found[cell] = reason
+    return found
+
+
 def _run_of(file: Path, work: Path) -> Path:
     """The training behind a kept cell, whatever it was trained in."""
     return work / "runs" / file.stem

@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from blemish.bench.cells import Cell, sets_to_make
+from blemish.bench.cells import Cell, sets_to_make, without_sets
 from blemish.bench.compare import HELPS, LEAST_GROUPS, UNKNOWN, comparable, compared, effect
 from blemish.bench.figures import Cells, of_rung
 from blemish.bench.parallel import make_all
@@ -127,6 +127,8 @@ def _made(
     sets = sets_to_make(cells, dataset, work)
     with tqdm(total=len(cells) + len(sets), desc=title, unit="cell", dynamic_ncols=True) as bar:
         make_all(sets, dataset, work, jobs=jobs, bar=bar)
+        for cell, why in without_sets(cells, dataset, work).items():
+            raise InputError(f"{cell.label}: {why}")
         make_all(cells, dataset, work, jobs=jobs, bar=bar)
     return [cell.read(dataset, work) for cell in cells]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-COPIES_FRAC = 0.05  # 1 % is as it should be; so much more is not chance.
-
 
 def words_of(values: Mapping[str, Any]) -> list[str]:
     """What the preset could and could not do from so few, in plain words."""
@@ -49,8 +47,11 @@ def _of_copies(values: Mapping[str, Any]) -> str:
         return "not tested: whether it copies its training defects (no held-out defect, or no tile, to compare)"
     drawn_again = values["synthesis"]["near_copies"] or 0
     again = f"; {drawn_again} shapes were drawn again as near-copies" if drawn_again else ""
-    share = f"{found['share']:.1%} are nearer to one than 99 % of {found['held_out']} held-out ones are"
-    if found["share"] <= COPIES_FRAC:
+    share = (
+        f"{found['share']:.1%} are nearer to one than 99 % of {found['held_out']} held-out ones are, by chance "
+        f"{found['expected']:.1%}, seldom over {found['most_by_chance']:.1%}"
+    )
+    if found["share"] <= found["most_by_chance"]:
         return f"no closer to training defects than real ones are ({share}){again}"
     return f"closer to training defects than real ones are: {share}{again}"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from blemish.bench.cells import Cell, refuse_without_ceiling, sets_to_make
+from blemish.bench.cells import Cell, refuse_without_ceiling, sets_to_make, without_sets
 from blemish.bench.figures import best_training, of_rung
 from blemish.bench.parallel import make_all
 from blemish.bench.rungs import MORE_REAL, RUNGS, SETS, TRAINING
@@ -80,6 +80,7 @@ class Climbed:
     base: str
     cells: list[dict[str, Any]]
     made: int  # Cells that were not there yet.
+    not_run: tuple[str, ...] = ()  # A sentence for each cell whose tiles could not be made.
 
 
 def climb(
@@ -109,8 +110,12 @@ def climb(
         sets = sets_to_make(on_base, dataset, work)
         bar.total += len(sets)
         make_all(sets, dataset, work, jobs=jobs, bar=bar)
+        lacking = without_sets(on_base, dataset, work)
+        on_base = [cell for cell in on_base if cell not in lacking]
+        bar.total -= len(lacking)
         made += make_all(on_base, dataset, work, jobs=jobs, bar=bar)
-    return Climbed(base, [*results, *(cell.read(dataset, work) for cell in on_base)], made)
+    not_run = tuple(f"{cell.label} was not run, there are no tiles for it: {why}" for cell, why in lacking.items())
+    return Climbed(base, [*results, *(cell.read(dataset, work) for cell in on_base)], made, not_run)
 
 
 def _refuse_without_base(plan: LadderPlan, training: Sequence[str], known: Sequence[Mapping[str, Any]]) -> None:

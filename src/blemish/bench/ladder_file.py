@@ -87,7 +87,7 @@ def selection_half(
         "over_base": over_base(dataset, cells, climbed.base),
         "gain": None if pair is None else _gain(dataset, cells, pair),
         "verdicts": [] if pair is None else _verdicts(cells, classes, pair, climbed.base),
-        "cautions": _cautions(cells),
+        "cautions": [*climbed.not_run, *_cautions(cells)],
         "cells": cells,
     }
     return half | _still_standing(half, before)
@@ -174,7 +174,7 @@ def published_half(dataset: Dataset, plan: LadderPlan, climbed: Climbed, selecti
         "gain": None if pair is None else _gain(dataset, cells, pair),
         "verdicts": [] if pair is None else _verdicts(cells, classes, pair, climbed.base),
         "seen": sorted(seen | keys),
-        "cautions": _cautions(cells),
+        "cautions": [*climbed.not_run, *_cautions(cells)],
         "cells": cells,
     }
 

@@ -19,12 +19,11 @@ from blemish.gan.evaluation import Material, Settings, evaluate
 from blemish.gan.features import FeatureCache, FeatureNetwork, efficientnet_lite0
 from blemish.gan.model import GENERATOR
 from blemish.gan.outcomes import read_outcomes
-from blemish.gan.synthesis import NothingMadeError
 from blemish.segment.model import TorchSegmenter
 from blemish.train import lite0
 
 SETTINGS = Settings()  # Of the evaluation.
-_VERSION = 1  # Raised when equal inputs would give other figures than before.
+_VERSION = 2  # Raised when equal inputs would give other figures than before.
 
 
 @dataclass(frozen=True)
@@ -76,10 +75,9 @@ class SetQuality:
 
     def _compute(self, dataset: Dataset, work: Path) -> dict[str, Any]:
         view, scale = self.of.view.open(dataset), self.of.scale
-        try:
-            told = self.of.make(dataset, work)
-        except NothingMadeError as error:
-            return {**self._came_out(view, work), "set": None, "figures": None, "why_none": error.reason}
+        told = self.of.make(dataset, work)
+        if why := told.get("why_none"):
+            return {**self._came_out(view, work), "set": None, "figures": None, "why_none": why}
         found, _ = train_gate(only_learned(view), work, _judging(scale))
         material = Material(
             Dataset(self.of.folder(dataset, work)),

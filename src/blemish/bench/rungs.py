@@ -39,8 +39,11 @@ TRIALS: Mapping[str, Trial] = MappingProxyType(
     {
         "dice": Trial("cross-entropy and Dice", {}, loss="ce+dice"),
         "lovasz": Trial("cross-entropy and Lovasz-Softmax", {}, loss="ce+lovasz"),
-        "clean_half": Trial("half of the samples are clean tiles", {"clean_share": 0.5}),
-        "even_end": Trial("the last 30 % of the steps draw every tile equally often", {"uniform_from": 0.7}),
+        "clean_half": Trial("half of the samples are clean tiles", {"sampling": "balanced", "clean_share": 0.5}),
+        "even_end": Trial(
+            "classes are drawn evenly, and every tile equally often in the last 30 % of the steps",
+            {"sampling": "balanced", "uniform_from": 0.7},
+        ),
         "no_average": Trial("the last weights, not their moving average", {"ema_half_life_steps": 1}),
         "constant_rate": Trial("the learning rate does not fall", {"schedule": "constant"}),
     }

@@ -5,6 +5,7 @@ A GAN is trained once a view (never once a seed), its time told apart from that 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from blemish.bench.gating import gate_for, gate_inputs, only_learned, train_gate
 from blemish.bench.kept import only_one, read_or_make
 from blemish.bench.scale import Scale, key_of
 from blemish.bench.views import View
+from blemish.core.errors import DatasetError, InputError
 from blemish.core.protocols import Generator
+from blemish.data.copy_paste import VERSION as PASTING
 from blemish.data.copy_paste import copy_paste_dataset
 from blemish.data.dataset import Dataset
 from blemish.gan.bank import has_surface
@@ -26,9 +29,9 @@ from blemish.gan.gate import Gate
 from blemish.gan.outcomes import WEAK_EXPLAINED
 from blemish.gan.plan import Plan
 from blemish.gan.presets import DEFAULT, Settings, preset
-from blemish.gan.synthesis import Synthesis
+from blemish.gan.synthesis import DRAWING, NothingMadeError, Synthesis
 from blemish.segment.out_of_fold import OutOfFold
-from blemish.train.precision import Precision
+from blemish.train.precision import Precision, default_precision
 
 SEED = 0  # Of every synthetic set: seeds of the ladder differ in the inspector's training only.
 
@@ -69,22 +72,42 @@ class SyntheticSet:
         return cls(str(values["name"]), View.from_dict(values["view"]), Scale.from_dict(values["scale"]))
 
     def folder(self, dataset: Dataset, work: Path) -> Path:
-        return work / "sets" / f"{self.name}-{self.view.name}-{key_of(self.inputs(dataset))}"
+        """Where it lies: by its inputs, and by the version of what draws it."""
+        key = key_of({**self.inputs(dataset), "drawn_by": _MAKERS[self.name].version})
+        return work / "sets" / f"{self.name}-{self.view.name}-{key}"
 
     def is_there(self, dataset: Dataset, work: Path) -> bool:
-        return _told(self.folder(dataset, work)).is_file()
+        """Whether it was made; one that could not be is tried again by the next command."""
+        told = _told(self.folder(dataset, work))
+        return told.is_file() and not self.why_none(dataset, work)
+
+    def why_none(self, dataset: Dataset, work: Path) -> str:
+        """Why it could not be made, as far as was tried; empty otherwise."""
+        told = _told(self.folder(dataset, work))
+        return str(json.loads(told.read_text("utf-8")).get("why_none", "")) if told.is_file() else ""
 
     def make(self, dataset: Dataset, work: Path) -> dict[str, Any]:
-        """Make it, or read what its making told: the number of tiles, and the seconds by stage."""
+        """Make it, or read what its making told: the number of tiles, and the seconds by stage.
+
+        Where nothing of it can be made, `why_none` says why: the rungs that do without can still be told.
+        """
         folder = self.folder(dataset, work)
         maker = _MAKERS[self.name].make
-        return read_or_make(_told(folder), lambda: maker(self.view.open(dataset), folder, self.scale))
+
+        def made() -> dict[str, Any]:
+            try:
+                return maker(self.view.open(dataset), folder, self.scale)
+            except (InputError, DatasetError) as error:
+                return {"tiles": 0, "why_none": error.reason if isinstance(error, NothingMadeError) else str(error)}
+
+        return read_or_make(_told(folder), made, lambda kept: made() if kept.get("why_none") else None)
 
 
 @dataclass(frozen=True)
 class _Maker:
     inputs: Callable[[Scale, Precision | None], Mapping[str, Any]]
     make: Callable[[Dataset, Path, Scale], dict[str, Any]]  # Writes a data set and tells how.
+    version: int  # Of what draws: equal inputs of another version may give other tiles.
 
 
 def _copy_paste(view: Dataset, out: Path, scale: Scale) -> dict[str, Any]:
@@ -198,9 +221,14 @@ def _gan_inputs(scale: Scale, precision: Precision | None) -> dict[str, Any]:
     return own | asked | ({"off": sorted(drawn)} if drawn else {})
 
 
+def _paper_inputs(scale: Scale, precision: Precision | None) -> dict[str, Any]:
+    return {"gan": _paper(scale).to_dict(), "precision": precision or default_precision()}
+
+
 def gan_run(view: Dataset, work: Path, settings: Settings) -> Path:
     """One run for all sets that the same training fills."""
-    return work / "gans" / f"{settings.preset}-{key_of({'data': view.hash, 'seed': SEED, **settings.to_dict()})}"
+    inputs = {"data": view.hash, "seed": SEED, "precision": default_precision(), **settings.to_dict()}
+    return work / "gans" / f"{settings.preset}-{key_of(inputs)}"
 
 
 def _told(folder: Path) -> Path:
@@ -209,8 +237,8 @@ def _told(folder: Path) -> Path:
 
 _MAKERS: Mapping[str, _Maker] = MappingProxyType(
     {
-        "copy_paste": _Maker(lambda *_: {}, _copy_paste),
-        "gan_paper": _Maker(lambda scale, _: {"gan": _paper(scale).to_dict()}, _gan_paper),
-        "gan": _Maker(_gan_inputs, _gan),
+        "copy_paste": _Maker(lambda *_: {}, _copy_paste, PASTING),
+        "gan_paper": _Maker(_paper_inputs, _gan_paper, DRAWING),
+        "gan": _Maker(_gan_inputs, _gan, DRAWING),
     }
 )

@@ -136,22 +136,23 @@ class Painter:
         defects = one_by_one(label_map.check(self.taxonomy), self.options)
         if len(seeds) != len(defects):
             raise InputError(f"the label shows {len(defects)} defects, got {len(seeds)} seeds: one for each is needed")
-        picture = surface
+        picture = surface.copy()
         for defect, seed in zip(defects, seeds, strict=True):
-            picture = self._laid_on(picture, defect, seed)
+            self._lay_on(picture, surface, defect, seed)
         return picture
 
     def backgrounds(self, label_maps: Sequence[LabelMap], seeds: Sequence[int]) -> UInt8:
         """What the background branch paints beneath, uint8 N H W C."""
         return np.stack([self._background(label_map, seed) for label_map, seed in zip(label_maps, seeds, strict=True)])
 
-    def _laid_on(self, picture: UInt8, defect: OneDefect, seed: int) -> UInt8:
-        crop = cut(picture, defect.box)
+    def _lay_on(self, picture: UInt8, surface: UInt8, defect: OneDefect, seed: int) -> None:
+        """Each is painted on the clean surface, as in training: what lies beside it is no part of it."""
+        crop = cut(surface, defect.box)
         condition = self._condition(defect, seed)
         noise = rng(seed, "noise").standard_normal((self.palette.noise_planes, *defect.edge.shape), dtype=np.float32)
         noise *= (defect.edge > 0) & self.options.noise
         painted = self.defect_network(_to_planes(crop)[None], condition[None], noise[None])[0]
-        return _put_back(picture, composed(crop, _to_levels(painted), defect.edge), defect.box)
+        _put_back(picture, composed(crop, _to_levels(painted), defect.edge), defect)
 
     def _condition(self, defect: OneDefect, seed: int) -> Float32:
         """Edge, latent matrix, and the appearance code of each class where it is painted."""
@@ -269,13 +270,21 @@ def draw_code(codes: Float32, seed: int, length: int) -> Float32:
     return np.asarray(drawn, np.float32)
 
 
-def _put_back(picture: UInt8, crop: UInt8, box: Box) -> UInt8:
-    result = picture.copy()
+def covered(defect: OneDefect, size_hw: tuple[int, int]) -> Bool:
+    """Where a picture may differ for one defect: bool H W, under its soft edge."""
+    picture = np.zeros((*size_hw, 1), np.uint8)
+    _put_back(picture, np.ones((*defect.edge.shape, 1), np.uint8), defect)
+    return np.asarray(picture[..., 0] > 0)
+
+
+def _put_back(picture: UInt8, crop: UInt8, defect: OneDefect) -> None:
+    """Write what the defect's own soft edge covers; another's never touches it."""
+    box = defect.box
     height, width = picture.shape[:2]
     x0, y0 = max(box.x, 0), max(box.y, 0)
     x1, y1 = min(box.x + box.width, width), min(box.y + box.height, height)
-    result[y0:y1, x0:x1] = crop[y0 - box.y : y1 - box.y, x0 - box.x : x1 - box.x]
-    return result
+    of_crop = np.s_[y0 - box.y : y1 - box.y, x0 - box.x : x1 - box.x]
+    np.copyto(picture[y0:y1, x0:x1], crop[of_crop], where=(defect.edge[of_crop] > 0)[:, :, None])
 
 
 def _to_planes(picture: UInt8) -> Float32:

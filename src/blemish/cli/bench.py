@@ -198,7 +198,8 @@ def _select(data: Dataset, out: Path, work: Path, plan: LadderPlan, curve: _Curv
     half = selection_half(data, plan, climbed, earlier_cells(data, plan, before, climbed), before)
     values = write_files(out, "selection", half)
     ground = ground_of(half, any_precision=plan.any_precision)
-    for rung in curve.rungs if curve.shares else ():
+    there = {row["name"] for row in half["rungs"]}
+    for rung in (rung for rung in curve.rungs if curve.shares and rung in there):
         found = share_curve(data, ground, rung, curve.shares, work, jobs=jobs)
         half["shares"] = {**half.get("shares", {}), rung: found}
         values = write_files(out, "selection", half)
@@ -252,7 +253,7 @@ def told(half: dict[str, Any]) -> str:
     from blemish.bench.ladder import table
     from blemish.report.ladder import change
 
-    lines = [table(half["cells"], half["classes"])]
+    lines = [table(half["cells"], half["classes"]), *half["cautions"]]
     lines += [f"{v['of']} against {v['over']}: {v['words']}" for v in half.get("verdicts", [])]
     lines += [
         f"parts told apart, {entry['of']} over {half['base']}: {change(entry['parts'])}"

@@ -206,7 +206,7 @@ def _fill_up(
     defects = sorted({index for item in plan.items for index in item.classes})
     job, gate = order.job(generator, source, defects), order.gate(generator, source, defects)
     if job.real is not None:
-        say(_where_backgrounds_come_from(job.bank.from_clean, len(job.bank.backgrounds)))
+        say(_where_backgrounds_come_from(job.bank.clean_tiles, len(job.bank.backgrounds)))
     few = job.bank.few_defects()
     for name, count in few.items():
         defects_of = f"{count} physical defect{'s' if count > 1 else ''}"
@@ -239,7 +239,7 @@ def _fill_up(
     values = {
         "out": str(out),
         "background": "generated" if job.real is None else "real",
-        **({} if job.real is None else {"clean_tiles": job.bank.from_clean}),
+        **({} if job.real is None else {"clean_tiles": job.bank.clean_tiles}),
         "few_defects": few,
         "plan": plan.to_dict(),
         **made.to_dict(),
@@ -346,12 +346,13 @@ def _plan(
     raise InputError("give --per-class N, or --tiles N with --class NAME")
 
 
-def _where_backgrounds_come_from(from_clean: bool, count: int) -> str:
-    if from_clean:
+def _where_backgrounds_come_from(clean: int, count: int) -> str:
+    if clean == count:
         return f"real backgrounds: {count} clean training tiles"
     return (
-        f"real backgrounds: the set has no clean training tile, so {count} defect-free areas of training tiles are "
-        f"used, continued by their reflection to a whole tile"
+        f"real backgrounds: the set has {clean or 'no'} clean training tile{'' if clean == 1 else 's'}, so "
+        f"{count - clean} defect-free areas of training tiles are used{' too' if clean else ''}, continued by their "
+        f"reflection to a whole tile"
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blemish.cli.console import show
+from blemish.cli.console import say, show
 from blemish.cli.loading import load_painter
 from blemish.core.errors import InputError
 
 if TYPE_CHECKING:
+    from blemish.core.arrays import UInt8
     from blemish.core.taxonomy import Taxonomy
 
 
@@ -37,6 +38,7 @@ def paint(
     generator = load_painter(run, device)
     taxonomy: Taxonomy = generator.taxonomy
     painted = read_painted(label, taxonomy)
+    _say_what_is_unfit(generator, painted.label_map.defect, taxonomy)
     clean = None if clean_path is None else read_clean(clean_path)
     label_map = beneath_painted(painted, clean_path, taxonomy)
     picture = paint_label(generator, label_map, seed=seed, background=clean, redraw=redraw)
@@ -48,6 +50,22 @@ def paint(
         if (label_map.defect == index).any()
     }
     show(values, "\n".join(f"{name}: {path}" for name, path in files.items()), as_json)
+
+
+def _say_what_is_unfit(generator: Any, defect: UInt8, taxonomy: Taxonomy) -> None:
+    """Weak classes are painted, as a user may want to see why; one that was never learned has nothing to show.
+
+    Raises:
+        InputError: the label shows a class that the generator never learned.
+    """
+    from blemish.gan.outcomes import outcomes_of, unfit_words
+
+    outcomes = outcomes_of(generator.card)
+    shown = [entry.name for index, entry in enumerate(taxonomy.defects, start=1) if (defect == index).any()]
+    for name, sentence in unfit_words(outcomes, shown).items():
+        if name not in outcomes:
+            raise InputError(f"{sentence}: leave it out of the label, or train one on tiles that do")
+        say(sentence)
 
 
 def redrawn(texts: list[str]) -> dict[int, int]:

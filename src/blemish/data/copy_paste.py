@@ -30,7 +30,8 @@ from blemish.data.paste_place import find_place, windows
 from blemish.picture.tiling import cut
 
 PRESET = "copy-paste"
-_VERSION = 2  # Raised when equal seeds would give other tiles than before.
+VERSION = 2  # Raised when equal seeds would give other tiles than before.
+LEAST_CLEAN = 10  # Fewer clean tiles would be seen again and again.
 _CANVASES_TRIED = 50
 
 
@@ -137,7 +138,7 @@ def copy_paste_dataset(
     """Write a synthetic data set that fills every class of the train split up to `per_class` tiles.
 
     Real train tiles count, and a tile counts for each class it shows. The canvas is a clean train tile, or any train
-    tile (with the defects it has) where none is clean; a pasted tile keeps its canvas's part, source, box and group.
+    tile (with the defects it has) where few are clean; a pasted tile keeps its canvas's part, source, box and group.
     A class without a whole defect to cut out, or of which none fits on a canvas, is left as it is, and named on
     standard error.
 
@@ -148,12 +149,13 @@ def copy_paste_dataset(
         DatasetError: no class has a defect to cut out, or that fits on a canvas; nothing is missing; `out` exists.
     """
     records = [r for r in dataset.select(Split.TRAIN) if r.origin != Origin.SYNTHETIC]
-    canvases = [r for r in records if r.is_clean] or records
+    clean = [r for r in records if r.is_clean]
+    canvases = clean if len(clean) >= LEAST_CLEAN else records
     if not canvases:
         raise DatasetError(f"{dataset.folder} has no real train tile to paste on: split it first with data split")
     bank = DefectBank.from_dataset(dataset, records, seed=seed)
     settings, blend = settings or PasteSettings(), blend or feathered
-    made_by = hashlib.sha256(f"{PRESET} {_VERSION} {dataset.hash} {settings} {blend.__name__}".encode()).hexdigest()
+    made_by = hashlib.sha256(f"{PRESET} {VERSION} {dataset.hash} {settings} {blend.__name__}".encode()).hexdigest()
     held = Counter(index for record in records for index in record.classes)
     classes = sorted(_fillable(dataset, bank), key=lambda index: (held[index], index))
     if all(held[index] >= per_class for index in classes):

@@ -69,7 +69,7 @@ class Bank:
     tile_px: int
     classes: dict[int, ClassShapes]
     backgrounds: tuple[Background, ...]
-    from_clean: bool  # Real backgrounds: whole clean tiles (True), or defect-free areas, as the set has no clean tile.
+    clean_tiles: int  # Of the backgrounds, those that are whole clean tiles; the others are areas of tiles.
     mix: ShapeMix = DEFAULT_MIX  # How often a shape is deformed, recombined or grown.
     by_surroundings: bool = False  # A defect comes to lie where it looks as it does round the real one.
 
@@ -116,8 +116,8 @@ def build_bank(
 
     Args:
         defects: the classes 1..K that will be drawn.
-        real_backgrounds: only backgrounds whose picture shows no defect: clean tiles; where there is none, the largest
-            defect-free area of each tile. The pictures are read too, one at a time, for how light they are.
+        real_backgrounds: only backgrounds whose picture shows no defect: clean tiles; where there are few, the largest
+            defect-free areas of other tiles too. The pictures are read too, one at a time, for how light they are.
         mix: how often a shape is deformed, recombined or grown.
         by_surroundings: with real backgrounds, put a defect where it looks as it does round the real one.
 
@@ -128,10 +128,12 @@ def build_bank(
     by_surroundings = by_surroundings and real_backgrounds
     classes = _read_classes(dataset, sources, defects, with_gray=real_backgrounds, with_around=by_surroundings)
     clean = [record for record in sources if record.is_clean]
-    from_areas = real_backgrounds and not clean
-    chosen = _sample(clean if real_backgrounds and clean else sources, BACKGROUNDS, "background")
+    few = len(clean) < LEAST_AREAS
+    chosen = _sample(clean if real_backgrounds and not few else sources, BACKGROUNDS, "background")
+    if real_backgrounds and few:
+        chosen = list(dict.fromkeys([*clean, *chosen]))
     found = [
-        _area_background(dataset, record) if from_areas else _background(dataset, record)
+        _area_background(dataset, record) if real_backgrounds and not record.is_clean else _background(dataset, record)
         for record in tqdm(chosen, desc="backgrounds", unit="tile", leave=False)
     ]
     backgrounds = tuple(background for background in found if background is not None)
@@ -152,7 +154,7 @@ def build_bank(
         dataset.info.tile_px,
         classes,
         backgrounds,
-        from_clean=real_backgrounds and not from_areas,
+        clean_tiles=sum(by_id[b.tile].is_clean for b in backgrounds) if real_backgrounds else 0,
         mix=mix,
         by_surroundings=by_surroundings,
     )

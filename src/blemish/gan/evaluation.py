@@ -126,7 +126,8 @@ def evaluate(
     crops = {name: _crops(dataset, records, cache, settings, name) for name, (dataset, records) in sides.items()}
     tiles = {name: _tiles(dataset, records, cache, settings, name) for name, (dataset, records) in sides.items()}
     values = {name: side.described.values.astype(np.float64) for name, side in crops.items()}
-    copies = memorisation(values["synthetic"], values["train"], values["held_out"])
+    first = crops["synthetic"].described.first_classes, crops["held_out"].described.first_classes
+    copies = memorisation(values["synthetic"], values["train"], values["held_out"], first)
     figures: dict[str, Any] = {
         "format": FORMAT,
         "data": _facts(material),
@@ -140,7 +141,7 @@ def evaluate(
             name: spread_dict(inception_score(side[1].probabilities.astype(np.float64), seed=settings.seed))
             for name, side in tiles.items()
         },
-        "memorisation": _memorisation(copies, crops["synthetic"].described, material.real.taxonomy),
+        "memorisation": _memorisation(copies, material.real.taxonomy),
         "diversity": _diversity(material, crops, cache, settings),
         "change": changes(material.synthetic, material.made, material.real, settings.ring_px),
         "mask_consistency": None
@@ -270,25 +271,22 @@ def _of_class(real: Described, made: Described, settings: Settings) -> dict[str,
     return {"real": len(real), "synthetic": len(made), "pooled": True, "note": note}
 
 
-def _memorisation(copies: Memorisation, made: Described, taxonomy: Taxonomy) -> dict[str, Any]:
-    """Share of synthetic crops closer to a training crop than (nearly) all real held-out ones are."""
-
-    def share(of: Float64) -> float | None:
-        return plain(float((of < copies.limit).mean())) if len(of) and copies.limit == copies.limit else None
+def _memorisation(copies: Memorisation, taxonomy: Taxonomy) -> dict[str, Any]:
+    """Share of synthetic crops closer to a training crop than (nearly) all real held-out ones of their class are."""
 
     def middle(of: Float64) -> float | None:
         return plain(float(np.median(of))) if len(of) else None
 
-    first = made.first_classes
+    names = list(enumerate(taxonomy.defect_names, start=1))
     return {
-        "share": share(copies.synthetic),
-        "limit": plain(copies.limit),
+        "share": plain(copies.share),
+        "expected": plain(copies.expected),
+        "most_by_chance": plain(copies.most),
+        "limits": {name: plain(copies.limits[index]) for index, name in names if index in copies.limits},
         "median_synthetic": middle(copies.synthetic),
         "median_held_out": middle(copies.held_out),
         "held_out": len(copies.held_out),
-        "classes": {
-            name: share(copies.synthetic[first == index]) for index, name in enumerate(taxonomy.defect_names, start=1)
-        },
+        "classes": {name: plain(copies.shares[index]) if index in copies.shares else None for index, name in names},
     }
 
 

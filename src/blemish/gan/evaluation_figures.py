@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import cv2
 import numpy as np
 
-from blemish.bundle.painting import Painter, one_by_one
+from blemish.bundle.painting import Painter, covered, one_by_one
 from blemish.core.arrays import Bool, UInt8, with_channels, without_channels
 from blemish.core.labels import LabelMap
 from blemish.core.protocols import Generator
@@ -28,15 +27,20 @@ from blemish.picture.tiling import cut
 DRAWN = 16
 PAIRS = 16
 REDRAWN = 8
-REACH_PX = 16  # A generator's soft edge is narrower.
 CELL_PX = 128
 
 
 class Redraw(Protocol):
     """Draws one defect of a picture again, and leaves the rest as it is."""
 
-    def __call__(self, label_map: LabelMap, defect: Bool, seed: int, background: UInt8 | None) -> UInt8:
-        """The picture of a label in which only `defect` (bool H W) depends on the seed: uint8 H W or H W 3."""
+    def __call__(self, label_map: LabelMap, defect: Bool, seed: int, background: UInt8 | None) -> tuple[UInt8, Bool]:
+        """The picture of a label in which only `defect` (bool H W) depends on the seed, and where it may change.
+
+        What touches the soft edge of the defect is drawn with it.
+
+        Returns:
+            uint8 H W or H W 3; bool H W.
+        """
         ...
 
 
@@ -86,10 +90,10 @@ def defect_redrawn(redraw: Redraw, material: Material, background: TileRecord | 
         if sample is None:
             continue
         defect = _largest(sample, index)
-        pictures = [redraw(sample.label_map, defect, seed, beneath) for seed in range(REDRAWN)]
+        drawn = [redraw(sample.label_map, defect, seed, beneath) for seed in range(REDRAWN)]
+        pictures, elsewhere = [picture for picture, _ in drawn], ~drawn[0][1]
         others = [np.abs(picture.astype(np.int16) - pictures[0]) for picture in pictures[1:]]
         apart = float(np.mean([other[defect].mean() for other in others]))
-        elsewhere = ~_near(defect, defect_mask(sample.label_map))
         cells = _round_defect(sample, index, [_label(sample, material.real), *pictures])
         found.append(Redrawn(name, grid(cells, 9), apart, max(int(other[elsewhere].max()) for other in others)))
     return found
@@ -98,16 +102,18 @@ def defect_redrawn(redraw: Redraw, material: Material, background: TileRecord | 
 def redraw_with(painter: Painter) -> Redraw:
     """How a generator that paints each defect from a seed of its own draws one of them again."""
 
-    def redraw(label_map: LabelMap, defect: Bool, seed: int, background: UInt8 | None) -> UInt8:
+    def redraw(label_map: LabelMap, defect: Bool, seed: int, background: UInt8 | None) -> tuple[UInt8, Bool]:
         parts = one_by_one(label_map, painter.options)
         boxes = [(part.box, part.label_map) for part in parts]
         held = [
             int((defect_mask(shown) & cut(defect.astype(np.uint8), box).astype(bool)).sum()) for box, shown in boxes
         ]
         seeds = painter.defect_seeds(label_map, 0)
-        seeds[int(np.argmax(held))] = derive_seed(seed, "drawn again")
+        chosen = int(np.argmax(held))
+        seeds[chosen] = derive_seed(seed, "drawn again")
         surface = painter.backgrounds([label_map], [0])[0] if background is None else with_channels(background)
-        return without_channels(painter.paint_defects(label_map, seeds, surface))
+        picture = without_channels(painter.paint_defects(label_map, seeds, surface))
+        return picture, covered(parts[chosen], label_map.size_hw)
 
     return redraw
 
@@ -155,15 +161,6 @@ def _largest(sample: Sample, index: int) -> Bool:
     inside = np.s_[box.y : box.y + box.height, box.x : box.x + box.width]
     mask[inside] = sample.label_map.defect[inside] == index
     return mask
-
-
-def _near(defect: Bool, every_defect: Bool) -> Bool:
-    """Where a redrawn defect may change: round it, and round what touches its soft edge, which is drawn with it."""
-    reach = np.ones((2 * REACH_PX + 1, 2 * REACH_PX + 1), np.uint8)
-    grown = cv2.dilate(every_defect.astype(np.uint8), reach)
-    _, clusters = cv2.connectedComponents(grown, connectivity=8)
-    near: Bool = np.isin(clusters, np.unique(clusters[defect]))
-    return near
 
 
 def _label(sample: Sample, dataset: Dataset) -> UInt8:

@@ -112,7 +112,10 @@ def _line(what: str, against: str, row: Mapping[str, Any]) -> str:
 
 def _more(figures: Mapping[str, Any]) -> list[str]:
     copies, change = figures["memorisation"], figures["change"]
-    lines = [f"copies: {_cell(copies['share'], 0, 3)} of the synthetic crops (0.01 is as it should be)"]
+    lines = [
+        f"copies: {_cell(copies['share'], 0, 3)} of the synthetic crops (by chance {_cell(copies['expected'], 0, 3)}, "
+        f"seldom over {_cell(copies['most_by_chance'], 0, 3)})"
+    ]
     lines.append("diversity inside masks, synthetic / real:")
     lines += [
         f"  {name:<18}{_cell(row['synthetic'], 8, 2)} /{_cell(row['real'], 8, 2)}"

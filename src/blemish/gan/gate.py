@@ -140,7 +140,11 @@ class Gate:
         for index, real in self.real.items():
             if real.contrast_limit is None:
                 why[f"visible: contrast of {self._name(index)}"] = (
-                    f"only {len(real.contrasts)} real defects on tiles to learn by"
+                    f"only {len(real.contrasts)} of {real.defects} real defects lie on sound surface to learn by"
+                )
+            if not len(real.patches):
+                why[f"copy: content of {self._name(index)}"] = (
+                    f"none of {real.defects} real defects is large enough to be told from another by what it shows"
                 )
         if self.recognition is None:
             why["recognised"] = "there is no torch here, or it was not asked for"

@@ -72,6 +72,8 @@ class Gallery:
         Raises:
             DatasetError: the folder of rejects is there already.
         """
+        if self.folder.exists() and resume and not self.resumes:
+            shutil.rmtree(self.folder)  # Of a run that ended without a set: it is drawn again.
         if self.folder.exists():
             raise DatasetError(f"{self.folder} is there already: delete it, or choose another --out")
         if not resume:

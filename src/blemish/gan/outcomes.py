@@ -6,7 +6,7 @@ The monitor itself judges at the end of a training of the default preset (`gan.c
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,22 @@ def weak_words(outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return {name: f"{name} came out weak{_why(row)}: {_ADVICE}" for name, row in outcomes.items() if is_weak(row)}
 
 
+def unfit_words(outcomes: Mapping[str, Mapping[str, Any]], names: Collection[str]) -> dict[str, str]:
+    """Of some classes those that came out weak or were never learned, with a sentence each; none without a monitor.
+
+    Example:
+        >>> unfit_words({"dent": {"state": "learned"}}, ["dent", "pit"])
+        {'pit': 'pit was never learned: no tile that the generator was trained on showed it'}
+    """
+    weak = weak_words(outcomes)
+    unseen = {
+        name: f"{name} was never learned: no tile that the generator was trained on showed it"
+        for name in (names if outcomes else ())
+        if name not in outcomes
+    }
+    return {name: sentence for name, sentence in {**weak, **unseen}.items() if name in names}
+
+
 def is_weak(outcome: Mapping[str, Any]) -> bool:
     return bool(outcome["state"] == WEAK)
 
@@ -63,13 +79,13 @@ def _why(row: Mapping[str, Any]) -> str:
 
 
 def without_weak(plan: Plan, outcomes: Mapping[str, Mapping[str, Any]]) -> tuple[Plan, dict[str, int]]:
-    """The plan without the classes that came out weak, and for each of their sentences the tiles that are left out.
+    """The plan without classes that came out weak or unlearned, and for each sentence the tiles that are left out.
 
     A tile that was to show other classes too still shows those.
 
     Raises:
         InputError: nothing is left of the plan.
     """
-    words = weak_words(outcomes)
+    words = unfit_words(outcomes, [row.name for row in plan.classes])
     weak = {row.index: words[row.name] for row in plan.classes if row.name in words}
     return without(plan, weak, "draw it all the same with --weak")

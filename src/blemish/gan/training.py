@@ -134,7 +134,7 @@ def refuse_small_tiles(dataset: Dataset, settings: Settings) -> None:
     if settings.size_px > tile_px:
         raise InputError(
             f"the tiles of {dataset.folder} are {tile_px} px but the training is for {settings.size_px} px: "
-            f"give --size {tile_px // STRIDE * STRIDE}, or import with larger tiles"
+            f"give a size of {tile_px // STRIDE * STRIDE} at most, or import with larger tiles"
         )
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from blemish.core.arrays import Float64, Int64
+from blemish.core.seeds import rng
 from blemish.metrics.checks import features_of
 
 NEIGHBOURS = 3
 COPY_PERCENTILE = 1.0
 _ROWS = 1024  # Distances held at a time.
+_DRAWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -27,16 +30,22 @@ class Memorisation:
     """Distances to the nearest training picture, of synthetic ones and of real ones that were held out.
 
     Attributes:
-        limit: the percentile of the held-out ones; NaN without any.
-        share: of the synthetic ones closer than `limit`, 0 to 1; about 0.01 is as it should be, 1 = all copies. NaN
-            where either side is empty.
+        limits: for each class the percentile of its held-out ones; only classes with some.
+        shares: for each of these with synthetic ones, the share of them closer than the limit, 0 to 1.
+        share: of all these synthetic ones together; NaN where there is none.
+        expected: what `share` is on average where the synthetic ones are as far away as real ones: more than the
+            percentile where few are held out, as nothing lies below the lowest of them.
+        most: what it stays under there in 95 of 100 cases; beyond it there are copies.
         nearest: for each synthetic picture, the row of its nearest training picture.
     """
 
     synthetic: Float64
     held_out: Float64
-    limit: float
+    limits: Mapping[int, float]
+    shares: Mapping[int, float]
     share: float
+    expected: float
+    most: float
     nearest: Int64
 
 
@@ -72,19 +81,54 @@ def precision_recall(real: Float64, synthetic: Float64, k: int = NEIGHBOURS) -> 
 
 
 def memorisation(
-    synthetic: Float64, training: Float64, held_out: Float64, percentile: float = COPY_PERCENTILE
+    synthetic: Float64,
+    training: Float64,
+    held_out: Float64,
+    classes: tuple[Int64, Int64] | None = None,
+    percentile: float = COPY_PERCENTILE,
 ) -> Memorisation:
-    """How many synthetic pictures lie closer to a training picture than real pictures do that are none.
+    """How many synthetic pictures lie closer to a training picture than real pictures of their class do.
+
+    Args:
+        classes: of the synthetic and of the held-out ones; None = all are of one class, 0.
 
     Example:
         >>> training, held_out = np.array([[0.0], [9.0]]), np.array([[1.0], [7.0]])
-        >>> memorisation(np.array([[0.1], [5.0]]), training, held_out).share
-        0.5
+        >>> found = memorisation(np.array([[0.1], [5.0]]), training, held_out)
+        >>> found.share, round(found.expected, 2)
+        (0.5, 0.34)
     """
     made, kept = _to_nearest(synthetic, training), _to_nearest(held_out, training)
-    limit = float(np.percentile(kept[0], percentile)) if len(kept[0]) else float("nan")
-    share = float((made[0] < limit).mean()) if len(made[0]) and len(kept[0]) else float("nan")
-    return Memorisation(made[0], kept[0], limit, share, made[1])
+    of_made, of_kept = classes or (np.zeros(len(made[0]), np.int64), np.zeros(len(kept[0]), np.int64))
+    limits, shares = {}, {}
+    counts: list[tuple[int, int]] = []  # Synthetic and held-out ones of each class that can be judged.
+    for kind in np.unique(of_kept[: len(kept[0])]).tolist():
+        limits[kind] = float(np.percentile(kept[0][of_kept == kind], percentile))
+        own = made[0][of_made == kind] if len(made[0]) else made[0]
+        if len(own):
+            shares[kind] = float((own < limits[kind]).mean())
+            counts.append((len(own), int((of_kept == kind).sum())))
+    share, expected, most = float("nan"), float("nan"), float("nan")
+    if counts:
+        share = sum(n * each for (n, _), each in zip(counts, shares.values(), strict=True)) / sum(n for n, _ in counts)
+        expected, most = _by_chance(counts, percentile / 100)
+    return Memorisation(made[0], kept[0], limits, shares, share, expected, most, made[1])
+
+
+def _by_chance(counts: Sequence[tuple[int, int]], level: float) -> tuple[float, float]:
+    """Mean and 95 % quantile of the share below the limits, for synthetic pictures like the held-out ones.
+
+    The limit of n values is between two of them, the place 1 + level (n - 1) of n: the share of others below it has a
+    beta distribution (order statistics), and of it so many are counted.
+    """
+    random = rng(0, "copies")
+    drawn = np.zeros(_DRAWS)
+    for made, kept in counts:
+        place = 1 + level * (kept - 1)
+        drawn += random.binomial(made, random.beta(place, kept + 1 - place, _DRAWS))
+    total = sum(made for made, _ in counts)
+    expected = sum(made * (1 + level * (kept - 1)) / (kept + 1) for made, kept in counts) / total
+    return expected, float(np.quantile(drawn / total, 0.95))
 
 
 def mean_pairwise_distance(features: Float64) -> float:

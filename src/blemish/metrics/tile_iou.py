@@ -81,7 +81,9 @@ class GateThresholds:
         there = self.classes.get(name)
         if there is None or there.iou is None:
             return "no real tile of it was judged out of fold"
-        return "" if there.found else f"out-of-fold IoU {there.iou:.2f} is under {LEAST_IOU}: it cannot be found"
+        if not there.found:
+            return f"out-of-fold IoU {there.iou:.3f} is under {LEAST_IOU}: it cannot be found"
+        return "" if there.lower_quartile else "a quarter of its real tiles is missed: its limit is an IoU of 0"
 
     def tiles_found(self, name: str) -> Proportion | None:
         """The share of a class's real tiles that were found out of fold; None = none was judged, or not counted."""

@@ -62,7 +62,7 @@ def write_page(page: SynthesisPage, folder: Path) -> Path:
             short={what: name.split(" (")[0] for what, name in page.figures["names"].items()},
             summary=summary(page.figures),
             rows={scope: list(rows_of(page.figures, scope)) for scope in ("crops", "tiles")},
-            histogram=histogram(*page.distances, page.figures["memorisation"]["limit"]),
+            histogram=histogram(*page.distances),
         )
     )
     target = folder / "index.html"
@@ -105,9 +105,11 @@ def summary(figures: Mapping[str, Any]) -> list[str]:
         )
     copies = figures["memorisation"]
     if copies["share"] is not None:
+        verdict = "there are copies" if copies["share"] > copies["most_by_chance"] else "no copies are shown"
         said.append(
-            f"{copies['share']:.0%} of the synthetic crops lie closer to a training crop than 99 % of real held-out "
-            f"ones do: 1 % is as it should be, much more means copies."
+            f"{copies['share']:.1%} of the synthetic crops lie closer to a training crop than 99 % of real held-out "
+            f"ones of their class do. By chance it would be {copies['expected']:.1%}, and seldom over "
+            f"{copies['most_by_chance']:.1%}: {verdict}."
         )
     change = figures["change"]
     if change is not None and change["beyond"] is not None:
@@ -118,7 +120,7 @@ def summary(figures: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def histogram(synthetic: Float64, held_out: Float64, limit: float | None) -> str:
+def histogram(synthetic: Float64, held_out: Float64) -> str:
     """Distances to the nearest training crop as bars, in % of each side; empty text without any."""
     both = np.concatenate([synthetic, held_out])
     if len(both) == 0 or both.max() <= 0:
@@ -129,8 +131,6 @@ def histogram(synthetic: Float64, held_out: Float64, limit: float | None) -> str
         counts = np.histogram(values, edges)[0] / max(len(values), 1) * 100
         series.append(Series(name, tuple(float(value) for value in counts)))
     title = "% of crops by distance to the nearest training crop"
-    if limit is not None:
-        title += f" (copies: below {limit:.1f})"
     return bar_chart([f"{edge:.0f}" for edge in edges[:-1]], series, title=title)
 
 

@@ -119,6 +119,20 @@ def test_one_defect_is_drawn_again_while_the_rest_stays(run):
     assert changed.max() < 47
 
 
+@pytest.mark.parametrize("gap", [14, 20])
+def test_a_defect_drawn_again_leaves_a_near_one_as_it_is(run, gap):
+    """Farther apart than their soft edges, nearer than what the network sees round a defect."""
+    generator, clean = load_generator(run), surface()
+    defect = np.zeros(clean.shape[:2], np.uint8)
+    defect[8:14, 10:30] = defect[14 + gap : 20 + gap, 10:30] = 1
+    label = LabelMap(defect, np.zeros_like(defect))
+    seeds = generator.defect_seeds(label, 1)
+    first, again = (generator.paint_defects(label, own, clean) for own in (seeds, [999, *seeds[1:]]))
+    assert len(seeds) == 2
+    assert (first != again)[defect > 0].any()
+    assert (first == again)[14 + gap - 7 :].all()
+
+
 def test_the_command_draws_one_defect_of_a_painted_label_again(run, tmp_path):
     write_png(tmp_path / "label.png", two_dots().defect)
     write_png(tmp_path / "clean.png", surface()[:, :, 0])

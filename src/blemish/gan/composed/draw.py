@@ -17,6 +17,7 @@ from blemish.core.seeds import derive_seed, rng
 from blemish.core.taxonomy import IGNORE
 from blemish.data.augment import Augmentation, augment, point_on_defect
 from blemish.data.dataset import Dataset
+from blemish.gan.bank import LEAST_AREAS
 from blemish.gan.clean_areas import largest_clean_area
 from blemish.picture.compose import defect_mask, nearest_class, reach, soft_edge, with_texture_of, without_defect
 from blemish.picture.tiling import cut
@@ -156,15 +157,14 @@ class CompositionDraw:
 
 
 def grain_pictures(dataset: Dataset, records: Sequence[TileRecord]) -> list[UInt8]:
-    """Pictures H W C of defect-free surface: clean tiles, or the largest clean areas where the set has none.
+    """Pictures H W C of defect-free surface: clean tiles, and the largest clean areas of others where these are few.
 
     A set without either gives its tiles as they are, the least defective first.
     """
     clean = [record for record in records if record.is_clean]
-    chosen = _spread(clean, GRAIN_TILES)
-    if chosen:
-        return [with_channels(dataset.picture(record)) for record in chosen]
-    areas = []
+    areas = [with_channels(dataset.picture(record)) for record in _spread(clean, GRAIN_TILES)]
+    if len(clean) >= LEAST_AREAS:
+        return areas
     for record in _spread(records, 3 * GRAIN_TILES):
         area = largest_clean_area(dataset.label_map(record))
         if area is not None:

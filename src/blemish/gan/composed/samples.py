@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -35,8 +35,11 @@ _GAP_PX = 4
 def watched_scenes(dataset: Dataset, records: Sequence[TileRecord], settings: ComposedSettings) -> dict[str, Tensor]:
     """A fixed batch of scenes, classes in turn."""
     rows = min(MOST_ROWS, max(2, 2 * len(dataset.taxonomy.defects)))
-    draws = [
-        CompositionDraw(
+    classes = range(1, len(dataset.taxonomy.defects) + 1)
+    shown = [index for index in classes if any(index in record.classes for record in records)]
+    scenes: dict[int, Any] = {}
+    for place, index in enumerate(shown[:rows]):  # One draw at a time: each holds surfaces of its own.
+        draw = CompositionDraw(
             dataset,
             [record for record in records if index in record.classes or record.is_clean],
             size_px=settings.size_px,
@@ -46,10 +49,8 @@ def watched_scenes(dataset: Dataset, records: Sequence[TileRecord], settings: Co
             seed=index,
             only=index,
         )
-        for index in range(1, len(dataset.taxonomy.defects) + 1)
-        if any(index in record.classes for record in records)
-    ]
-    return stack([draws[row % len(draws)](0, row) for row in range(rows)])
+        scenes |= {row: draw(0, row) for row in range(place, rows, len(shown))}
+    return stack([scenes[row] for row in range(rows)])
 
 
 def write_grid(
