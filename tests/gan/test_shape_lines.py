@@ -86,3 +86,20 @@ def test_a_large_region_is_traced_at_a_coarser_scale():
     line = trace(np.ones((60, 900), bool))
     assert line.length_px == pytest.approx(900, rel=0.08)
     assert line.width_px * line.length_px == pytest.approx(60 * 900, rel=0.02)
+
+
+@pytest.mark.parametrize("length", [500, 3000, 4000])
+def test_a_line_of_one_pixel_is_traced_whole_however_long(length):
+    mask = np.zeros((length + 20, 60), bool)
+    mask[10 : 10 + length, 30] = True
+    line = trace(mask)
+    assert line.length_px == pytest.approx(length, rel=0.02)
+    assert line.width_px == pytest.approx(1, rel=0.1)
+
+
+def test_a_comb_of_thin_lines_is_traced_without_falling_apart():
+    mask = np.zeros((512, 512), bool)
+    mask[20:490, 30] = True
+    for y in range(21, 480, 20):
+        mask[y, 30:480] = True
+    assert trace(mask).length_px > 400

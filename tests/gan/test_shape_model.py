@@ -15,7 +15,7 @@ from blemish.gan.near_copy import NEAR_COPY_IOU
 from blemish.gan.plan import PlanItem
 from blemish.gan.shape_class import ClassShapes
 from blemish.gan.shape_model import DEFAULT_MIX, ShapeMix, ShapeModel
-from blemish.gan.shapes import find_shapes
+from blemish.gan.shapes import Shape, find_shapes
 
 DEFORM, RECOMBINE, GROW = ShapeMix(1, 0, 0), ShapeMix(0, 1, 0), ShapeMix(0, 0, 1)
 
@@ -152,3 +152,31 @@ def test_a_mix_without_shares_is_refused():
         ShapeMix(0, 0, 0)
     with pytest.raises(InputError, match="0 or more"):
         ShapeMix(1, -1, 0)
+
+
+def with_pieces(draw) -> Shape:
+    """A shape of 200 x 200 px, drawn by a function on its plane."""
+    plane = np.zeros((200, 200), np.uint8)
+    draw(plane)
+    label_map = LabelMap(np.pad(plane, 30), np.zeros((260, 260), np.uint8))
+    (shape,) = find_shapes(label_map, backgrounds=1)
+    return shape
+
+
+@pytest.mark.parametrize("thick", [3, 7, 24])
+def test_rings_and_nets_are_deformed_only(thick):
+    def ring(plane):
+        cv2.circle(plane, (100, 100), 70, 1, thick)
+
+    def net(plane):
+        for place in range(10, 200, 45):
+            plane[place : place + thick // 3, 5:195] = plane[5:195, place : place + thick // 3] = 1
+
+    def disc(plane):
+        cv2.circle(plane, (100, 100), 50, 1, -1)
+
+    model = ShapeModel.of([[with_pieces(draw)] for draw in (ring, net, disc)])
+    assert [len(template.pieces) for template in sorted(model.templates, key=lambda t: t.defect)] == [0, 0, 1]
+    for template in model.templates:
+        made = model.grown(template.shape, 150, np.random.default_rng(0))
+        assert (made is None) == (template.defect < 2)

@@ -136,7 +136,12 @@ def _pieces(mask: Bool) -> Bool:
     """Holes filled, small pieces dropped."""
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     kept = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= _LEAST_PIECE_FRAC * np.count_nonzero(mask)]
-    plane = np.isin(pieces, kept).astype(np.uint8)
+    return filled(np.isin(pieces, kept))
+
+
+def filled(mask: Bool) -> Bool:
+    """The mask without its holes."""
+    plane = mask.astype(np.uint8)
     contours, _ = cv2.findContours(plane, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return cv2.drawContours(np.zeros_like(plane), contours, -1, (1,), cv2.FILLED).astype(bool)
 

@@ -7,7 +7,8 @@ pieces and blends the distance fields of two compact ones. Growth draws a line f
 branches of a real one, and a compact piece from the solidity, roughness and elongation of a real one.
 
 A shape that was cut off by an end of its tile, lies across backgrounds or ended at an edge between them is only ever
-deformed, as its outline belongs to its place. Pieces under `LEAST_PIECE_PX` are left as they are.
+deformed, as its outline belongs to its place. Left as they are: pieces under `LEAST_PIECE_PX`, and those that neither a
+line nor an outline describes (rings, nets and combs of lines); of a shape without any other nothing is made anew.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 from blemish.core.arrays import Bool, Float32
 from blemish.core.errors import InputError
 from blemish.core.seeds import derive_seed
-from blemish.gan.shape_blobs import Blob, blended, blob_of, drawn_blob, grown_field
+from blemish.gan.shape_blobs import Blob, blended, blob_of, drawn_blob, filled, grown_field
 from blemish.gan.shape_lines import Line, drawn_line, grown, joined
 from blemish.gan.shape_trace import trace
 from blemish.gan.shapes import LEAST_AREA_PX, Shape, direction, trimmed
@@ -37,6 +38,9 @@ _TURN_RAD = math.radians(1.5)  # Of a piece against the others.
 _WIDENS = 0.5  # A line of four times the length is twice as wide.
 _WIDTH_SPREAD = 0.1
 _LEAST_WIDTH_PX = 1.2  # Thinner lines fall apart into dots.
+_HOLES_FRAC = 0.1  # Of the filled area, from which on a piece is a ring or a net.
+_LEAST_THICK = 0.15  # Half the width of a compact piece over the root of its area; of a disc 0.56. Measured: all above.
+_MOST_THICKER = 1.6  # That a line as it is traced may be than the piece; a comb is drawn as a bar.
 SIZES = (0.6, 1.6)  # A shape that is no longer its template is at most so much smaller or larger than it.
 
 
@@ -89,6 +93,16 @@ class Piece:
     @cached_property
     def blob(self) -> Blob:
         return blob_of(self.mask, self.angle_rad)
+
+    @property
+    def is_described(self) -> bool:
+        """Whether a line, or an outline, says what it is like: without holes, and as thick as what is drawn by it."""
+        if 1 - self.area_px / np.count_nonzero(filled(self.mask)) >= _HOLES_FRAC:
+            return False
+        thickest_px = _thickest_px(self.mask)
+        if self.line is None:
+            return thickest_px >= _LEAST_THICK * math.sqrt(self.area_px)
+        return _thickest_px(drawn_line(self.line, self.angle_rad)) <= _MOST_THICKER * thickest_px + 1
 
 
 @dataclass(frozen=True)
@@ -223,8 +237,14 @@ def _template(shape: Shape, defect: int) -> Template:
         area_px = int(stats[i, cv2.CC_STAT_AREA])
         centre = float(centres[i][0]) - middle_xy[0], float(centres[i][1]) - middle_xy[1]
         piece = Piece(own, centre, area_px, direction(own)[0])
-        (pieces if area_px >= LEAST_PIECE_PX and len(pieces) < MOST_PIECES else rest).append(piece)
+        remade = area_px >= LEAST_PIECE_PX and len(pieces) < MOST_PIECES and piece.is_described
+        (pieces if remade else rest).append(piece)
     return Template(shape, defect, tuple(pieces), tuple(rest))
+
+
+def _thickest_px(mask: Bool) -> float:
+    """Half the width of a region where it is widest."""
+    return float(cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5).max())
 
 
 def _together(placed: Sequence[tuple[Bool, tuple[float, float]]]) -> Bool:

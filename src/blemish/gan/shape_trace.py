@@ -34,8 +34,7 @@ def trace(mask: Bool) -> Line:
     shrink = max(1.0, math.sqrt(np.count_nonzero(mask) / _TRACED_PX))
     area_px = np.count_nonzero(mask)
     if shrink > 1:
-        size = max(1, round(mask.shape[1] / shrink)), max(1, round(mask.shape[0] / shrink))
-        mask = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) >= 0.5
+        mask = _shrunk(mask, shrink)
     tree = _Pixels.of(mask)
     path = tree.longest_path()
     mean_width = len(tree.xy) / max(len(path), 1)
@@ -52,9 +51,18 @@ def trace(mask: Bool) -> Line:
     headings = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
     chord = points[-1] - points[0]
     angle = math.atan2(chord[1], chord[0])
-    scale = math.sqrt(area_px / len(tree.xy))
+    across = area_px / (len(tree.xy) * shrink)  # As along it, but where a line was too thin for the coarser scale.
     branches = tuple(_branch(points, headings, tree.xy[arm], length, mean_width) for arm in arms)
-    return Line(headings - angle, widths * scale, length * scale, angle, branches)
+    return Line(headings - angle, widths * across, length * shrink, angle, branches)
+
+
+def _shrunk(mask: Bool, shrink: float) -> Bool:
+    """At a coarser scale, in one piece: lines thinner than a pixel there would fall apart, and stay a pixel wide."""
+    size = max(1, round(mask.shape[1] / shrink)), max(1, round(mask.shape[0] / shrink))
+    share = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    half: Bool = share >= 0.5
+    pieces, _ = cv2.connectedComponents(half.astype(np.uint8), connectivity=8)
+    return half if pieces == 2 else share > 0  # The ground is a piece too.
 
 
 @dataclass(frozen=True)
