@@ -86,7 +86,7 @@ class AblationPlan:
 
     view: View
     scale: Scale
-    base: str = "balance"
+    base: str = "loss"
     seeds: tuple[int, ...] = (0,)
     only: tuple[str, ...] = ()
     iou: bool = True

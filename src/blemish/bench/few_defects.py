@@ -57,7 +57,7 @@ class FewPlan:
     view: View
     scale: Scale
     tiles: int = 60
-    base: str = "balance"
+    base: str = "loss"
     iou: bool = False
 
     def __post_init__(self) -> None:

@@ -54,7 +54,7 @@ class LeaveOnePlan:
     view: View
     scale: Scale
     classes: tuple[str, ...] = ()
-    base: str = "balance"
+    base: str = "loss"
     seed: int = 0
 
     def __post_init__(self) -> None:

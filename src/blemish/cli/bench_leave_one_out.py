@@ -22,9 +22,9 @@ def leave_one_out(
     seed: Annotated[int, typer.Option(metavar="N", help="Of the trainings.")] = 0,
     steps: flags.Steps = 1500,
     batch: flags.Batch = 8,
-    crop: flags.Crop = 128,
+    crop: flags.Crop = None,
     start_from: flags.StartFrom = "auto",
-    base: Annotated[str, typer.Option(help="Rung that trains: real, augment, balance or loss.")] = "balance",
+    base: Annotated[str, typer.Option(help="Rung that trains: real, augment, balance or loss.")] = "loss",
     as_json: AsJson = False,
 ) -> None:
     """Train without one class at a time and judge the parts that show it: escaped, caught by another name, strange.
@@ -37,12 +37,14 @@ def leave_one_out(
     from blemish.bench.scale import Scale
     from blemish.bench.views import View
     from blemish.data.dataset import Dataset
+    from blemish.segment.settings import crop_of
 
     refuse_other_suffix(out)
     read_own(out, "leave-one-out", lambda there: isinstance(there.get("classes"), dict) and "folds" in there)
-    scale = Scale(steps=steps, batch=batch, crop_px=crop or None, start=start_from)
+    data = Dataset(dataset)
+    scale = Scale(steps=steps, batch=batch, crop_px=crop_of(crop, data.info.tile_px), start=start_from)
     view = View(folds=folds, fold=fold)
     plan = LeaveOnePlan(view=view, scale=scale, classes=tuple(listed(classes)), base=base, seed=seed)
-    values = write_result(out, find_out(Dataset(dataset), plan, work), seeds=[seed])
+    values = write_result(out, find_out(data, plan, work), seeds=[seed])
     say(f"written: {out}")
     show(values, to_table(values), as_json)
