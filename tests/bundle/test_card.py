@@ -98,3 +98,9 @@ def test_a_card_is_made_in_code_with_the_same_checks():
     values = read_card(TINY).model_dump() | {"stride": 7}
     with pytest.raises(ValidationError, match="multiple of stride 7"):
         Card.model_validate(values)
+
+
+@pytest.mark.parametrize(("key", "value"), [("value_range", [5, 5]), ("value_range", [-1, 9]), ("tile_px", 1 << 40)])
+def test_ranges_and_tiles_that_cannot_be_are_refused(key, value):
+    with pytest.raises(ValidationError, match=key):
+        Card.model_validate({**read_card(TINY).model_dump(), key: value})

@@ -164,6 +164,11 @@ def test_values_by_hand_replace_and_are_checked():
         with_hand(chosen, Hand(ng={"Z": 0.5}))
 
 
+def test_a_threshold_by_hand_opens_no_review_that_nobody_asked_for():
+    (one,) = with_hand([Chosen("A", 0.3, 0.5, 0.5)], Hand(ng={"A": 0.7}))
+    assert (one.review, one.ng) == (0.7, 0.7)
+
+
 def test_halfway_is_round_where_that_still_separates():
     assert halfway(0.3, 0.4) == 0.35
     assert 0.5 < halfway(0.5, 0.50001) <= 0.50001

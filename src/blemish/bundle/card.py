@@ -32,6 +32,8 @@ CARD = "card.json"
 NORMALISATION: Final = "uint8 0..255 in, scaled inside the network"
 DEFAULT_THRESHOLD = 0.5
 MOST_CARD_BYTES = 4_000_000  # A card is a few KB; anything near this is not one.
+MOST_TILE_PX = 8192  # Sixteen times the side of the usual one.
+_MOST_16_BIT = 65_535
 _MADE_WITH = {"inspector": "segment export", "generator": "gan export"}
 _A_KIND = {"inspector": "an inspector", "generator": "a generator"}
 
@@ -128,7 +130,7 @@ class Card(BundleCard):
     architecture: str
     taxonomy: TaxonomyField
     channels: Literal[1, 3]
-    tile_px: int = Field(gt=0)
+    tile_px: int = Field(gt=0, le=MOST_TILE_PX)
     overlap_px: int = Field(ge=0)  # The least overlap of neighbouring tiles.
     stride: int = Field(gt=0)  # Height and width of a tile, and its offsets, are multiples of it.
     normalisation: Literal["uint8 0..255 in, scaled inside the network"] = NORMALISATION
@@ -152,6 +154,8 @@ class Card(BundleCard):
         for what, values in (("thresholds", self.thresholds), ("least_sizes_px", self.least_sizes_px)):
             if sorted(values) != sorted(codes):
                 raise ValueError(f"{what} must name exactly the classes {codes}, got {sorted(values)}")
+        if self.value_range is not None and not 0 <= self.value_range[0] < self.value_range[1] <= _MOST_16_BIT:
+            raise ValueError(f"value_range must rise from 0 to {_MOST_16_BIT} at most, got {self.value_range}")
         if self.tile_px % self.stride or self.overlap_px > self.tile_px - self.stride:
             raise ValueError(
                 f"tile_px must be a multiple of stride {self.stride} and leave a step after its overlap, "

@@ -71,6 +71,7 @@ def to_dict(found: Acceptance) -> dict[str, Any]:
         ],
         "items": [{"run": i.run, "rate": i.name, "target": i.target, "outcome": str(i.proof)} for i in found.items],
         "classes": {c.name: {"escape": _limits(c.escape), "not_named": _limits(c.not_named)} for c in found.classes},
+        "sizes": [{"from": s.low, "to": _json(s.high), "escape": _limits(s.escape)} for s in found.sizes],
         "flips": {serial: list(verdicts) for serial, verdicts in found.flips},
         "borderline": {part.serial: list(part.why) for part in found.borderline},
         "appraisers": [appraiser.name for appraiser in found.reference.appraisers],
@@ -191,13 +192,14 @@ def _limits(limits: Limits) -> dict[str, Any]:
         "rate": _json(limits.rate),
         "exact": [_json(v) for v in limits.exact],
         "wilson": [_json(v) for v in limits.wilson],
+        "exact_lower": _json(limits.exact_lower),
         "exact_upper": _json(limits.exact_upper),
         "wilson_upper": _json(limits.wilson_upper),
     }
 
 
 def _json(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 6)
+    return round(value, 6) if math.isfinite(value) else None
 
 
 def _span(limits: tuple[float, float]) -> str:

@@ -170,7 +170,9 @@ class Hand:
 
 
 def with_hand(chosen: Sequence[Chosen], hand: Hand) -> tuple[Chosen, ...]:
-    """The choice with the values given by hand; one of `ng` and `review` alone moves the other along, if need be.
+    """The choice with the values given by hand.
+
+    One of `ng` and `review` alone moves the other along where it must, and where they were one: no band was asked for.
 
     Raises:
         InputError: no such class, a value out of its range, or `review` above `ng`.
@@ -183,7 +185,7 @@ def _with_hand(one: Chosen, hand: Hand) -> Chosen:
     if one.code not in hand.codes:
         return one
     ng = hand.ng.get(one.code, max(one.ng, hand.review.get(one.code, 0)))
-    review = hand.review.get(one.code, min(one.review, ng))
+    review = hand.review.get(one.code, ng if one.review == one.ng else min(one.review, ng))
     area = hand.least_area_px.get(one.code, one.least_area_px)
     if not (0 < review <= ng <= 1) or area < 0:
         raise InputError(
