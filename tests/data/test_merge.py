@@ -15,6 +15,7 @@ from blemish.core.taxonomy import Taxonomy
 from blemish.data.check import check_dataset
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
 from blemish.data.merge import merge_datasets
+from blemish.data.resplit import write_with_sides
 from blemish.picture.read import read_index
 
 TILE = 32
@@ -156,3 +157,42 @@ def test_a_corrected_label_makes_no_other_scan_so_no_picture_is_on_two_sides(tmp
         writer.add(sample, label == 255)
     with pytest.raises(DatasetError, match="g1"):
         merge_datasets([Dataset(tmp_path / "x" / "set"), Dataset(tmp_path / "z" / "set")], tmp_path / "out")
+
+
+def test_groups_that_share_a_part_are_one_and_stay_on_one_side(tmp_path):
+    def view(folder, name, group, side):
+        with DatasetWriter(folder, DatasetInfo(Taxonomy.of_names("t", ["dot"]), TILE, 1)) as writer:
+            row = TileRecord(
+                name, "cell-0", name, f"{name}.png", Box(0, 0, TILE, TILE), group, side, Origin.REAL, (), ()
+            )
+            pixels = np.random.default_rng(zlib.crc32(name.encode())).integers(0, 256, (TILE, TILE), np.uint8)
+            writer.add(Sample(pixels, LabelMap.clean(TILE, TILE), row))
+        return Dataset(folder)
+
+    front = view(tmp_path / "front", "front-0", "lot-a", Split.TRAIN)
+    with pytest.raises(DatasetError, match="group 'lot-a' is in test and in train"):
+        merge_datasets([front, view(tmp_path / "back", "back-0", "lot-b", Split.TEST)], tmp_path / "out")
+    merge_datasets([front, view(tmp_path / "more", "back-0", "lot-b", Split.TRAIN)], tmp_path / "out")
+    assert {record.group for record in Dataset(tmp_path / "out").records} == {"lot-a"}
+
+
+def test_synthetic_tiles_do_not_outlive_a_conflict_of_what_they_were_made_of(tmp_path):
+    real = made(tmp_path / "real", ("x", "g1", Split.TRAIN), ("y", "g2", Split.TRAIN))
+    pasted = made(tmp_path / "pasted", ("z", "g2", Split.TRAIN), synthetic=True)
+    frozen = made(tmp_path / "frozen", ("w", "g1", Split.TEST))
+    with pytest.raises(DatasetError, match="1 groups are on two sides, and 1 synthetic tiles may hold their pixels"):
+        merge_datasets([real, pasted, frozen], tmp_path / "out", drop_conflicts=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_set_whose_classes_were_changed_by_hand_gets_no_new_name(tmp_path):
+    real = made(tmp_path / "real", ("x", "g1", Split.TRAIN))
+    path = real.folder / "dataset.toml"
+    path.write_text(path.read_text().replace('"dot"', '"line-2"'))
+    altered = Dataset(real.folder)
+    for write in (
+        lambda: merge_datasets([altered, made(tmp_path / "b", ("y", "g2", Split.TRAIN))], tmp_path / "out"),
+        lambda: write_with_sides(altered, tmp_path / "out", {"g1": Split.TRAIN}),
+    ):
+        with pytest.raises(DatasetError, match="was altered after it was written"):
+            write()

@@ -19,7 +19,7 @@ from blemish.data.readers.coco_masks import draw_outline, read_outline, unpacked
 from blemish.picture.write import write_png
 
 SMALL = ImportOptions(tile_px=64, split="none")
-SQUARE = [10, 10, 19, 10, 19, 19, 10, 19]
+SQUARE = [10, 10, 20, 10, 20, 20, 10, 20]
 CATEGORIES = [{"id": 3, "name": "Scratch"}, {"id": 8, "name": "dent"}]
 
 
@@ -128,7 +128,7 @@ def test_a_picture_is_found_by_the_end_of_its_path(name: str, tmp_path: Path) ->
         ([image(1, "a.png"), image(1, "b.png")], [], "there once"),
         ([image(1, "gone.png")], [], "no such picture"),
         ([image(1, "c.png")], [], "are called so"),
-        ([image(1, "a.png"), image(2, "./a.png")], [], "leave one"),
+        ([image(1, "a.png"), image(2, "./a.png")], [], "lay them together in one"),
         ([{"id": 1}], [], "file_name must be a text"),
         (["a.png"], [], "a list of tables"),
     ],
@@ -200,3 +200,35 @@ def test_a_picture_that_is_named_with_more_of_its_path_is_not_there_for_another(
     report = prepare(tmp_path / "src", replace(SMALL, skip_bad=True)).report
     assert (report.pictures_imported, len(report.left_out)) == (2, 1)
     assert "picture 'a/train/1.png': there is no such picture" in str(report.left_out[0])
+
+
+@pytest.mark.parametrize(
+    "polygon",
+    [
+        [10, 10, 13, 10, 13, 13, 10, 13],
+        [5.3, 7.2, 40.9, 12.4, 33.3, 50.8, 12.1, 44.4],
+        [-5, -5, 30, 2, 70, 70, 3, 30],
+        [10, 10, 30, 10, 30, 12, 12, 12, 12, 30, 30, 30, 30, 32, 10, 32],
+    ],
+)
+def test_outlines_are_drawn_as_cocos_own_tools_do(polygon: list[float]) -> None:
+    ours = draw_outline(read_outline([polygon], "x"), (64, 64), "x")
+    theirs = coco_masks.decode(coco_masks.merge(coco_masks.frPyObjects([polygon], 64, 64))) > 0
+    assert abs(int(ours.sum()) - int(theirs.sum())) <= 0.02 * theirs.sum()
+    assert (ours & theirs).sum() >= 0.97 * (ours | theirs).sum()
+
+
+def test_an_outline_too_thin_for_any_middle_of_a_pixel_is_not_lost() -> None:
+    assert draw_outline(read_outline([[3.1, 3.1, 20.4, 3.2, 20.4, 3.3]], "x"), (64, 64), "x").sum() >= 15
+
+
+def test_a_picture_of_two_entries_is_left_out_whole(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "good.png"):
+        picture(tmp_path / "src" / name)
+    coco(tmp_path / "src" / "good.json", [image(1, "good.png")], [annotation(1, 1, [SQUARE])])
+    for file in ("crack.json", "dent.json"):
+        coco(tmp_path / "src" / file, [image(1, "a.png")], [annotation(1, 1, [SQUARE])])
+    coco(tmp_path / "src" / "twice.json", [image(1, "b.png"), image(2, "b.png")], [annotation(1, 1, [SQUARE])])
+    report = prepare(tmp_path / "src", ImportOptions(tile_px=64, split="none", skip_bad=True)).report
+    assert report.pictures_imported == 1
+    assert {"a.png", "b.png"} <= {file for file, _ in report.left_out}

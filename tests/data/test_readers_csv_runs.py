@@ -208,3 +208,14 @@ def test_other_tables_are_none_of_it(steel: Path) -> None:
     (steel / "train.csv").unlink()
     with pytest.raises(InputError, match="no picture with a label"):
         prepare(steel, SMALL)
+
+
+def test_a_quote_that_is_not_closed_swallows_no_rows(tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    pictures(src, *(f"{name}.png" for name in "abcdefgh"))
+    rows = [f"{name}.png,1 3" for name in "abcdef"]
+    rows[2] = 'c.png,"1 3'
+    (src / "train.csv").write_text("\n".join(["file,runs", *rows]) + "\n")
+    options = ImportOptions(tile_px=64, split="none", unlabelled_clean=True, skip_bad=True)
+    with pytest.raises(InputError, match=r"train.csv as CSV"):
+        prepare(src, options)

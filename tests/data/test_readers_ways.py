@@ -258,3 +258,14 @@ def test_index_masks_in_folders_that_may_count_for_themselves_are_doubted(tmp_pa
     report = prepare(tmp_path, SMALL).report
     assert report.format == "index"
     assert "same class in all folders, candle, cashew" in " ".join(report.warnings)
+
+
+def test_where_a_number_tells_pictures_a_mask_without_its_own_joins_no_other(tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    for name in ("img", "img_1", "img_3", "img_4"):
+        picture(src / f"images/{name}.png", len(name))
+    for number in (1, 2, 3, 4):
+        mask(src / f"masks/img_{number}.png", side=2 + number)
+    report, px = px_of(src, ImportOptions(tile_px=32, split="none", skip_bad=True))
+    assert px == {f"images/img_{number}.png": {"defect": (2 + number) ** 2} for number in (1, 3, 4)}
+    assert {"images/img.png", "masks/img_2.png"} <= {file for file, _ in report.left_out}

@@ -47,7 +47,7 @@ def test_it_is_recognised_with_the_names_of_its_yaml(line: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("file", ["classes.txt", "labels/classes.txt", "obj.names"])
 def test_a_list_of_names_names_the_classes_where_no_yaml_does(file: str, line: Path, tmp_path: Path) -> None:
-    (line / file).write_text("Pit\n\nflaw\n")
+    (line / file).write_text("Pit\nflaw\n\n")
     assert set(prepare(line, SMALL).survey.taxonomy.defect_names) == {"Scratch", "dent"}
     (line / "data.yaml").unlink()
     assert set(prepare(line, SMALL).survey.taxonomy.defect_names) == {"Pit", "flaw"}
@@ -142,3 +142,20 @@ def test_two_text_files_of_one_picture_are_refused(line: Path, tmp_path: Path) -
     report = prepare(line, ImportOptions(tile_px=64, split="none", skip_bad=True, taxonomy=two)).report
     assert (report.pictures_found, report.pictures_imported, report.pictures_left_out) == (3, 2, 1)
     assert "found images/train/a.txt and labels/train/a.txt" in str(report.left_out)
+
+
+def test_an_empty_line_among_the_names_is_refused(line: Path) -> None:
+    (line / "data.yaml").unlink()
+    (line / "classes.txt").write_text("Pit\n\nflaw\n")
+    with pytest.raises(InputError, match=r"classes.txt, line 2 is empty"):
+        prepare(line, SMALL)
+
+
+def test_labels_of_a_missing_picture_go_to_no_picture_of_another_split(tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    labelled(src, "p", SQUARE, "train", "train")
+    labelled(src, "q", None, "val")
+    (src / "train" / "q.txt").write_text(SQUARE)
+    report = prepare(src, ImportOptions(tile_px=64, split="none", skip_bad=True)).report
+    assert report.pictures_imported == 1
+    assert {"train/q.txt", "val/q.png"} == {file for file, _ in report.left_out}

@@ -87,6 +87,17 @@ class Dataset:
     def hash(self) -> str:
         return self.info.hash
 
+    def refuse_altered(self) -> None:
+        """Refuse a set whose rows or classes are not those that its hash was made of; files are looked at by `check`.
+
+        Raises:
+            DatasetError: they are others.
+        """
+        if manifest_hash(self.taxonomy.to_dict(), self.records) != self.hash:
+            raise DatasetError(
+                f"{self.folder} was altered after it was written: see blemish data check, and import again"
+            )
+
     def select(self, split: Split) -> list[TileRecord]:
         """The rows of one split, in order."""
         return [record for record in self.records if record.split == split]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from blemish.core.errors import InputError
-from blemish.core.records import Split
+from blemish.core.records import Origin, Split
 from blemish.core.tables import read_table
 from blemish.data.readers.base import SPLIT_WORDS
 from blemish.data.readers.listing import Listing
@@ -27,6 +27,7 @@ class GroupRow:
     split: Split
     part: str
     line: int
+    origin: Origin | None = None  # As an export says; None = it does not.
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ def _row(path: Path, number: int, values: Mapping[str, str], columns: Mapping[st
         raise InputError(f"{path}, line {number}: every row needs a file and a group, got {name!r} and {group!r}")
     if split and split not in SPLIT_WORDS:
         raise InputError(f"{path}, line {number}: split must be train, val or test, got {split!r}")
-    return GroupRow(name, group, SPLIT_WORDS.get(split, Split.NONE), cell("part"), number)
+    origin = next((each for each in Origin if each == cell("origin").lower()), None)
+    return GroupRow(name, group, SPLIT_WORDS.get(split, Split.NONE), cell("part"), number, origin)
 
 
 def _refuse_crossing(path: Path, rows: Iterable[GroupRow]) -> None:

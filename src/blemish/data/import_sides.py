@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blemish.core.errors import InputError
-from blemish.core.records import Split
+from blemish.core.records import Origin, Split
 from blemish.data.import_groups import GroupRow, groups_beside, read_groups
 from blemish.data.import_survey import Seen, Survey
 from blemish.data.readers.base import LeftOut
 from blemish.data.readers.listing import Listing
 from blemish.data.splits import draw_splits
+from blemish.data.whole_parts import with_whole_parts
 
 DEFAULT_SHARES = (0.7, 0.15, 0.15)
 SplitChoice = str | tuple[float, float, float] | None  # "file", "folders", "none", shares; None = file where it can.
@@ -27,6 +28,7 @@ class Placed:
     group: str
     split: Split
     part: str
+    origin: Origin | None = None  # As an export says; None = that of its format.
 
 
 @dataclass(frozen=True)
@@ -63,21 +65,25 @@ def place(surveyed: Survey, listing: Listing, *, groups: Path | None, split: Spl
     seen = surveyed.seen
     left_out: tuple[LeftOut, ...] = ()
     if listed is not None:
-        seen = tuple(s for s in seen if s.source.source in listed.rows)
-        left_out = tuple(_unlisted(s, listed.path) for s in surveyed.seen if s.source.source not in listed.rows)
+        made = [s for s in seen if _origin(s, listed) is Origin.SYNTHETIC]
+        left_out = tuple(_unlisted(s, listed.path) for s in seen if s.source.source not in listed.rows)
+        left_out += tuple(_synthetic(s) for s in made)
+        seen = tuple(s for s in seen if s.source.source in listed.rows and s not in made)
         grouped_by = str(listed.path)
     elif any(s.source.group for s in seen):
         grouped_by = "serial"
     else:
         grouped_by = "picture"
         notes.append("no groups file: each picture is its own group, so views of one defect may cross the split")
-    places, joined = _with_whole_parts({s.source.id: _place(s, listed) for s in seen})
+    places, joined = with_whole_parts({s.source.id: _place(s, listed) for s in seen})
     if joined:
         notes.append(f"{joined} parts have pictures in several groups: these groups are one each, so no part is parted")
     sides, split_by = _sides(seen, places, listed, split, seed)
     if split is None and not (listed is not None and listed.has_splits) and _has_publishers_sides(seen):
         notes.append("folders are named after splits, but sides are drawn anew: --split folders takes the publisher's")
-    rows = tuple(Placed(s, group, sides[group], part) for s in seen for group, part in (places[s.source.id],))
+    rows = tuple(
+        Placed(s, group, sides[group], part, _origin(s, listed)) for s in seen for group, part in (places[s.source.id],)
+    )
     return Placement(rows, left_out, tuple(notes), grouped_by, split_by)
 
 
@@ -94,6 +100,19 @@ def _listed(surveyed: Survey, listing: Listing, groups: Path | None, notes: list
     if matched.without_picture:
         notes.append(f"{matched.without_picture} rows of {path} name no picture that is imported")
     return _Listed(matched.rows, file.has_splits, path)
+
+
+def _origin(seen: Seen, listed: _Listed | None) -> Origin | None:
+    row = None if listed is None else listed.rows.get(seen.source.source)
+    return None if row is None else row.origin
+
+
+def _synthetic(seen: Seen) -> LeftOut:
+    return LeftOut(
+        seen.source.source,
+        f"{seen.source.source} is a synthetic tile, and what it was made of is not known any more: export the real "
+        f"tiles alone, and draw it again",
+    )
 
 
 def _unlisted(seen: Seen, path: Path) -> LeftOut:
@@ -139,29 +158,6 @@ def _has_publishers_sides(seen: Sequence[Seen]) -> bool:
     sides = {row.source.split for row in seen}
     shown = any(row.class_px for row in seen if row.source.split is Split.TRAIN)
     return len(sides) > 1 and Split.NONE not in sides and shown
-
-
-def _with_whole_parts(places: Mapping[str, tuple[str, str]]) -> tuple[dict[str, tuple[str, str]], int]:
-    """Groups that share a part under the name of the first of them, and how many parts had several.
-
-    A network that has seen one view of a part must not be judged by another.
-    """
-    of_part: dict[str, dict[str, None]] = defaultdict(dict)
-    for group, part in places.values():
-        of_part[part][group] = None
-    named: dict[str, str] = {}
-
-    def name_of(group: str) -> str:
-        while group in named:
-            group = named[group]
-        return group
-
-    for first, *others in of_part.values():
-        for other in others:
-            if name_of(other) != name_of(first):
-                named[name_of(other)] = name_of(first)
-    joined = sum(len(groups) > 1 for groups in of_part.values())
-    return {tile: (name_of(group), part) for tile, (group, part) in places.items()}, joined
 
 
 def _sides_of_file(seen: Sequence[Seen], places: Mapping[str, tuple[str, str]], listed: _Listed) -> dict[str, Split]:

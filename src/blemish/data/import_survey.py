@@ -24,6 +24,8 @@ from blemish.data.readers.layout import EMPTY_SHARE
 from blemish.data.readers.planes import is_gray
 from blemish.picture.normalise import common_range
 
+_MOST_BYTES = 210  # Of 255 that a file's name may have: the tile's place and endings follow.
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -102,6 +104,25 @@ def with_range(surveyed: Survey, value_range: tuple[int, int]) -> Survey:
     return replace(surveyed, plan=plan, value_range=value_range)
 
 
+def of_some(surveyed: Survey, seen: Sequence[Seen], name: str, *, ranged: bool) -> Survey:
+    """What some of the pictures have in common: the others are not imported.
+
+    Args:
+        ranged: the user gave the value range, which stands.
+
+    Raises:
+        InputError: none of them shows a defect, and no taxonomy is given.
+    """
+    plan = surveyed.plan
+    met = plan.taxonomy or _taxonomy_of(list(seen), name, list(surveyed.left_out))
+    return replace(
+        surveyed,
+        taxonomy=with_priorities(met, plan.priority),
+        channels=3 if any(s.is_colour for s in seen) else 1,
+        value_range=surveyed.value_range if ranged else _merged_range(s.value_range for s in seen),
+    )
+
+
 def look(source: SourcePicture, plan: Plan) -> Seen:
     """Read one picture and its label and count what they show.
 
@@ -152,8 +173,11 @@ def _with_depths_noted(plan: Plan, seen: Sequence[Seen]) -> Plan:
 
 def _refuse_id(source: SourcePicture, ids: dict[str, str]) -> None:
     refuse_bad_id(source.id)
-    other = ids.setdefault(source.id, source.source)
-    if other != source.source:
+    if any(len(name.encode()) > _MOST_BYTES for name in source.id.split("/")):
+        raise LabelError(f"{source.source} has too long a name for files of its tiles: {_MOST_BYTES} bytes at most")
+    other = ids.get(source.id)
+    ids[source.id] = source.source
+    if other is not None:
         raise LabelError(f"{source.source} and {other} would both be called '{source.id}': rename or remove one")
 
 

@@ -22,9 +22,10 @@ from blemish.data.dataset import DatasetInfo, DatasetWriter, Sample
 from blemish.data.import_groups import groups_beside, is_of_an_export
 from blemish.data.import_report import ImportReport, report_of, summarised
 from blemish.data.import_sides import Placed, Placement, SplitChoice, place
-from blemish.data.import_survey import Seen, Survey, label_map_of, survey, with_range
+from blemish.data.import_survey import Seen, Survey, label_map_of, of_some, survey, with_range
 from blemish.data.readers import reader_named, recognise
 from blemish.data.readers.base import LeftOut, ReadOptions
+from blemish.data.readers.kinds import taxonomy_in
 from blemish.data.readers.listing import Listing, list_folder, refuse_escape
 from blemish.data.readers.pairing import Folder
 from blemish.data.readers.unlabelled import as_clean
@@ -100,7 +101,9 @@ def prepare(src: Path, options: ImportOptions) -> Prepared:
             8-bit pictures.
     """
     listing = list_folder(src)
-    folder, read_options = Folder(listing), ReadOptions(options.taxonomy)
+    exported = is_of_an_export(groups_beside(listing))
+    taxonomy = options.taxonomy or (taxonomy_in(listing) if exported else None)
+    folder, read_options = Folder(listing), ReadOptions(taxonomy)
     if options.format is None:
         reader, match = recognise(folder, read_options)
         reason = match.reason
@@ -110,14 +113,17 @@ def prepare(src: Path, options: ImportOptions) -> Prepared:
     strange, empty = _strange(listing), _empty_folders(listing)
     if options.unlabelled_clean:
         plan = as_clean(plan, listing, strange)
-    if options.empty_clean or is_of_an_export(groups_beside(listing)):
+    if options.empty_clean or exported:
         plan = replace(plan, empty_is_clean=True)
     plan = replace(plan, left_out=(*strange, *empty, *plan.left_out), priority=options.priority)
     surveyed = survey(plan, src.resolve().name)
     if options.value_range is not None:
         surveyed = with_range(surveyed, options.value_range)
     placement = place(surveyed, listing, groups=options.groups, split=options.split, seed=options.seed)
-    tile_px = options.tile_px or fitting_tile_px([seen.size_hw for seen in surveyed.seen])
+    if len(placement.rows) < len(surveyed.seen):
+        placed = [row.seen for row in placement.rows]
+        surveyed = of_some(surveyed, placed, src.resolve().name, ranged=options.value_range is not None)
+    tile_px = options.tile_px or fitting_tile_px([row.seen.size_hw for row in placement.rows])
     tiles = sum(len(_boxes(row.seen.size_hw, tile_px, options.overlap_px)) for row in placement.rows)
     report = report_of(str(src), reason, surveyed, placement, tiles=tiles, tile_px=tile_px)
     return Prepared(surveyed, placement, tile_px, report)
@@ -154,7 +160,7 @@ def write(prepared: Prepared, out: Path, options: ImportOptions) -> None:
             picture = _picture(row.seen, surveyed)
             label_map = label_map_of(row.seen, surveyed.taxonomy)
             boxes = _boxes(row.seen.size_hw, prepared.tile_px, options.overlap_px)
-            _write_tiles(writer, row, picture, label_map, surveyed.plan.origin, boxes)
+            _write_tiles(writer, row, picture, label_map, row.origin or surveyed.plan.origin, boxes)
 
 
 def _boxes(size_hw: tuple[int, int], tile_px: int, overlap_px: int) -> list[Box]:

@@ -9,10 +9,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from blemish.core.errors import DatasetError
-from blemish.core.records import Split, TileRecord
+from blemish.core.records import Origin, Split, TileRecord
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset, DatasetWriter
 from blemish.data.merge_names import told_apart
+from blemish.data.whole_parts import with_whole_parts
 
 
 @dataclass(frozen=True)
@@ -30,25 +31,34 @@ def merge_datasets(datasets: Sequence[Dataset], out: Path, *, drop_conflicts: bo
     """Write one data set with the tiles of all, byte for byte; origins, generators, seeds and presets are kept.
 
     A group is the same group wherever its name occurs, unless it is but the name of a scan that is another one there
-    (`merge_names.told_apart`). One that is in test (or val) in any input may not be on another side in the result.
+    (`merge_names.told_apart`); groups that share a part are one. One that is in test (or val) in any input may not be
+    on another side in the result.
 
     Args:
         drop_conflicts: leave out the tiles of such groups that are on another side (test is kept before val, and val
-            before train), instead of refusing; without it a group on two sides is refused.
+            before train), instead of refusing; without it a group on two sides is refused, and with synthetic tiles,
+            which may hold its pixels, in any case.
 
     Raises:
         DatasetError: fewer than two sets; another taxonomy, tile size, channels or 16-bit range; a group on two sides;
-            a tile altered after its import; `out` exists.
+            a set or tile altered after its import; `out` exists.
     """
     if len(datasets) < 2:
         raise DatasetError(f"merging takes two data sets or more, got {len(datasets)}")
+    _refuse_altered(datasets)
     for other in datasets[1:]:
         _refuse_different(datasets[0], other)
-    rows = told_apart(datasets)
+    rows = _with_whole_parts(told_apart(datasets))
     sides = _sides(rows)
     conflicts = sorted(group for group, found in sides.items() if len(found) > 1)
     if conflicts and not drop_conflicts:
         raise DatasetError(_crossing(conflicts, sides))
+    synthetic = sum(record.origin is Origin.SYNTHETIC for own in rows for record in own)
+    if conflicts and synthetic:
+        raise DatasetError(
+            f"{len(conflicts)} groups are on two sides, and {synthetic} synthetic tiles may hold their pixels: merge "
+            f"the real sets alone, and make synthetic tiles from what is in train then"
+        )
     kept_side = {group: min(found, key=_FROZEN_FIRST.index) for group, found in sides.items()}
     written = renamed = dropped = 0
     with (
@@ -67,6 +77,19 @@ def merge_datasets(datasets: Sequence[Dataset], out: Path, *, drop_conflicts: bo
 
 
 _FROZEN_FIRST = (Split.TEST, Split.VAL, Split.TRAIN, Split.NONE)
+
+
+def _with_whole_parts(rows: Sequence[Sequence[TileRecord]]) -> list[list[TileRecord]]:
+    """The rows, with groups that share a part under one name; synthetic tiles follow their group."""
+    real = {r.id: (r.group, r.part) for own in rows for r in own if r.origin is not Origin.SYNTHETIC and r.part}
+    places, _ = with_whole_parts(real)
+    names = {real[tile][0]: group for tile, (group, _) in places.items()}
+    return [[replace(record, group=names.get(record.group, record.group)) for record in own] for own in rows]
+
+
+def _refuse_altered(datasets: Sequence[Dataset]) -> None:
+    for dataset in datasets:
+        dataset.refuse_altered()
 
 
 def _sides(rows: Sequence[Sequence[TileRecord]]) -> dict[str, set[Split]]:

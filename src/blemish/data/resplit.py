@@ -109,10 +109,11 @@ def write_with_sides(dataset: Dataset, out: Path, sides: Sides) -> None:
     """Write the data set anew with these sides; it appears whole or not at all.
 
     Raises:
-        DatasetError: `out` is there already, or a synthetic tile would enter val or test.
+        DatasetError: `out` is there already, the set was altered, or a synthetic tile would enter val or test.
     """
     if out.exists():
         raise DatasetError(f"{out} is there already and a data set is never changed: choose another --out")
+    dataset.refuse_altered()
     with whole_folder(out) as work:
         manifest = ManifestWriter(work / "manifest.parquet")
         for record in tqdm(dataset.records, desc="split", unit="tile", disable=None, leave=False):

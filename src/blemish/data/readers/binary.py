@@ -14,6 +14,7 @@ from blemish.data.readers.planes import gray_plane, index_plane, mask_picture, v
 
 THRESHOLD = 127
 _GRAY_CODES = 16  # A mask with more values than this has soft edges or was stored with losses.
+_MOST_FLAT = 0.05  # Of what is not 0, that soft edges may have in flat regions between.
 _NOISE = 8  # So near to 0 or to the highest value, a value is one of them stored with losses.
 _WITH_LOSSES = (".jpg", ".jpeg")
 
@@ -67,9 +68,9 @@ def _indices_0_and_255(path: Path) -> UInt8 | None:
 def _refuse_gray_codes(plane: UInt8, path: Path) -> None:
     """Refuse whole regions of a gray level between 0 and the highest: soft edges are too narrow to hold 3x3 pixels."""
     values = values_in(plane)
-    if len(values) > _GRAY_CODES:
-        return
     highest = values[-1]
+    if len(values) > _GRAY_CODES and _flat_between(plane, values) < _MOST_FLAT * np.count_nonzero(plane):
+        return
     for value in values:
         if not _NOISE < value < highest - _NOISE:
             continue
@@ -81,6 +82,13 @@ def _refuse_gray_codes(plane: UInt8, path: Path) -> None:
                 f"{path} must be a mask of 0 and one value, got a region of {value} at x={x}, y={y} and a highest "
                 f"value of {highest}: {_ways_out(plane)}"
             )
+
+
+def _flat_between(plane: UInt8, values: list[int]) -> int:
+    """Pixels in the middle of 3x3 of one value between 0 and the highest: soft edges have next to none."""
+    least, most = (function(plane, np.ones((3, 3), np.uint8)) for function in (cv2.erode, cv2.dilate))
+    flat = (least == most) & (plane > _NOISE) & (plane < values[-1] - _NOISE)
+    return int(np.count_nonzero(flat))
 
 
 def _ways_out(plane: UInt8) -> str:

@@ -62,7 +62,13 @@ class CocoFiles:
             for name in (entry.relative for entry in listing.pictures)
             if name not in claimed
         ]
-        sources = tuple(one for one in found if isinstance(one, SourcePicture))
+        twice = {name for name, where in claimed.items() if not where}  # Each entry says too little of such a picture.
+        told = {one.file for one in left_out}
+        left_out += [
+            LeftOut(name, f"picture {name} is listed several times: lay its annotations together in one entry")
+            for name in sorted(twice - told)
+        ]
+        sources = tuple(one for one in found if isinstance(one, SourcePicture) and one.source not in twice)
         return Plan(self.name, sources, tuple(left_out), options.taxonomy, empty_is_clean=True)
 
 
@@ -223,7 +229,7 @@ def _of_file(
         where = f"{listing.path(file)}, picture {image.file_name[:80]!r}"
         try:
             picture = the_one(fitting[image.file_name], where)
-            _refuse_second(picture, where, claimed)
+            _refuse_second(picture, f"{where}, id {image.values.get('id')}", claimed)
         except LabelError as error:
             yield LeftOut(file.relative, str(error), is_picture=False)
             continue
@@ -245,9 +251,10 @@ def _of_file(
 
 
 def _refuse_second(picture: Entry, where: str, claimed: dict[str, str]) -> None:
-    other = claimed.setdefault(picture.relative, where)
-    if other != where:
-        raise LabelError(f"{where} is {picture.relative}, and so is {other}: leave one")
+    other = claimed.get(picture.relative)
+    claimed[picture.relative] = where if other is None else ""
+    if other is not None:
+        raise LabelError(f"{where} is {picture.relative}, and so is {other or 'another'}: lay them together in one")
 
 
 def _coco_files(

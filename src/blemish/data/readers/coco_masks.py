@@ -7,6 +7,7 @@ packed into text they are numbers of five bits a letter, from the third on as di
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,10 +66,30 @@ def draw_outline(outline: Outline, size_hw: tuple[int, int], where: str) -> Bool
             )
         flat = np.repeat(np.arange(len(outline.runs)) % 2 == 1, outline.runs)
         return flat.reshape(size_hw, order="F")
-    canvas = Image.new("L", (size_hw[1], size_hw[0]))
+    mask = np.zeros(size_hw, bool)
     for polygon in outline.polygons:
+        mask |= _filled(polygon, size_hw)
+    return mask
+
+
+def _filled(polygon: tuple[float, ...], size_hw: tuple[int, int]) -> Bool:
+    """The pixels whose middles lie inside, as COCO's own tools draw; of one without any, those that it touches."""
+    mask = np.zeros(size_hw, bool)
+    x, y = np.array(polygon[::2]), np.array(polygon[1::2])
+    x_next, y_next = np.roll(x, -1), np.roll(y, -1)
+    first, last = (min(max(math.ceil(v - 0.5), 0), size_hw[0]) for v in (y.min(), y.max()))
+    for row in range(first, last):
+        middle = row + 0.5
+        crossing = (y <= middle) != (y_next <= middle)
+        share = (middle - y[crossing]) / (y_next[crossing] - y[crossing])
+        ends = np.ceil(np.sort(x[crossing] + share * (x_next[crossing] - x[crossing])) - 0.5).astype(np.int64)
+        for start, end in ends.clip(0, size_hw[1]).reshape(-1, 2):
+            mask[row, start:end] = True
+    if not mask.any():
+        canvas = Image.new("L", (size_hw[1], size_hw[0]))
         ImageDraw.Draw(canvas).polygon(list(polygon), fill=1, outline=1)
-    return np.asarray(canvas) > 0
+        mask = np.asarray(canvas) > 0
+    return mask
 
 
 def unpacked(text: str) -> list[int]:

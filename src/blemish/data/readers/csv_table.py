@@ -77,9 +77,9 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row | BadRow]:
     """All rows, and in the place of a bad one what is wrong with it.
 
     Raises:
-        InputError: not readable.
+        InputError: not readable, or a quote that is not closed: it would swallow the rows behind it.
     """
-    for line, values in islice(_lines(path, columns.delimiter), 1, None):
+    for line, values in islice(_lines(path, columns.delimiter, strict=True), 1, None):
         try:
             yield _row(columns, values, f"{path}, line {line}", line)
         except LabelError as error:
@@ -87,13 +87,17 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row | BadRow]:
             yield BadRow(line, found.group(1) if found else "", str(error))
 
 
-def _lines(path: Path, delimiter: str) -> Generator[tuple[int, list[str]], None, None]:
+def _lines(path: Path, delimiter: str, *, strict: bool = False) -> Generator[tuple[int, list[str]], None, None]:
     """Line number and fields of every row that is not empty; letters that are not UTF-8 as Windows writes them."""
     before = csv.field_size_limit(_FIELD_LETTERS)  # The mask of a large picture is one long field.
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter)
+            reader = csv.reader(file, delimiter=delimiter, strict=strict)
             for row in reader:
+                if strict and any("\n" in field or "\r" in field for field in row):
+                    raise csv.Error(
+                        f"a quote is not closed: a field goes on over several lines, up to {reader.line_num}"
+                    )
                 if any(row):
                     yield reader.line_num, [_text(field).strip() for field in row]
     except (OSError, csv.Error) as error:

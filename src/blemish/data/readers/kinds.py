@@ -102,6 +102,8 @@ def _kind(listing: Listing, entry: Entry, taxonomy: Taxonomy | None) -> MaskKind
     path = listing.path(entry)
     shown = mask_picture(path)
     plane = gray_plane(shown)
+    if taxonomy is not None and shown.ndim == 3 and set(colours_in(shown)) <= {NOTHING, IGNORED}:
+        return None  # Nothing is painted: also where the others are.
     if _is_painted(shown, taxonomy):  # A taxonomy's colours are classes also where they are gray, as a cell's body is.
         return MaskKind.COLOUR
     try:

@@ -50,6 +50,7 @@ class LabelmeFiles:
         sources: list[SourcePicture] = []
         left_out: list[LeftOut] = []
         claimed: dict[str, str] = {}
+        twice: set[str] = set()  # Pictures of two files: each says too little of them.
         for file in files:
             beside = _beside(file, by_path)
             try:
@@ -57,7 +58,7 @@ class LabelmeFiles:
                 spellings.add(shape.label for shape in values.shapes)
                 picture = _picture_of(listing, file, values, by_path)
                 name = file.relative if picture is None else picture.relative
-                _refuse_second(name, file, claimed)
+                _refuse_second(name, file, claimed, twice)
                 sources.append(_source(listing, file, picture, spellings))
             except LabelError as error:
                 named = beside.relative if beside is not None else file.relative
@@ -75,6 +76,8 @@ class LabelmeFiles:
             for name in by_path
             if name not in claimed
         ]
+        left_out += [LeftOut(name, f"picture {name} has several Labelme files: leave one") for name in sorted(twice)]
+        sources = [source for source in sources if source.source not in twice]
         return Plan(self.name, tuple(sources), tuple(left_out), options.taxonomy, empty_is_clean=True)
 
 
@@ -175,9 +178,10 @@ def _beside(file: Entry, by_path: Mapping[str, Entry]) -> Entry | None:
     return None
 
 
-def _refuse_second(name: str, file: Entry, claimed: dict[str, str]) -> None:
+def _refuse_second(name: str, file: Entry, claimed: dict[str, str], twice: set[str]) -> None:
     other = claimed.setdefault(name, file.relative)
     if other != file.relative:
+        twice.add(name)
         raise LabelError(f"expected one Labelme file for picture {name}, found {other} and {file.relative}: leave one")
 
 

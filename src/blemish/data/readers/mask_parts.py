@@ -21,12 +21,14 @@ _NUMBERED = re.compile(r"(.+?)([\W_]?)\d+")
 
 def join_numbered(pairs: Sequence[Pair], way: Way, listing: Listing) -> tuple[Pair, ...]:
     """The pairs, with masks that found no picture given to the one whose name they have before their number."""
-    homes = _homes(pairs, way)
+    homes, numbered = _homes(pairs, way), _numbered(pairs, way)
+    found = {i: _home(pair, way, homes, numbered, listing) for i, pair in enumerate(pairs)}
+    moving = {i: home for i, home in found.items() if home is not None and home != i}
     joined: defaultdict[int, list[Entry]] = defaultdict(list)
     left: list[tuple[int, Pair]] = []
     for i, pair in enumerate(pairs):
-        home = _home(pair, way, homes, listing)
-        if home is None or home == i:
+        home = moving.get(i)
+        if home is None or home in moving:  # What would join a file that moves itself is left as it is, and told.
             left.append((i, pair))
         else:
             joined[home] += pair.masks or pair.pictures
@@ -49,7 +51,15 @@ def _homes(pairs: Sequence[Pair], way: Way) -> dict[tuple[str, ...], int]:
     return found
 
 
-def _home(pair: Pair, way: Way, homes: dict[tuple[str, ...], int], listing: Listing) -> int | None:
+def _numbered(pairs: Sequence[Pair], way: Way) -> set[tuple[str, ...]]:
+    """What names of pictures with masks of their own begin with before their number: there a number tells pictures."""
+    named = (pair.pictures[0] for pair in pairs if len(pair.pictures) == 1 and pair.masks)
+    return {(*way.rest(picture), text) for picture in named if (text := _before_number(picture.stem))}
+
+
+def _home(
+    pair: Pair, way: Way, homes: dict[tuple[str, ...], int], numbered: set[tuple[str, ...]], listing: Listing
+) -> int | None:
     """Of a file without a partner that is a mask, the pair to join; None = there is none."""
     files = (*pair.pictures, *pair.masks)
     if len(files) != 1 or not (text := _before_number(files[0].stem)):
@@ -57,7 +67,7 @@ def _home(pair: Pair, way: Way, homes: dict[tuple[str, ...], int], listing: List
     file, plain = files[0], way.plain_stem(text)
     is_marked = plain != text or _NUMBERED.fullmatch(file.stem)[2] != ""  # type: ignore[index]
     home = homes.get(("mask", *file.folders, text))
-    if home is None and is_marked:
+    if home is None and is_marked and (*way.rest(file), plain) not in numbered:
         home = homes.get(("picture", *way.rest(file), plain))
     return home if home is None or pair.masks or looks_like_a_mask(listing, file) else None
 

@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw
 
 from blemish.core.arrays import Bool, UInt8, UInt16
 from blemish.core.errors import InputError, LabelError
-from blemish.data.readers.base import Drawn, LeftOut, Match, Plan, ReadOptions, SourcePicture
+from blemish.core.records import Split
+from blemish.data.readers.base import Drawn, LeftOut, Match, Plan, ReadOptions, SourcePicture, split_named
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.paired import split_of
 from blemish.data.readers.pairing import Folder, spread
@@ -179,9 +180,13 @@ def _names_of(path: Path) -> dict[int, str]:
 
 def _names_line_by_line(path: Path) -> dict[int, str]:
     try:
-        return {number: line.strip() for number, line in enumerate(_lines(path))}
-    except LabelError as error:
-        raise InputError(str(error)) from error
+        text = path.read_text(encoding="utf-8-sig").rstrip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not readable text ({error}): save it again or leave it out") from error
+    names = [line.strip() for line in text.splitlines()]
+    if "" in names:
+        raise InputError(f"{path}, line {names.index('') + 1} is empty: its place is a class's number, name it")
+    return dict(enumerate(names))
 
 
 def _label(number: int, names: Mapping[int, str], options: ReadOptions, where: str) -> str:
@@ -268,9 +273,15 @@ def _placed(listing: Listing) -> _Texts:
 
 
 def nearest(text: Entry, pictures: Iterable[Entry]) -> list[Entry]:
-    """The pictures in the folder of a file, else those from whose path one folder of the file's differs."""
+    """The pictures in the folder of a file, else those from whose path one folder of the file's differs.
+
+    Folders of two splits lead to no picture of the other: a number is a name in both.
+    """
     near: defaultdict[int, list[Entry]] = defaultdict(list)
     for picture in pictures:
         if len(picture.folders) == len(text.folders):
-            near[sum(a != b for a, b in zip(picture.folders, text.folders, strict=True))].append(picture)
+            apart = [(a, b) for a, b in zip(picture.folders, text.folders, strict=True) if a != b]
+            sides = [{split_named(a), split_named(b)} - {Split.NONE} for a, b in apart]
+            if all(len(side) < 2 for side in sides):
+                near[len(apart)].append(picture)
     return near[0] or near[1]
