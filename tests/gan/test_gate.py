@@ -144,7 +144,7 @@ def test_what_a_network_does_not_find_is_rejected(real):
 def test_a_class_that_cannot_be_found_is_not_asked_for(real):
     gate = Gate(TWO, real, segmenter=Sees(rows=0), thresholds=limits(0.29, 0.2))
     assert gate.judge([candidate(100)]) == [None]
-    assert gate.off(beneath=True)["found: blot"] == "out-of-fold IoU 0.290 is under 0.3: it cannot be found"
+    assert gate.off(beneath=True)["found: blot"] == "out-of-fold IoU 0.290 is under 0.3: nothing is asked of its tiles"
 
 
 def test_only_what_passed_the_other_rules_goes_to_the_network(real):

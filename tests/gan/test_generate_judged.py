@@ -48,7 +48,7 @@ def test_a_class_that_no_network_finds_is_said_to_be_off(run, inspector, small_s
     more = ["--tiles", "2", "--class", "dot", "--segmenter", str(inspector), "--thresholds", str(limits)]
     done = CliRunner().invoke(app, command(run, small_set, tmp_path / "set", *more))
     assert done.exit_code == 0, done.stderr
-    assert "gate: found: dot is off: out-of-fold IoU 0.200 is under 0.3: it cannot be found" in done.stderr
+    assert "gate: found: dot is off: out-of-fold IoU 0.200 is under 0.3: nothing is asked of its tiles" in done.stderr
     assert "2 drawn = 2 admitted + 0 rejected + 0 not drawn" in done.stdout
 
 

@@ -11,6 +11,8 @@ import torch
 from blemish.core.errors import TrainingError
 from blemish.core.labels import LabelMap, to_latent
 from blemish.core.taxonomy import Taxonomy
+from blemish.gan.composed.losses import fine_difference
+from blemish.gan.composed.trainer import lighting
 from blemish.gan.health import FIRST_STEP, DivergedError, Health, response
 from blemish.gan.losses import background_mse, cell_mean, defect_mse, fused_mse, painted_loss, real_loss
 from blemish.gan.networks import Painted
@@ -132,17 +134,17 @@ def test_a_non_finite_loss_diverges_at_once_naming_step_and_loss():
 @pytest.mark.parametrize(("change", "reason"), [({"g_fused": 50.0}, "exploded"), ({"response": 0.0}, "dead")])
 def test_exploded_and_dead_are_called_from_step_100_on(change, reason):
     health = Health()
-    for step in range(FIRST_STEP):
+    for step in range(FIRST_STEP - 1):
         health.check(step, losses(**change))
     with pytest.raises(DivergedError, match=reason):
-        health.check(FIRST_STEP, losses(**change))
+        health.check(FIRST_STEP - 1, losses(**change))
 
 
 def test_without_a_lower_rate_left_a_death_is_noted_once_and_a_nan_still_stops():
     health = Health(strict=False)
     for step in range(FIRST_STEP + 20):
         health.check(step, losses(response=0.0))
-    assert health.finding[0] == FIRST_STEP
+    assert health.finding[0] == FIRST_STEP - 1
     assert "dead" in health.finding[1]
     with pytest.raises(DivergedError):
         health.check(200, losses(g_main=float("inf")))
@@ -161,3 +163,16 @@ def test_one_bad_step_is_no_explosion():
     for step in range(200):
         health.check(step, losses(g_fused=20.0 if step == 150 else 0.1))
     assert health.finding is None
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(0.8, 0.03), (0.5, 0.05), (-0.7, 0.03)])
+def test_lighting_and_fine_detail_are_exact_under_bfloat16(mean, deviation):
+    torch.manual_seed(0)
+    picture = mean + deviation * torch.randn(2, 1, 64, 64)
+    ground = torch.ones(2, 1, 64, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = lighting(picture, ground, ground)
+        fine = fine_difference(picture, torch.zeros_like(picture))
+    assert found[:, 0].mean().item() == pytest.approx(mean, abs=0.01)
+    assert found[:, 1].mean().item() == pytest.approx(deviation, rel=0.05)
+    torch.testing.assert_close(fine, fine_difference(picture, torch.zeros_like(picture)))

@@ -35,7 +35,7 @@ def test_the_limit_is_the_lower_quartile_of_a_class_that_is_found():
     thresholds = GateThresholds({"crack": found, "fray": ClassFound.of(0.29, [0.2, 0.4])})
     assert thresholds.limit("crack") == 0.4
     assert thresholds.limit("fray") is None
-    assert thresholds.why_off("fray") == "out-of-fold IoU 0.29 is under 0.3: it cannot be found"
+    assert thresholds.why_off("fray") == "out-of-fold IoU 0.290 is under 0.3: nothing is asked of its tiles"
     assert thresholds.limit("pit") is None
     assert "no real tile" in thresholds.why_off("pit")
 

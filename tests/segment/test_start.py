@@ -45,6 +45,8 @@ def test_another_architecture_is_refused_naming_what_to_do(tmp_path):
 def test_a_folder_without_weights_is_refused(tmp_path):
     with pytest.raises(BundleError, match="holds no trained weights"):
         start_from(build("hardnet-small", 1, 3), tmp_path)
+    with pytest.raises(BundleError, match="there is no folder"):
+        start_from(build("hardnet-small", 1, 3), tmp_path / "misspelt")
 
 
 def test_a_training_begins_there_and_its_card_says_so(shapes, tmp_path):
@@ -127,3 +129,21 @@ def test_lite0_unet_sees_what_lite0_sees():
         network(photograph)
         (*_, expected) = load_lite0().stages(255 * photograph)
     assert torch.allclose(seen[0][:, :320, ::2, ::2], enlarge(expected, 2)[:, :, ::2, ::2], atol=1e-4)
+
+
+def test_colour_weights_start_a_gray_network_that_answers_alike(tmp_path):
+    torch.manual_seed(1)
+    rgb = build("hardnet-small", 3, 4, mean=[0.4] * 3, std=[0.2] * 3).eval()
+    card = {"architecture": "hardnet-small", "taxonomy": Taxonomy.of_names("t", ["a", "b", "c"]).to_dict()}
+    save_segmenter(tmp_path, rgb, card)
+    gray = build("hardnet-small", 1, 4, mean=[0.4], std=[0.2]).eval()
+    assert start_from(gray, tmp_path).fresh == 0
+    picture = torch.rand(1, 1, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(gray(picture), rgb(picture.expand(1, 3, 64, 64)), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("classes", "fresh"), [(["a", "b", "c"], 0), (["c", "b", "a"], 2), (["x", "y", "z"], 2)])
+def test_the_last_layer_is_taken_only_where_the_classes_are_the_same(classes, fresh, tmp_path):
+    finished(tmp_path)
+    assert start_from(build("hardnet-small", 1, 4), tmp_path, classes).fresh == fresh

@@ -16,6 +16,7 @@ from blemish.metrics.bootstrap import Compared, Difference, paired_difference
 
 HELPS, HURTS, NOTHING, UNKNOWN = "helps", "hurts", "nothing shown", "not judged"
 Places = Mapping[tuple[Any, int], Mapping[str, Any]]  # Cells of one rung by fold and seed.
+LEAST_SEEDS = 3  # Fewer say little of chance in training.
 LEAST_GROUPS = 3  # Physical defects of a class, below which it gets no verdict (docs/adr/0010).
 
 
@@ -140,7 +141,7 @@ def listed(names: Sequence[str]) -> str:
 def caution(mean: Difference, by_class: Mapping[str, Difference]) -> str:
     """Why an interval may be too narrow; empty where it need not be."""
     reasons = []
-    if mean.seeds < 3:
+    if mean.seeds < LEAST_SEEDS:
         reasons.append(
             f"{mean.seeds} seed{'s' if mean.seeds > 1 else ''}: chance in training is hardly in the intervals"
         )

@@ -6,19 +6,20 @@ half, so that a ladder can be climbed in several goes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from blemish.bench.cells import Cell
-from blemish.bench.compare import chosen_pair, comparable, gain, verdict
+from blemish.bench.compare import LEAST_SEEDS, chosen_pair, comparable, gain, verdict
 from blemish.bench.compare_parts import groups_of_parts, parts_gain
 from blemish.bench.extras import Ground
 from blemish.bench.figures import best_simple, of_rung
 from blemish.bench.judging import without_padding
 from blemish.bench.ladder import Climbed, LadderPlan
 from blemish.bench.provenance import provenance, read_own, write_result
-from blemish.bench.rungs import RUNGS, TRAINING, TRIALS
+from blemish.bench.rungs import COPY_PASTE, RUNGS, TRAINING, TRIALS
 from blemish.bench.scale import Scale
 from blemish.bench.views import View
 from blemish.core.errors import InputError
@@ -26,6 +27,7 @@ from blemish.data.dataset import Dataset
 
 Half = dict[str, Any]
 _HALVES = ("published", "selection")
+_HARDLY = 0.1  # Of the planned tiles of a class.
 
 
 def read_halves(file: Path) -> dict[str, Half]:
@@ -86,7 +88,7 @@ def selection_half(
         "trials": {name: TRIALS[name].words for name in _rungs(cells) if name in TRIALS},
         "over_base": over_base(dataset, cells, climbed.base),
         "gain": None if pair is None else _gain(dataset, cells, pair),
-        "verdicts": [] if pair is None else _verdicts(cells, classes, pair, climbed.base),
+        "verdicts": _verdicts(cells, classes, pair, climbed.base),
         "cautions": [*climbed.not_run, *_cautions(cells)],
         "cells": cells,
     }
@@ -107,12 +109,33 @@ def _gain(dataset: Dataset, cells: Sequence[Mapping[str, Any]], pair: tuple[str,
 
 def _cautions(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     """What a reader of the figures must know of them."""
+    seeds = {int(cell["seed"]) for cell in cells}
+    told = _without_tiles(cells)
+    if len(seeds) < LEAST_SEEDS:
+        told.append(f"{len(seeds)} seed{'s' * (len(seeds) > 1)}: intervals know little of chance in training")
     before = dict.fromkeys(str(cell["rung"]) for cell in cells if not without_padding(cell))
     if not before:
-        return []
+        return told
     return [
+        *told,
         f"accuracy, escape and overkill of {', '.join(before)} are left out: what was called in padding counted when "
-        f"they were judged, and nobody has judged them again (their weights must lie in --work); IoU never counted it"
+        f"they were judged, and nobody has judged them again (their weights must lie in --work); IoU never counted it",
+    ]
+
+
+def _without_tiles(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Classes of which a rung's GAN made no tile, or hardly any, though they were planned."""
+    planned: Counter[tuple[str, str]] = Counter()
+    made: Counter[tuple[str, str]] = Counter()
+    for cell in cells:
+        for told in cell.get("sets", {}).values():
+            for row in told.get("plan", {}).get("classes", ()):
+                planned[cell["rung"], row["name"]] += row["planned"]
+                made[cell["rung"], row["name"]] += told["synthesis"]["per_class"].get(row["name"], 0)
+    return [
+        f"{rung} made {made[rung, name]} of {count} planned tiles of {name}: it says next to nothing of them"
+        for (rung, name), count in planned.items()
+        if made[rung, name] < _HARDLY * count
     ]
 
 
@@ -172,7 +195,7 @@ def published_half(dataset: Dataset, plan: LadderPlan, climbed: Climbed, selecti
         "trials": {name: TRIALS[name].words for name in _rungs(cells) if name in TRIALS},
         "over_base": over_base(dataset, cells, climbed.base),
         "gain": None if pair is None else _gain(dataset, cells, pair),
-        "verdicts": [] if pair is None else _verdicts(cells, classes, pair, climbed.base),
+        "verdicts": _verdicts(cells, classes, pair, climbed.base),
         "seen": sorted(seen | keys),
         "cautions": [*climbed.not_run, *_cautions(cells)],
         "cells": cells,
@@ -233,16 +256,14 @@ def _still_true(
 
 
 def _verdicts(
-    cells: Sequence[Mapping[str, Any]], classes: Sequence[str], pair: tuple[str, str], base: str
+    cells: Sequence[Mapping[str, Any]], classes: Sequence[str], pair: tuple[str, str] | None, base: str
 ) -> list[Any]:
-    """Against the best simple rung first, then against BASE: the same tiles without any synthetic one.
-
-    BASE is left out where it was not run on the same folds and seeds.
+    """Of ours against the best simple rung first, then against BASE, the same tiles without any synthetic one; then of
+    copy-paste against BASE. What was not run on the same folds and seeds is left out.
     """
-    ours, best = pair
-    return [
-        verdict(cells, classes, ours, over) for over in dict.fromkeys([best, base]) if comparable(cells, ours, over)
-    ]
+    asked = [] if pair is None else [pair, (pair[0], base)]
+    found = dict.fromkeys([*asked, (COPY_PASTE, base)])
+    return [verdict(cells, classes, of, over) for of, over in found if of != over and comparable(cells, of, over)]
 
 
 def _head(dataset: Dataset, plan: LadderPlan, ladder: str) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from blemish.segment.losses import LOSSES, LossSettings
 from blemish.segment.settings import TrainSettings
 
 TRAINING = ("real", "augment", "balance", "loss")  # BASE is the best of these.
-SIMPLE = (*TRAINING, "copy_paste")  # What an engineer would do in an afternoon.
+COPY_PASTE = "copy_paste"
+SIMPLE = (*TRAINING, COPY_PASTE)  # What an engineer would do in an afternoon.
 OURS = ("gan", "gan_copy_paste")
 MORE_REAL = "more_real"  # The ceiling: tiles of another, larger set added as real ones.
 SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # The synthetic sets that a rung adds to BASE.

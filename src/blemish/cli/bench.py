@@ -254,7 +254,10 @@ def told(half: dict[str, Any]) -> str:
     from blemish.report.ladder import change
 
     lines = [table(half["cells"], half["classes"]), *half["cautions"]]
-    lines += [f"{v['of']} against {v['over']}: {v['words']}" for v in half.get("verdicts", [])]
+    lines += [
+        f"{v['of']} against {v['over']}: {v['words']}" + (f" (careful: {v['caution']})" if v["caution"] else "")
+        for v in half.get("verdicts", [])
+    ]
     lines += [
         f"parts told apart, {entry['of']} over {half['base']}: {change(entry['parts'])}"
         for entry in half["over_base"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +22,15 @@ def reference(
     names: Annotated[
         str, typer.Option("--names", help="part: as the data set has them; file: without folders, as inspect has them.")
     ] = "part",
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            "--pictures",
+            metavar="FOLDER",
+            help="What the set was imported from: its pictures of these parts are listed beside the CSV, for "
+            "inspect --serials.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Write what the labels say of each part as a CSV for `blemish accept`; columns of appraisers can be added to it.
@@ -27,7 +38,7 @@ def reference(
     A part is NG with any defect, OK if all of it is labelled good, and left out where nobody knows.
     """
     from blemish.core.records import Split
-    from blemish.data.labels_as_reference import labelled_parts
+    from blemish.data.labels_as_reference import labelled_parts, pictures_of
     from blemish.inspect.reference import reference_csv
     from blemish.metrics.acceptance import ReferencePart
     from blemish.picture.write import write_bytes
@@ -36,8 +47,10 @@ def reference(
         raise InputError(f"--split must be train, val or test, got '{split}'")
     if names not in ("part", "file"):
         raise InputError(f"--names must be part or file, got '{names}'")
-    if out.exists():
-        raise InputError(f"{out} is there already: choose another --out")
+    listed = out.with_name(f"{out.stem}-files.csv")
+    for path in (out, *([listed] if pictures is not None else [])):
+        if path.exists():
+            raise InputError(f"{path} is there already: choose another --out")
     labelled = labelled_parts(folder, None if split is None else Split(split))
     serial_of = _by_file([part.serial for part in labelled.parts]) if names == "file" else None
     known = [
@@ -45,8 +58,13 @@ def reference(
         for part in labelled.parts
         if part.is_ok is not None
     ]
+    side = None if split is None else Split(split)
+    files = None if pictures is None else pictures_of(folder, pictures, side)
     said_by = f"{labelled.said_by}{f', {split} split' if split else ''}; no person decided"
     write_bytes(out, reference_csv(known, size_unit=labelled.size_unit, said_by=said_by).encode())
+    if files is not None:
+        rows = {path: serial_of[part] if serial_of else part for path, part in files.items()}
+        write_bytes(listed, _files_csv(rows, {part.serial for part in known}).encode())
     counts = {
         "OK": sum(part.is_ok for part in known),
         "NG": sum(not part.is_ok for part in known),
@@ -54,7 +72,16 @@ def reference(
     }
     text = f"{counts['OK']} OK, {counts['NG']} NG; left out as nobody knows: {counts['unknown_left_out']}"
     show({"file": str(out), **counts}, text, as_json)
-    say(f"written: {out}")
+    say(f"written: {out}" + ("" if files is None else f", {listed}: inspect BUNDLE --serials {listed}"))
+
+
+def _files_csv(rows: Mapping[Path, str], known: Collection[str]) -> str:
+    """Every picture with its part's serial; parts of which nobody knows whether they are good are left out."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("file", "serial"))
+    writer.writerows((path.absolute(), serial) for path, serial in rows.items() if serial in known)
+    return text.getvalue()
 
 
 def _by_file(serials: Sequence[str]) -> dict[str, str]:
@@ -68,7 +95,7 @@ def _by_file(serials: Sequence[str]) -> dict[str, str]:
         other = owner.setdefault(serial.rsplit("/", 1)[-1], serial)
         if other != serial:
             raise InputError(
-                f"parts {other} and {serial} have the same file name: leave out --names file, and give inspect "
-                f"their names with --serials"
+                f"parts {other} and {serial} have the same file name: leave out --names file, and write with "
+                f"--pictures FOLDER what inspect --serials takes"
             )
     return {serial: name for name, serial in owner.items()}

@@ -14,7 +14,7 @@ import typer
 from blemish.cli.console import guarded, say, show
 from blemish.cli.gan_paint import paint, redrawn
 from blemish.cli.loading import chosen_device, load_painter
-from blemish.core.errors import InputError
+from blemish.core.errors import DatasetError, InputError
 
 if TYPE_CHECKING:
     from blemish.core.protocols import Generator, Segmenter
@@ -120,12 +120,23 @@ def generate(
     wanted = _plan(source, per_class, tiles, class_name, pairs, seed)
     plan = without_shapeless(without_named(wanted, source.taxonomy, leave_out.split(",")), source)
     if dry_run:
-        show({"dry_run": True, "background": background, **plan.to_dict()}, plan.table(), as_json)
+        plan, left_out = (plan, {}) if weak else _without_weak(run, plan, device)
+        for reason, count in left_out.items():
+            say(f"{count} tiles not planned: {reason}")
+        show({"dry_run": True, "background": background, "left_out": left_out, **plan.to_dict()}, plan.table(), as_json)
         return
     folder = _required(out, "--out DIR")
+    if folder.exists():
+        raise DatasetError(f"{folder} is there already and a data set is never changed: choose another --out")
     wiring = _Wiring(segmenter, thresholds, second_look) if gate else None
     order = _Order(run, source.folder, background, seed, device, wiring, surroundings)
     _fill_up(order, source, plan, folder, batch, resume, attempts, weak, processes, as_json)
+
+
+def _without_weak(run: Path, plan: Plan, device: str) -> tuple[Plan, dict[str, int]]:
+    from blemish.gan.outcomes import outcomes_of, without_weak
+
+    return without_weak(plan, outcomes_of(load_painter(run, device).card))
 
 
 @dataclass(frozen=True)

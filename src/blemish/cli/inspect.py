@@ -70,7 +70,9 @@ FamiliarFile = Annotated[
 @guarded
 def inspect(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of an inspector's bundle.")],
-    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Pictures, or folders of them.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILES...]", help="Pictures, or folders of them. (all of --serials)")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for results and overlays.")] = None,
     recipe: RecipeFile = None,
     serials: Serials = None,
@@ -96,7 +98,7 @@ def inspect(
     from blemish.inspect.registration import PartSearch
     from blemish.inspect.results import ResultFolder
     from blemish.inspect.run import Inspection, inspect_part
-    from blemish.inspect.sources import OVERLAYS, find_files, gather_parts
+    from blemish.inspect.sources import OVERLAYS
     from blemish.inspect.stored import inspected_beside, refuse_reused_version
     from blemish.inspect.strangeness import Familiar
     from blemish.inspect.verdict import exit_code
@@ -109,8 +111,7 @@ def inspect(
     chosen = read_recipe(recipe) if recipe is not None else None
     if chosen is not None and out is not None:
         refuse_reused_version(chosen, inspected_beside(out))
-    found = find_files(files)
-    parts = gather_parts(found, _namings(found, serials, same_name))
+    parts = _parts(files or [], serials, same_name)
     overlays = out / OVERLAYS if out is not None and overlay else None
     by_part = datum == PART or (datum is None and chosen is not None and chosen.datum == PART)
     inspection = Inspection.of_bundle(
@@ -152,6 +153,18 @@ def inspect(
     if out is not None:
         say(f"written: {out}")
     raise typer.Exit(code)
+
+
+def _parts(files: Sequence[Path], serials: Path | None, same_name: str | None) -> list[Part]:
+    """What is to be inspected: the files, or all that the serials name where none is given."""
+    from blemish.inspect.sources import find_files, gather_parts, read_serials
+
+    if not files and serials is not None and same_name is None:
+        namings = read_serials(serials)
+        there = [path for path in namings if path.exists()]
+        return gather_parts(find_files(there or list(namings)), namings)
+    found = find_files(files)
+    return gather_parts(found, _namings(found, serials, same_name))
 
 
 def _namings(files: Sequence[Path], serials: Path | None, same_name: str | None) -> dict[Path, Naming] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -124,6 +125,9 @@ def version(
 
 def run() -> None:
     """Entry point of the console script; an empty argument, which a variable that is not set leaves, is no path."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # A name that a screen cannot show ends no inspection.
     words = sys.argv[1:]
     if any(not word and not before.startswith("-") for before, word in zip(["", *words], words, strict=False)):
         print("error: an empty argument: is a variable not set?", file=sys.stderr)

@@ -28,6 +28,9 @@ Network = Annotated[
         rich_help_panel=_TRAINING,
     ),
 ]
+PlainNetwork = Annotated[
+    str, typer.Option("--network", help="fc-hardnet-70, hardnet-small or lite0-unet.", rich_help_panel=_TRAINING)
+]
 PrecisionText = Annotated[str | None, typer.Option("--precision", help="fp32 or bf16.", rich_help_panel=_TRAINING)]
 Preset = Annotated[str, typer.Option("--preset", help="paper or default.", rich_help_panel=_TRAINING)]
 Steps = Annotated[
@@ -186,7 +189,7 @@ Threads = Annotated[
 
 @guarded
 def describe(
-    network: Network = "fc-hardnet-70",
+    network: PlainNetwork = "fc-hardnet-70",
     size: Annotated[int, typer.Option("--size", metavar="PX", min=1, help="Side of the picture.")] = 512,
     classes: Annotated[int, typer.Option("--classes", metavar="K", min=1, help="Number of defect classes.")] = 6,
     channels: Annotated[int, typer.Option("--channels", metavar="1|3", help="1 gray, 3 RGB.")] = 1,

@@ -9,13 +9,13 @@ import typer
 
 from blemish.cli.console import guarded, show
 from blemish.cli.precisions import trained_in
-from blemish.cli.segment import AsJson, Network, PrecisionText
+from blemish.cli.segment import AsJson, PlainNetwork, PrecisionText
 
 
 @guarded
 def pretrain(
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.")],
-    network: Network = "hardnet-small",
+    network: PlainNetwork = "hardnet-small",
     channels: Annotated[int, typer.Option("--channels", metavar="1|3", help="Gray starts RGB networks too.")] = 1,
     steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Of training.")] = 8000,
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Tiles a step.")] = 16,

@@ -75,6 +75,26 @@ def labelled_parts(folder: Path, split: Split | None = None) -> LabelledParts:
     return LabelledParts(tuple(parts.values()), "px" if taxonomy.pixel_mm_xy is None else "mm", said_by)
 
 
+def pictures_of(folder: Path, pictures: Path, split: Split | None = None) -> dict[Path, str]:
+    """The pictures that the parts of a data set were imported from, and of which part each is.
+
+    Args:
+        pictures: the folder that was imported.
+
+    Raises:
+        InputError: no data set, or a picture that is not there.
+    """
+    if not (folder / "dataset.toml").is_file():
+        raise InputError(f"{folder} is no data set, so no picture was imported for it: leave --pictures out")
+    dataset = Dataset(folder)
+    chosen = dataset.records if split is None else dataset.select(split)
+    found = {pictures / record.source: record.part_id for record in chosen if record.origin is not Origin.SYNTHETIC}
+    lost = next((path for path in found if not path.is_file()), None)
+    if lost is not None:
+        raise InputError(f"there is no picture {lost}: is {pictures} the folder that {folder} was imported from?")
+    return found
+
+
 def _origins(records: Sequence[TileRecord]) -> str:
     return " and ".join(sorted({str(record.origin) for record in records}))
 

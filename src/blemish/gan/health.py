@@ -67,7 +67,7 @@ class Health(nn.Module):
                 raise DivergedError(step, f"loss '{name}' is {value}")
         now = torch.tensor(losses["g_fused"], dtype=torch.float64, device=self.fused_mse.device)
         self.fused_mse.copy_(now if step == 0 else self.fused_mse.lerp(now, 1 - _KEPT))
-        if step < FIRST_STEP:
+        if step + 1 < FIRST_STEP:
             return
         if float(self.fused_mse) > EXPLODED_MSE:
             self._diverged(step, float(self.fused_mse))

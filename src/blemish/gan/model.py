@@ -40,7 +40,11 @@ def load_generator(folder: Path, device: str = "cpu") -> TorchGenerator | Compos
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    if not folder.is_dir():
+        raise BundleError(f"there is no folder {folder}: give a run of gan train, or a generator's bundle")
     inner = folder / GENERATOR
+    if not inner.is_dir() and not (folder / "card.json").is_file():
+        raise BundleError(f"{folder} holds no generator: give a finished run of gan train, or a generator's bundle")
     tensors, card = load_weights(inner if inner.is_dir() else folder)
     if card.get("kind") != KIND:
         raise BundleError(f"{folder} holds a '{card.get('kind')}', expected a {KIND}: give a folder of gan train")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from blemish.bundle.bundle import Bundle
-from blemish.core.arrays import UInt8
+from blemish.core.arrays import UInt8, UInt16
 from blemish.core.errors import InputError, PictureError
 from blemish.core.protocols import Segmenter
 from blemish.core.records import Defect, Part, PartResult, View, ViewResult
@@ -202,6 +202,9 @@ class _Seen:
     view: ViewResult
     regions: tuple[Defect, ...] = ()
 
+    def noted(self, notes: tuple[str, ...]) -> _Seen:
+        return replace(self, view=replace(self.view, notes=(*notes, *self.view.notes)))
+
     def doubted(self, reason: str) -> _Seen:
         return replace(self, view=replace(self.view, doubts=(*self.view.doubts, " ".join(reason.split()))))
 
@@ -211,8 +214,8 @@ def _inspect_view(serial: str, view: View, inspection: Inspection, watch: Stopwa
     seen = _Seen(ViewResult(view.name, str(view.path)))
     try:
         with watch.stage("read"):
-            picture = _read(view.path, inspection)
-        seen = _look(picture, view, inspection, watch)
+            picture, notes = _read(view, inspection)
+        seen = _look(picture, view, inspection, watch).noted(notes)
         if inspection.overlays is not None:
             with watch.stage("overlay"):
                 _write_overlay(picture, serial, seen, inspection)
@@ -223,14 +226,32 @@ def _inspect_view(serial: str, view: View, inspection: Inspection, watch: Stopwa
     return seen
 
 
-def _read(path: Path, inspection: Inspection) -> UInt8:
-    """The picture as the network takes it, H W C."""
+def _read(view: View, inspection: Inspection) -> tuple[UInt8, tuple[str, ...]]:
+    """The picture as the network takes it, H W C, and in what it is unlike those that the network learned from."""
+    path = view.path
+    if view.name and not path.exists():
+        raise PictureError(f"view '{view.name}' is missing: there is no {path}")
     picture = read_picture(path)
     if picture.dtype != "uint8" and inspection.value_range is None:
         raise PictureError(
             f"{path} has 16 bit, but the inspector was trained on 8-bit pictures: convert it as those were"
         )
-    return to_channels(to_8_bit(picture, inspection.value_range), inspection.segmenter.channels)
+    notes = tuple(f"{path}: {what}" for what in _unlike(picture, inspection))
+    return to_channels(to_8_bit(picture, inspection.value_range), inspection.segmenter.channels), notes
+
+
+def _unlike(picture: UInt8 | UInt16, inspection: Inspection) -> Iterator[str]:
+    """What may be meant so, and changes no verdict."""
+    colour = picture.ndim == 3 and bool((picture != picture[:, :, :1]).any())
+    if inspection.segmenter.channels == 1 and colour:
+        yield "in colour, the inspector learned from gray pictures"
+    if inspection.segmenter.channels == 3 and picture.ndim == 2:
+        yield "gray, the inspector learned from colour pictures"
+    if picture.dtype == "uint8" and inspection.value_range is not None:
+        yield "8 bit, the inspector learned from 16-bit pictures"
+    height, width = picture.shape[:2]
+    if 2 * max(height, width) < inspection.tiling.tile_px:
+        yield f"{width} x {height} px, less than half of a tile of {inspection.tiling.tile_px} px: is it of that scale?"
 
 
 def _look(picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch) -> _Seen:

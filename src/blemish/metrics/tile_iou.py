@@ -82,7 +82,7 @@ class GateThresholds:
         if there is None or there.iou is None:
             return "no real tile of it was judged out of fold"
         if not there.found:
-            return f"out-of-fold IoU {there.iou:.3f} is under {LEAST_IOU}: it cannot be found"
+            return f"out-of-fold IoU {there.iou:.3f} is under {LEAST_IOU}: nothing is asked of its tiles"
         return "" if there.lower_quartile else "a quarter of its real tiles is missed: its limit is an IoU of 0"
 
     def tiles_found(self, name: str) -> Proportion | None:

@@ -88,6 +88,9 @@ def summary(figures: Mapping[str, Any]) -> list[str]:
     row = figures["crops"]["overall"]["held_out"]
     reference = figures["crops"]["overall"]["real_train_against_held_out"]
     said = []
+    lacking = [name for name, both in figures["crops"]["classes"].items() if not both["held_out"]["synthetic"]]
+    if lacking:
+        said.append(f"No synthetic defect of {', '.join(lacking)} is in the set: nothing here is about them.")
     if row["kid"]["mean"] is not None:
         beside = ""
         if reference["kid"]["mean"] is not None:

@@ -16,6 +16,7 @@ from blemish.segment.fold_runs import FoldRuns
 from blemish.segment.gather import gather
 
 CANDIDATES, FIGURES, PAGE, THRESHOLDS = "candidates", "calibration.json", "calibration.html", "thresholds.toml"
+FEW = 5  # Groups of a class, under which its thresholds say little.
 _HEAD = (
     "# Thresholds of raw scores: copy the [scores.*] tables into a recipe.\n"
     "# temperature: what they were chosen under; 1 = the network's own probabilities.\n"
@@ -72,11 +73,20 @@ def to_text(calibration: Calibration) -> str:
             f"{row['code'] + ' ' + row['name']:<20}{row['review']:>8.3f}{ng:>8}{row['least_area_px']:>9}"
             f"{row['labelled']:>10}{found:>9}{crossed:>9}{row['cross_fitted']['false']:>7}"
         )
-    point = calibration.values["point"]["cross_fitted"]
-    lines.append(
-        f"cross-fitted: escape {rate(point['escape'])}, overkill {rate(point['overkill'])}, stage-one overkill "
-        f"{rate(point['stage_one_overkill'])}, REVIEW {rate(point['review'])}, human {rate(point['human'])}"
-    )
+    lines.append("found: of the labelled defects, as chosen; crossed: by thresholds of the other folds; false: regions")
+    few = [
+        f"{row['code']} {row['name']} ({row['groups']})"
+        for row in calibration.values["classes"]
+        if 0 < row["groups"] < FEW
+    ]
+    if few:
+        lines.append(f"careful, few physical defects to choose by: {', '.join(few)}")
+    for name, words in (("cross_fitted", "cross-fitted"), ("as_chosen", "as chosen")):
+        point = calibration.values["point"][name]
+        lines.append(
+            f"{words}: escape {rate(point['escape'])}, overkill {rate(point['overkill'])}, stage-one overkill "
+            f"{rate(point['stage_one_overkill'])}, REVIEW {rate(point['review'])}, human {rate(point['human'])}"
+        )
     levels = calibration.values["levels"]
     if levels:
         told = ", ".join(f"{row['pixel']:g}: {_cost(row['mean_cost'])}" for row in levels)

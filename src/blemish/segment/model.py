@@ -64,6 +64,8 @@ class TorchSegmenter:
             BundleError: no weights there, altered or damaged ones, or weights of something else.
         """
         weights = folder if (folder / CARD).is_file() else folder / WEIGHTS_FOLDER
+        if not folder.is_dir():
+            raise BundleError(f"there is no folder {folder}: give a run of segment train, or a bundle")
         if not (weights / CARD).is_file():
             raise BundleError(f"{folder} holds no trained weights: let segment train finish first (--resume)")
         tensors, card = load_weights(weights)

@@ -26,7 +26,7 @@ from blemish.picture.normalise import to_channels
 from blemish.picture.write import write_png
 from blemish.segment.losses import LossSettings, loss_terms
 from blemish.segment.model import TorchSegmenter, save_segmenter, to_input
-from blemish.segment.networks import build, refuse_one_pixel
+from blemish.segment.networks import architecture, build, refuse_one_pixel
 from blemish.segment.panels import below, beside, paint
 from blemish.segment.pixel_network import PixelNetwork
 from blemish.segment.teacher import Teacher
@@ -102,14 +102,20 @@ def pretrain(
         resume: go on where the run was stopped; gives what an uninterrupted run would have given.
 
     Raises:
-        InputError: one sample a step that the network shrinks to one pixel, or settings that differ from those that the
-            run was begun with.
+        InputError: one sample a step that the network shrinks to one pixel, tiles that are no multiple of its stride
+            with a teacher, or settings that differ from those that the run was begun with.
         TrainingError: a loss that is not finite.
         Interrupted: stopped by the user, with a checkpoint.
     """
     pace, precision = pace or Pace.of(settings.steps, threads=1), precision or default_precision()
     facts = {"data": DATA, "precision": precision, **asdict(settings)}
     refuse_one_pixel(settings.network, settings.batch, settings.size_px)
+    stride = architecture(settings.network).stride
+    if settings.teacher_weight and settings.size_px % stride:
+        raise InputError(
+            f"--size must be a multiple of {stride} px for {settings.network} with a teacher, got {settings.size_px}: "
+            f"give {-(-settings.size_px // stride) * stride}, or --teacher 0"
+        )
     torch.manual_seed(derive_seed(settings.seed, "init"))
     trainer = PretrainTrainer(build(settings.network, settings.channels, _CLASSES + 1), settings, precision, pace)
     run = RunFolder.start(out, facts, resume=resume)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,16 @@ class Started:
         return asdict(self)
 
 
-def start_from(network: PixelNetwork, folder: Path) -> Started:
+def start_from(network: PixelNetwork, folder: Path, classes: Sequence[str] | None = None) -> Started:
     """Copy into a network all weights of a finished run that have the same name and shape; the others stay fresh.
 
-    Weights of a gray network start an RGB one too: its first layer answers to a gray picture as the gray one did. The
-    last layer of procedural weights is never taken: its six classes are not those at hand, however many these are.
+    Weights of a gray network start an RGB one too, and the other way round: the first layer answers to a gray picture
+    as the other did. The last layer is taken only where the classes are the same in the same order: that of procedural
+    weights never is.
 
     Args:
         folder: of a run, or what `start_named` gives.
+        classes: names of those that the network is to tell; None = those of the run.
 
     Raises:
         BundleError: no finished run in the folder, or damaged weights.
@@ -61,7 +64,7 @@ def start_from(network: PixelNetwork, folder: Path) -> Started:
     """
     if folder == PHOTOGRAPHS:
         return _from_photographs(network)
-    source = _source(folder)
+    source = _source(folder, classes)
     own = network.state_dict()
     named = [name for name in own if name.rsplit(".", 1)[-1] not in _OWN]
     found = {name: _fitted(source[name], own[name]) for name in named if name in source}
@@ -142,20 +145,22 @@ def pack_start(run: Path, folder: Path) -> Path:
     return folder
 
 
-def _source(folder: Path) -> dict[str, Tensor]:
+def _source(folder: Path, classes: Sequence[str] | None) -> dict[str, Tensor]:
     segmenter = TorchSegmenter.load(folder)
-    tensors = segmenter.network.state_dict()
-    if segmenter.taxonomy.name != PROCEDURAL:
+    tensors, taxonomy = segmenter.network.state_dict(), segmenter.taxonomy
+    if taxonomy.name != PROCEDURAL and (classes is None or list(classes) == list(taxonomy.defect_names)):
         return tensors
     return {name: tensor for name, tensor in tensors.items() if not name.startswith(_HEAD)}
 
 
 def _fitted(source: Tensor, own: Tensor) -> Tensor | None:
-    """The source in the shape of its place: a first layer of one channel spread over three; None = does not fit."""
+    """The source in the shape of its place: a first layer of one channel spread over three, one of three added up."""
     if source.shape == own.shape:
         return source
     if source.ndim == 4 and source.shape[1] == 1 and own.shape == (source.shape[0], 3, *source.shape[2:]):
         return source.expand_as(own) / 3
+    if source.ndim == 4 and source.shape[1] == 3 and own.shape == (source.shape[0], 1, *source.shape[2:]):
+        return source.sum(1, keepdim=True)  # A gray picture has three equal channels.
     return None
 
 

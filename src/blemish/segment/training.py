@@ -254,7 +254,7 @@ def _prepared(
     draw = _draw(dataset, synthetic, settings)
     refuse_unfit(dataset, settings)
     network = _fresh_network(dataset, settings)
-    begun = None if start is None else start_from(network, start).to_dict()
+    begun = None if start is None else start_from(network, start, dataset.taxonomy.defect_names).to_dict()
     return draw, network, _facts(dataset, synthetic, settings, precision) | {"start": begun}
 
 

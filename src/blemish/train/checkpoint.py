@@ -79,7 +79,8 @@ def save_state(
     work = _fresh(target)
     _write_tensors(work / TENSORS, tensors)
     state = {"format": FORMAT, "step": step, "extra": dict(extra), "modules": sorted(modules), "optimizers": values}
-    _write_json(work / STATE, {**state, "sha256": {TENSORS: _sha256(work / TENSORS)}})
+    state = {**state, "sha256": {TENSORS: _sha256(work / TENSORS)}}
+    _write_json(work / STATE, state, in_order=False)  # A row of figures that is begun goes on in its own order.
     _swap_in(work, target)
     _keep_only(target)
     return target
@@ -206,8 +207,8 @@ def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     _sync(path)
 
 
-def _write_json(path: Path, values: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(values, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+def _write_json(path: Path, values: Mapping[str, Any], *, in_order: bool = True) -> None:
+    path.write_text(json.dumps(values, indent=1, sort_keys=in_order, allow_nan=False) + "\n", encoding="utf-8")
     _sync(path)
 
 

@@ -49,8 +49,10 @@ def grain_difference(made: Tensor, real: Tensor, window_px: int = 7) -> Tensor:
 
 
 def _laplacian(picture: Tensor) -> Tensor:
-    kernel = LAPLACE.to(picture).expand(picture.shape[1], 1, 3, 3)
-    return F.conv2d(F.pad(picture, (1, 1, 1, 1), mode="replicate"), kernel, groups=picture.shape[1])
+    with torch.autocast(picture.device.type, enabled=False):  # Of near values: bfloat16 has no digits for it.
+        picture = picture.float()
+        kernel = LAPLACE.to(picture).expand(picture.shape[1], 1, 3, 3)
+        return F.conv2d(F.pad(picture, (1, 1, 1, 1), mode="replicate"), kernel, groups=picture.shape[1])
 
 
 def _deviation(picture: Tensor, window_px: int) -> Tensor:

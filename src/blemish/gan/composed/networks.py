@@ -250,5 +250,6 @@ def pyramid(condition: Tensor, noise: Tensor, levels: int) -> list[Tensor]:
 
 def masked_mean(planes: Tensor, region: Tensor) -> Tensor:
     """Mean of planes N F h w over each of K regions N K h w: N K F, 0 where a region is empty."""
-    sums = torch.einsum("nfhw,nkhw->nkf", planes.float(), region.float())
+    with torch.autocast(planes.device.type, enabled=False):
+        sums = torch.einsum("nfhw,nkhw->nkf", planes.float(), region.float())
     return sums / region.float().sum((2, 3))[:, :, None].clamp(min=1)

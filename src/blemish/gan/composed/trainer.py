@@ -125,7 +125,8 @@ class ComposedTrainer:
         scenes = scenes_of(to_device(batch, self.device), self.taxonomy)
         with self.accelerator.autocast():
             losses = self._defects(scenes)
-            if self.settings.background_every and step % self.settings.background_every == 0:
+        if self.settings.background_every and step % self.settings.background_every == 0:
+            with self.accelerator.autocast():  # Anew: the first keeps what the biases were before their step.
                 losses |= self._backgrounds(scenes)
         self.average.update(step)
         values = dict(
@@ -336,9 +337,11 @@ def lighting(picture: Tensor, grounds: Tensor, everywhere: Tensor) -> Tensor:
         picture: float32 N C H W.
         grounds: N M H W of 0 and 1: the clean pixels of each class; `everywhere` all its pixels.
     """
-    area = grounds.sum((2, 3))[:, :, None].clamp(min=1)
-    mean = torch.einsum("nchw,nmhw->nmc", picture, grounds) / area
-    square = torch.einsum("nchw,nmhw->nmc", picture**2, grounds) / area
-    deviation = (square - mean**2).clamp(min=1e-5).sqrt()
-    spread = [torch.einsum("nmc,nmhw->nchw", value, everywhere) for value in (mean, deviation)]
-    return torch.cat(spread, 1)
+    with torch.autocast(picture.device.type, enabled=False):  # A difference of squares: bfloat16 has no digits for it.
+        picture, grounds, everywhere = picture.float(), grounds.float(), everywhere.float()
+        area = grounds.sum((2, 3))[:, :, None].clamp(min=1)
+        mean = torch.einsum("nchw,nmhw->nmc", picture, grounds) / area
+        square = torch.einsum("nchw,nmhw->nmc", picture**2, grounds) / area
+        deviation = (square - mean**2).clamp(min=1e-5).sqrt()
+        spread = [torch.einsum("nmc,nmhw->nchw", value, everywhere) for value in (mean, deviation)]
+        return torch.cat(spread, 1)
