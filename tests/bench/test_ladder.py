@@ -9,7 +9,7 @@ from blemish.bench import synthetic_sets
 from blemish.bench.cells import Cell, sets_to_make
 from blemish.bench.figures import of_rung
 from blemish.bench.ladder import LadderPlan, climb, table
-from blemish.bench.ladder_file import selection_half
+from blemish.bench.ladder_file import _without_tiles, selection_half
 from blemish.bench.synthetic_sets import SyntheticSet, gan_run, our_settings
 from blemish.bench.views import View
 from blemish.cli.main import app
@@ -301,3 +301,12 @@ def test_gans_of_two_precisions_are_two_runs(tiny, tiny_scale, tmp_path, monkeyp
         monkeypatch.setattr(synthetic_sets, "default_precision", lambda name=precision: name)
         runs.add(gan_run(tiny, tmp_path, our_settings(tiny_scale)))
     assert len(runs) == len(PRECISIONS)
+
+
+def test_classes_of_which_a_gan_made_hardly_a_tile_are_named():
+    def told(rung: str, **made: int) -> dict[str, object]:
+        rows = [{"name": name, "planned": 18} for name in ("hole", "cut")]
+        return {"rung": rung, "sets": {"gan": {"plan": {"classes": rows}, "synthesis": {"per_class": made}}}}
+
+    cells = [told("gan", hole=1, cut=18), told("gan", cut=9), {"rung": "real", "sets": {}}]
+    assert _without_tiles(cells) == ["gan made 1 of 36 planned tiles of hole: it says next to nothing of them"]
