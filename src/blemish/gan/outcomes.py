@@ -86,6 +86,6 @@ def without_weak(plan: Plan, outcomes: Mapping[str, Mapping[str, Any]]) -> tuple
     Raises:
         InputError: nothing is left of the plan.
     """
-    words = unfit_words(outcomes, [row.name for row in plan.classes])
+    words = unfit_words(outcomes, [row.name for row in plan.classes if row.planned])
     weak = {row.index: words[row.name] for row in plan.classes if row.name in words}
     return without(plan, weak, "draw it all the same with --weak")
