@@ -8,9 +8,10 @@ import io
 import json
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TextIO
+from typing import IO, Any, Self, TextIO
 
 from blemish.core.errors import InputError
 from blemish.core.records import Defect, PartResult
@@ -177,22 +178,30 @@ def _begun(path: Path, text: str) -> TextIO:
     """The unfinished file with this text in it, whole or as it was, open at its end."""
     write_bytes(_unfinished(path), text.encode())
     file = _unfinished(path).open("a", encoding="utf-8", newline="")
-    if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    _is_free(file)
     return file
 
 
 def _refuse_running(path: Path) -> None:
-    """Refuse a file that another run is writing; a system without such locks lets nobody replace an open file."""
-    if fcntl is None or not path.exists():
-        return
-    with path.open("rb") as file:
+    """Refuse a file that another run is writing."""
+    if path.exists():
+        with path.open("rb") as file:
+            if not _is_free(file):
+                raise InputError(f"{path.parent} is being written by another run: wait for it, or choose another --out")
+
+
+def _is_free(file: IO[Any]) -> bool:
+    """Whether no other process holds the file; then this one does until it is closed.
+
+    True also on disks and systems without such locks; Windows lets nobody replace a file that is open.
+    """
+    with suppress(OSError):
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(
-                f"{path.parent} is being written by another run: wait for it, or choose another --out"
-            ) from error
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def _json_line(result: PartResult) -> str:
