@@ -327,5 +327,5 @@ def test_paint_refuses_what_does_not_fit(painter):
 
 
 def test_a_run_that_never_finished_cannot_paint(tmp_path):
-    with pytest.raises(BundleError, match=r"card\.json is missing"):
+    with pytest.raises(BundleError, match=r"holds no generator"):
         TorchGenerator.load(tmp_path)
