@@ -57,7 +57,7 @@ def test_the_pictures_of_a_split_are_inspected_and_accepted_by_their_names(pictu
 def test_pictures_that_are_not_there_are_named(pictures: Path, tmp_path: Path) -> None:
     run("data", "import", pictures, "--out", tmp_path / "set", "--tile", 224)
     words = ("data", "reference", tmp_path / "set", "--pictures", tmp_path, "--out", tmp_path / "reference.csv")
-    assert "is" in run(*words, code=2).stderr
+    assert "there is no picture" in run(*words, code=2).stderr
     assert not (tmp_path / "reference.csv").exists()
 
 

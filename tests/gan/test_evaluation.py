@@ -20,7 +20,6 @@ from blemish.data.copy_paste import copy_paste_dataset
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
 from blemish.data.folds import fold_view
 from blemish.gan.evaluation import Evaluation, Material, Settings, evaluate
-from blemish.gan.evaluation_compare import Described, matched
 from blemish.gan.evaluation_crops import Cutter, find_places, places_on, square_round
 from blemish.gan.evaluation_figures import defect_redrawn, label_drawn
 from blemish.gan.evaluation_pixels import Beneath, changes, consistency, likeness, same_label
@@ -167,19 +166,6 @@ def test_real_training_pictures_stand_beside_as_what_a_copy_would_reach(judged_g
     row = judged_good.figures["crops"]["overall"]["real_train_against_held_out"]
     assert (row["real"], row["synthetic"]) == (46, 46)  # Dots 40 of 60, bars 6 of 20: equal shares.
     assert abs(row["kid"]["mean"]) < 3 * (row["kid"]["std"] + row["kid_floor"]["std"])
-
-
-def test_the_shares_of_classes_are_matched_by_hand():
-    def side(*classes: int) -> Described:
-        n = len(classes)
-        return Described(np.zeros((n, 2), np.float32), tuple(map(str, range(n))), tuple((c,) for c in classes))
-
-    kept, drawn = matched(side(1, 1, 2, 3), side(*[1] * 9, *[2] * 3))
-    assert sorted(kept.first_classes.tolist()) == [1, 1, 2]
-    assert sorted(drawn.first_classes.tolist()) == [1] * 6 + [2] * 3
-    few, as_few = matched(side(1, 1, 1, 2), side(1, 2, 2))
-    assert sorted(few.first_classes.tolist()) == sorted(as_few.first_classes.tolist()) == [1, 2]
-    assert [len(each) for each in matched(side(*[1] * 7), side(*[1] * 9))] == [7, 9]  # 9 / (9 / 7) is under 7.
 
 
 def test_copies_of_training_tiles_are_counted(real, tmp_path):

@@ -16,6 +16,7 @@ from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.core.taxonomy import IGNORE, Taxonomy
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
 from blemish.gan.evaluation import Evaluation, Material, Settings, doubt_of, evaluate
+from blemish.gan.evaluation_compare import Described, matched
 from blemish.gan.evaluation_figures import _shown, defect_redrawn, label_drawn, nearest_pairs
 from blemish.gan.evaluation_pixels import likeness
 from blemish.gan.evaluation_report import to_text, write_evaluation
@@ -169,3 +170,16 @@ def test_what_a_set_was_made_with_is_read_back_or_refused(tmp_path):
     (tmp_path / FILE).write_text(json.dumps(["key"]))
     with pytest.raises(DatasetError, match=r"made-with\.json cannot be read"):
         read_made_with(tmp_path)
+
+
+def test_the_shares_of_classes_are_matched_by_hand():
+    def side(*classes: int) -> Described:
+        n = len(classes)
+        return Described(np.zeros((n, 2), np.float32), tuple(map(str, range(n))), tuple((c,) for c in classes))
+
+    kept, drawn = matched(side(1, 1, 2, 3), side(*[1] * 9, *[2] * 3))
+    assert sorted(kept.first_classes.tolist()) == [1, 1, 2]
+    assert sorted(drawn.first_classes.tolist()) == [1] * 6 + [2] * 3
+    few, as_few = matched(side(1, 1, 1, 2), side(1, 2, 2))
+    assert sorted(few.first_classes.tolist()) == sorted(as_few.first_classes.tolist()) == [1, 2]
+    assert [len(each) for each in matched(side(*[1] * 7), side(*[1] * 9))] == [7, 9]  # 9 / (9 / 7) is under 7.

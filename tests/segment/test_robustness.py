@@ -100,7 +100,7 @@ def test_the_command_compares_inspectors_in_one_self_contained_page(shapes, tmp_
 
 def test_a_class_that_is_moved_out_of_sight_is_no_gain(shapes):
     whole, moved = Confusion(2), Confusion(2)
-    whole.add(np.array([[1, 1, 2, 2]], np.uint8), np.array([[1, 1, 1, 1]], np.uint8))
-    moved.add(np.array([[1, 1, 255, 255]], np.uint8), np.array([[1, 1, 1, 1]], np.uint8))
+    whole.add(np.array([[1, 1, 2, 2]], np.uint8), np.array([[1, 1, 0, 0]], np.uint8))
+    moved.add(np.array([[1, 1, 255, 255]], np.uint8), np.array([[1, 1, 0, 0]], np.uint8))
     found = Robustness("x", shapes.taxonomy, {("", 0): whole} | {("rotation", s): moved for s in range(1, 6)})
-    assert found.kept("rotation") == pytest.approx(1 / 0.5)  # 2 px of class 2 are called 1: they are gone too.
+    assert found.kept("rotation") == pytest.approx(1)  # Class 2, missed in whole pictures, is not in the moved ones.
