@@ -32,13 +32,17 @@ LOPSIDED = (
 def shares(sampler, n=DRAWS):
     counts = Counter()
     for draw in range(n):
-        record = LOPSIDED[sampler.pick(draw // 16, draw % 16)]
+        record = LOPSIDED[sampler.pick(draw // 16, draw % 16).place]
         counts["clean" if record.is_clean else record.classes] += 1
     return {key: count / n for key, count in counts.items()}
 
 
+def shows(record, value):
+    return record.is_clean if value == 0 else value in record.classes
+
+
 def test_uniform_draws_every_tile_equally_often():
-    counts = Counter(UniformSampler(5, seed=1).pick(draw, 0) for draw in range(DRAWS))
+    counts = Counter(UniformSampler(5, seed=1).pick(draw, 0).place for draw in range(DRAWS))
     assert sorted(counts) == [0, 1, 2, 3, 4]
     assert all(abs(count / DRAWS - 0.2) < 0.03 for count in counts.values())
 
@@ -58,7 +62,7 @@ def test_a_clean_share_is_kept():
 
 def test_a_tile_that_is_only_ignored_is_never_drawn():
     sampler = ClassBalancedSampler(LOPSIDED, seed=2)
-    assert all(LOPSIDED[sampler.pick(draw, 0)].id != "ignored" for draw in range(DRAWS))
+    assert all(LOPSIDED[sampler.pick(draw, 0).place].id != "ignored" for draw in range(DRAWS))
 
 
 def test_a_clean_share_without_clean_tiles_goes_to_the_classes():
@@ -68,16 +72,16 @@ def test_a_clean_share_without_clean_tiles_goes_to_the_classes():
 @pytest.mark.parametrize(("by_group", "expected"), [(False, 1 / 8), (True, 1 / 2)])
 def test_by_group_a_defect_counts_once_however_often_it_was_pictured(by_group, expected):
     sampler = ClassBalancedSampler(LOPSIDED[90:98], seed=1, by_group=by_group)
-    lone = sum(LOPSIDED[90:98][sampler.pick(draw, 0)].id == "b7" for draw in range(DRAWS)) / DRAWS
+    lone = sum(LOPSIDED[90:98][sampler.pick(draw, 0).place].id == "b7" for draw in range(DRAWS)) / DRAWS
     assert lone == pytest.approx(expected, abs=0.03)
 
 
 def test_the_class_that_was_drawn_is_told_beside_its_tile_and_one_class_can_be_asked_for():
-    told = [ClassBalancedSampler(LOPSIDED, seed=1).pick_of_class(draw, 0) for draw in range(200)]
-    assert all(LOPSIDED[place].is_clean if value == 0 else value in LOPSIDED[place].classes for value, place in told)
-    assert {value for value, _ in told} == {0, 1, 2}
+    told = [ClassBalancedSampler(LOPSIDED, seed=1).pick(draw, 0) for draw in range(200)]
+    assert all(shows(LOPSIDED[pick.place], pick.shown) for pick in told)
+    assert {pick.shown for pick in told} == {0, 1, 2}
     alone = ClassBalancedSampler(LOPSIDED, seed=1, only=2)
-    assert {alone.pick_of_class(draw, 0)[0] for draw in range(50)} == {2}
+    assert {alone.pick(draw, 0).shown for draw in range(50)} == {2}
     with pytest.raises(DatasetError, match="shows class 3"):
         ClassBalancedSampler(LOPSIDED, seed=1, only=3)
 
@@ -96,9 +100,10 @@ def test_a_pick_depends_on_seed_step_and_index_alone(make):
 def test_synthetic_tiles_come_at_their_share():
     mixed = MixedSampler(UniformSampler(3, 1), UniformSampler(7, 1), share=0.25, seed=1)
     picks = [mixed.pick(draw, 0) for draw in range(DRAWS)]
-    assert sum(which for which, _ in picks) / DRAWS == pytest.approx(0.25, abs=0.03)
-    assert {place for which, place in picks if which == 0} == set(range(3))
-    assert {place for which, place in picks if which == 1} == set(range(7))
+    assert sum(pick.made for pick in picks) / DRAWS == pytest.approx(0.25, abs=0.03)
+    assert {pick.place for pick in picks if not pick.made} == set(range(3))
+    assert {pick.place for pick in picks if pick.made} == set(range(7))
+    assert {pick.shown for pick in picks} == {None}
 
 
 def test_mixing_takes_nothing_from_clean_and_from_a_class_without_synthetic_tiles():
@@ -106,9 +111,10 @@ def test_mixing_takes_nothing_from_clean_and_from_a_class_without_synthetic_tile
     mixed = BalancedMixedSampler(LOPSIDED, made, share=0.5, seed=1)
     counts = Counter()
     for draw in range(DRAWS):
-        which, place = mixed.pick(draw, 0)
-        record = (LOPSIDED, made)[which][place]
-        counts[which, "clean" if record.is_clean else record.classes] += 1
+        pick = mixed.pick(draw, 0)
+        record = (made if pick.made else LOPSIDED)[pick.place]
+        assert shows(record, pick.shown)
+        counts[int(pick.made), "clean" if record.is_clean else record.classes] += 1
     assert {key: count / DRAWS for key, count in counts.items()} == {
         (0, (1,)): pytest.approx(1 / 6, abs=0.03),
         (1, (1,)): pytest.approx(1 / 6, abs=0.03),
@@ -119,17 +125,17 @@ def test_mixing_takes_nothing_from_clean_and_from_a_class_without_synthetic_tile
 
 def test_a_class_that_only_synthetic_tiles_show_is_drawn_from_them():
     mixed = BalancedMixedSampler(LOPSIDED[98:100], LOPSIDED[90:98], share=0.1, seed=1)
-    drawn = Counter(mixed.pick(draw, 0)[0] for draw in range(DRAWS))
-    assert drawn[1] / DRAWS == pytest.approx(1 / 2, abs=0.03)
+    drawn = Counter(mixed.pick(draw, 0).made for draw in range(DRAWS))
+    assert drawn[True] / DRAWS == pytest.approx(1 / 2, abs=0.03)
 
 
 def test_clean_tiles_take_the_share_that_was_asked_for_beside_synthetic_ones():
     made = LOPSIDED[:8]
     mixed = BalancedMixedSampler(LOPSIDED, made, share=0.5, seed=1, clean_share=0.7)
     drawn = [mixed.pick(draw, 0) for draw in range(DRAWS)]
-    clean = np.mean([which == 0 and LOPSIDED[place].is_clean for which, place in drawn])
+    clean = np.mean([not pick.made and LOPSIDED[pick.place].is_clean for pick in drawn])
     assert clean == pytest.approx(0.7, abs=0.03)
-    assert np.mean([which for which, _ in drawn]) == pytest.approx(0.3 / 2 / 2, abs=0.02)
+    assert np.mean([pick.made for pick in drawn]) == pytest.approx(0.3 / 2 / 2, abs=0.02)
 
 
 def test_nothing_to_draw_from_is_refused():

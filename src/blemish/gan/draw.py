@@ -17,7 +17,7 @@ from blemish.data.augment import Augmentation, augment, point_on_defect
 from blemish.data.dataset import Dataset
 from blemish.gan.presets import Sampling
 from blemish.train.loader import Draw
-from blemish.train.sampling import ClassBalancedSampler, UniformSampler
+from blemish.train.sampling import ClassBalancedSampler, Sampler, UniformSampler
 
 
 def train_tiles(dataset: Dataset) -> list[TileRecord]:
@@ -52,17 +52,15 @@ def augmented(
         augmentation: None = the paper's (rotation, translation, scaling, mirroring, noise).
     """
     changes = Augmentation.paper_gan() if augmentation is None else augmentation
-    uniform = UniformSampler(len(records), seed)
-    by_class = None if sampling == "uniform" else ClassBalancedSampler(records, seed)
+    evenly = sampling == "uniform"
+    sampler: Sampler = UniformSampler(len(records), seed) if evenly else ClassBalancedSampler(records, seed)
 
     def draw(step: int, index: int) -> dict[str, NDArray[Any]]:
-        shown_class, place = (
-            (None, uniform.pick(step, index)) if by_class is None else by_class.pick_of_class(step, index)
-        )
-        sample = dataset.sample(records[place])
+        pick = sampler.pick(step, index)
+        sample = dataset.sample(records[pick.place])
         random = rng(seed, "gan-tile", step, index)
         focus_xy = (
-            point_on_defect(sample.label_map, random, shown_class or None) if has_defect(sample.label_map) else None
+            point_on_defect(sample.label_map, random, pick.shown or None) if has_defect(sample.label_map) else None
         )
         picture, label_map = augment(
             sample.picture, sample.label_map, changes, random, crop_px=size_px, focus_xy=focus_xy

@@ -19,7 +19,14 @@ from blemish.data.augment import augment, point_on_defect
 from blemish.data.dataset import Dataset
 from blemish.picture.normalise import to_channels
 from blemish.segment.settings import TrainSettings
-from blemish.train.sampling import BalancedMixedSampler, ClassBalancedSampler, MixedSampler, UniformSampler
+from blemish.train.sampling import (
+    BalancedMixedSampler,
+    ClassBalancedSampler,
+    MixedSampler,
+    Pick,
+    Sampler,
+    UniformSampler,
+)
 
 _CACHE_BYTES = 128 * 2**20
 
@@ -66,15 +73,15 @@ class SampleDraw:
         self.settings = settings
         self.channels = channels
         made = [(pool, place) for pool, held in enumerate(self.pools[1:], 1) for place in range(len(held.records))]
-        self._places = [[(0, place) for place in range(len(real.records))], made]
+        self._made = made
         made_records = [self.pools[pool].records[place] for pool, place in made]
         self._mixed = _mixed(real.records, made_records, settings) if made else None
         self._real = _of_one_kind(real.records, settings)
         self._last = UniformSampler(len(real.records), settings.seed)
 
     def __call__(self, step: int, index: int) -> dict[str, NDArray[Any]]:
-        which, place = self._pick(step, index)
-        pool, place = self._places[which][place]
+        pick = self._pick(step, index)
+        pool, place = self._made[pick.place] if pick.made else (0, pick.place)
         picture, label_map = self.pools[pool].tile(place)
         record = self.pools[pool].records[place]
         random = rng(self.settings.seed, "augment", step, index)
@@ -84,25 +91,28 @@ class SampleDraw:
             self.settings.augmentation,
             random,
             crop_px=self.settings.crop_px,
-            focus_xy=self._focus(record, label_map, random),
+            focus_xy=self._focus(record, label_map, pick.shown, random),
         )
         return {"picture": to_channels(picture, self.channels), "label": label_map.defect}
 
-    def _pick(self, step: int, index: int) -> tuple[int, int]:
+    def _pick(self, step: int, index: int) -> Pick:
         if step >= self.settings.uniform_from * self.settings.steps:
-            return 0, self._last.pick(step, index)
+            return self._last.pick(step, index)
         if self._mixed is not None and step < self.settings.synthetic_until * self.settings.steps:
             return self._mixed.pick(step, index)
-        return 0, self._real.pick(step, index)
+        return self._real.pick(step, index)
 
     def _focus(
-        self, record: TileRecord, label_map: LabelMap, random: np.random.Generator
+        self, record: TileRecord, label_map: LabelMap, shown: int | None, random: np.random.Generator
     ) -> tuple[float, float] | None:
-        """A point that the crop must hold: on a defect for a share of them, never only padding."""
+        """A point that the crop must hold, never only padding: for a share of the crops on a defect, of the class that
+        the tile was drawn for (`shown`) or, where it was drawn for none, of any that it shows."""
         if self.settings.crop_px is None:
             return None
         if record.classes and random.random() < self.settings.crop_on_defect_frac:
-            return point_on_defect(label_map, random, record.classes[int(random.integers(len(record.classes)))])
+            return point_on_defect(
+                label_map, random, shown or record.classes[int(random.integers(len(record.classes)))]
+            )
         if record.padding_px == 0:
             return None
         inside = np.flatnonzero(label_map.defect != IGNORE)
@@ -156,9 +166,7 @@ def synthetic_records(dataset: Dataset, real: Dataset) -> list[TileRecord]:
     return dataset.records
 
 
-def _mixed(
-    real: Sequence[TileRecord], made: Sequence[TileRecord], settings: TrainSettings
-) -> MixedSampler | BalancedMixedSampler:
+def _mixed(real: Sequence[TileRecord], made: Sequence[TileRecord], settings: TrainSettings) -> Sampler:
     if settings.sampling == "balanced":
         return BalancedMixedSampler(
             real, made, settings.synthetic_share, settings.seed, clean_share=settings.clean_share
@@ -167,7 +175,7 @@ def _mixed(
     return MixedSampler(*each, settings.synthetic_share, settings.seed)
 
 
-def _of_one_kind(records: Sequence[TileRecord], settings: TrainSettings) -> UniformSampler | ClassBalancedSampler:
+def _of_one_kind(records: Sequence[TileRecord], settings: TrainSettings) -> Sampler:
     if settings.sampling == "uniform":
         return UniformSampler(len(records), settings.seed)
     return ClassBalancedSampler(records, settings.seed, clean_share=settings.clean_share)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,11 +15,24 @@ from blemish.core.seeds import rng
 CLEAN = 0  # Beside the label values 1..K in `shares`.
 
 
+class Pick(NamedTuple):
+    """A tile that was drawn.
+
+    Args:
+        place: in the sampler's list of real records, or of synthetic ones where it is `made`.
+        shown: the class 1..K that it was drawn for, 0 = for being clean; None = whatever it shows.
+    """
+
+    place: int
+    shown: int | None = None
+    made: bool = False
+
+
 class Sampler(Protocol):
     """Chooses the tile of a sample."""
 
-    def pick(self, step: int, index: int) -> int:
-        """The place, in the sampler's list of records, of sample `index` of a step."""
+    def pick(self, step: int, index: int) -> Pick:
+        """The tile of sample `index` of a step."""
         ...
 
 
@@ -27,7 +40,7 @@ class UniformSampler:
     """Every tile equally often (drawn with replacement).
 
     Example:
-        >>> 0 <= UniformSampler(10, seed=1).pick(step=0, index=0) < 10
+        >>> 0 <= UniformSampler(10, seed=1).pick(step=0, index=0).place < 10
         True
     """
 
@@ -37,8 +50,8 @@ class UniformSampler:
         self.n = n
         self.seed = seed
 
-    def pick(self, step: int, index: int) -> int:
-        return int(rng(self.seed, "uniform", step, index).integers(self.n))
+    def pick(self, step: int, index: int) -> Pick:
+        return Pick(int(rng(self.seed, "uniform", step, index).integers(self.n)))
 
 
 class ClassBalancedSampler:
@@ -80,16 +93,12 @@ class ClassBalancedSampler:
             value: _by_group(records, places[value]) if by_group else [np.array(places[value])] for value in self.shares
         }
 
-    def pick(self, step: int, index: int) -> int:
-        return self.pick_of_class(step, index)[1]
-
-    def pick_of_class(self, step: int, index: int) -> tuple[int, int]:
-        """The class that was drawn (0 = clean), and the place of the tile that was drawn for it."""
+    def pick(self, step: int, index: int) -> Pick:
         draw = rng(self.seed, "class-balanced", step, index)
         value = _drawn(self.shares, draw)
         groups = self._pools[value]
         tiles = groups[int(draw.integers(len(groups)))]
-        return value, int(tiles[int(draw.integers(len(tiles)))])
+        return Pick(int(tiles[int(draw.integers(len(tiles)))]), value)
 
 
 class MixedSampler:
@@ -100,8 +109,8 @@ class MixedSampler:
 
     Example:
         >>> mixed = MixedSampler(UniformSampler(5, 1), UniformSampler(9, 1), share=1.0, seed=1)
-        >>> mixed.pick(0, 0)[0]
-        1
+        >>> mixed.pick(0, 0).made
+        True
     """
 
     def __init__(self, real: Sampler, synthetic: Sampler, share: float, seed: int) -> None:
@@ -110,10 +119,9 @@ class MixedSampler:
         self.share = share
         self.seed = seed
 
-    def pick(self, step: int, index: int) -> tuple[int, int]:
-        """(0, place among the real) or (1, place among the synthetic)."""
-        which = int(rng(self.seed, "mixed", step, index).random() < self.share)
-        return which, self.samplers[which].pick(step, index)
+    def pick(self, step: int, index: int) -> Pick:
+        made = bool(rng(self.seed, "mixed", step, index).random() < self.share)
+        return self.samplers[made].pick(step, index)._replace(made=made)
 
 
 class BalancedMixedSampler:
@@ -131,7 +139,7 @@ class BalancedMixedSampler:
         >>> from blemish.core.records import Box, Origin, Split
         >>> tile = TileRecord("a", "a", "", "", Box(0, 0, 8, 8), "a", Split.TRAIN, Origin.REAL, (5,), (64,))
         >>> BalancedMixedSampler([tile], [tile], share=1.0, seed=1).pick(0, 0)
-        (1, 0)
+        Pick(place=0, shown=1, made=True)
     """
 
     def __init__(
@@ -152,14 +160,13 @@ class BalancedMixedSampler:
         self._classes = list(self.shares)
         self._evenly = clean_share is None  # Drawn as before there was a share, so that seeds repeat older runs.
 
-    def pick(self, step: int, index: int) -> tuple[int, int]:
-        """(0, place among the real) or (1, place among the synthetic)."""
+    def pick(self, step: int, index: int) -> Pick:
         draw = rng(self.seed, "balanced-mixed", step, index)
         value = self._classes[int(draw.integers(len(self._classes)))] if self._evenly else _drawn(self.shares, draw)
         real, made = (pool.get(value, []) for pool in self._pools)
-        which = int(bool(made) and (not real or draw.random() < self.share))
-        places = made if which else real
-        return which, places[int(draw.integers(len(places)))]
+        from_made = bool(made) and (not real or draw.random() < self.share)
+        places = made if from_made else real
+        return Pick(places[int(draw.integers(len(places)))], value, bool(from_made))
 
 
 def _refuse_share(share: float) -> None:

@@ -52,7 +52,7 @@ def draw_of(dataset: Dataset, **settings) -> CompositionDraw:
 
 def test_a_crop_shows_the_class_that_was_drawn_however_small_beside_another(stained):
     draw = draw_of(stained)
-    drawn = [(draw.by_class.pick_of_class(0, i)[0], draw(0, i)["defect"]) for i in range(60)]
+    drawn = [(draw.sampler.pick(0, i).shown, draw(0, i)["defect"]) for i in range(60)]
     assert {value for value, _ in drawn} == {1, 2}
     assert all((label == value).any() for value, label in drawn)
 

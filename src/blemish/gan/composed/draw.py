@@ -21,7 +21,7 @@ from blemish.gan.bank import LEAST_AREAS
 from blemish.gan.clean_areas import largest_clean_area
 from blemish.picture.compose import defect_mask, nearest_class, reach, soft_edge, with_texture_of, without_defect
 from blemish.picture.tiling import cut
-from blemish.train.sampling import ClassBalancedSampler, UniformSampler
+from blemish.train.sampling import ClassBalancedSampler, Sampler, UniformSampler
 
 GRAIN_TILES = 48  # Pictures of defect-free surface held for their grain.
 LARGE = 0.25  # Of a crop: a defect, with what its edge reaches, of which too little surface is seen round it.
@@ -97,8 +97,11 @@ class CompositionDraw:
         self.whole_from = round(steps * (1 - whole_frac))
         self.whole_px = min(2 * size_px, dataset.info.tile_px // 16 * 16)
         self.defective = [record for record in records if record.classes]
-        self.by_class = ClassBalancedSampler(self.defective, seed, clean_share=0.0, by_group=True, only=only)
-        self.evenly = None if balanced else UniformSampler(len(self.defective), seed)
+        self.sampler: Sampler = (
+            ClassBalancedSampler(self.defective, seed, clean_share=0.0, by_group=True, only=only)
+            if balanced
+            else UniformSampler(len(self.defective), seed)
+        )
         self.grains = grain_pictures(dataset, records)
         self.which = UniformSampler(len(self.grains), seed)
         self.other_surfaces = other_surfaces
@@ -106,12 +109,12 @@ class CompositionDraw:
         self._kept_bytes = 0
 
     def __call__(self, step: int, index: int) -> dict[str, NDArray[Any]]:
-        shown_class, place = self._pick(step, index)
-        tile = self._tile(self.defective[place])
+        pick = self.sampler.pick(step, index)
+        tile = self._tile(self.defective[pick.place])
         crop_px = self.whole_px if step >= self.whole_from else self.size_px
 
         random = rng(self.seed, "composed-tile", step, index)
-        focus_xy = point_on_defect(tile.label_map, random, shown_class)
+        focus_xy = point_on_defect(tile.label_map, random, pick.shown)
         both, label_map = augment(tile.both, tile.label_map, AUGMENTATION, random, crop_px=crop_px, focus_xy=focus_xy)
         shown, closed = (np.ascontiguousarray(half) for half in np.split(both, 2, axis=2))
         made = scene(shown, label_map, self.ring_px)
@@ -126,12 +129,6 @@ class CompositionDraw:
             "edge": made.edge,
             "region": made.region,
         }
-
-    def _pick(self, step: int, index: int) -> tuple[int | None, int]:
-        """The class that the crop is to show, None = any; and the tile's place."""
-        if self.evenly is not None:
-            return None, self.evenly.pick(step, index)
-        return self.by_class.pick_of_class(step, index)
 
     def _tile(self, record: TileRecord) -> _Tile:
         if record.id in self._kept:
@@ -148,7 +145,7 @@ class CompositionDraw:
         return tile
 
     def _grain(self, step: int, index: int, random: np.random.Generator, size_px: int) -> UInt8:
-        picture = self.grains[self.which.pick(step, index)]
+        picture = self.grains[self.which.pick(step, index).place]
         height, width = picture.shape[:2]
         x, y = (int(random.integers(max(1, length - size_px + 1))) for length in (width, height))
         grain = cut(picture, Box(x, y, size_px, size_px))
