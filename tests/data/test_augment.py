@@ -198,9 +198,17 @@ def test_optics_that_are_off_draw_nothing():
     assert augment(picture, label, without, np.random.default_rng(5))[0].sum() == before_there_were_optics
 
 
+def test_a_share_of_the_pictures_is_spoilt_and_the_others_are_not():
+    picture, label = np.full((32, 32), 120, np.uint8), LabelMap.clean(32, 32)
+    settings = Augmentation(spoilt=Augmentation(inversion_frac=1), spoilt_frac=0.25)
+    means = [augment(picture, label, settings, np.random.default_rng(seed))[0].mean() for seed in range(400)]
+    assert set(means) == {120, 135}
+    assert means.count(135) / 400 == pytest.approx(0.25, abs=0.06)
+
+
 def test_augmentations_go_by_name():
     assert Augmentation.named("robust") == Augmentation.robust()
-    assert Augmentation.robust().optics is not None
+    assert Augmentation.robust().spoilt.optics is not None
     with pytest.raises(InputError, match="no augmentation 'strong': there are paper, robust"):
         Augmentation.named("strong")
     with pytest.raises(InputError, match="gamma must be 1 or more"):

@@ -353,7 +353,8 @@ def test_the_learning_rate_rises_and_falls_to_nothing():
 def test_the_robust_augmentation_is_in_the_settings_with_its_optics(run_command, shapes_folder, tmp_path):
     words = ("train", shapes_folder, "--out", tmp_path / "run", "--dry-run", "--json", "--augmentation")
     told = json.loads(run_command(*words, "robust").stdout)["augmentation"]
-    assert (told["rotation_deg"], told["optics"]["jpeg_quality"]) == (30, 25)
+    assert (told["rotation_deg"], told["spoilt_frac"]) == (15, 0.5)
+    assert (told["spoilt"]["rotation_deg"], told["spoilt"]["optics"]["jpeg_quality"]) == (30, 25)
     assert run_command(*words, "strong").exit_code == 2
     assert run_command(*words, "robust", "--no-augment").exit_code == 2
 

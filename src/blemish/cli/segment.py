@@ -110,7 +110,7 @@ AugmentationName = Annotated[
     str | None,
     typer.Option(
         "--augmentation",
-        help="paper, or robust: wider, with blur, shading, stripes, JPEG. (paper)",
+        help="paper, or robust: half of the pictures wider, with blur, shading, stripes, JPEG. (paper)",
         rich_help_panel=_SAMPLES,
     ),
 ]

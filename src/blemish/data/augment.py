@@ -9,7 +9,7 @@ lamp, lens and camera where they are asked for (`augment_optics`), then noise; n
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import cv2
 import numpy as np
@@ -49,6 +49,8 @@ class Augmentation:
     noise_std: float = 0.0  # Gaussian, gray levels of 255: a deviation from 0 to this is drawn for each picture.
     noise_chance_frac: float = 1.0
     optics: Optics | None = None  # None = nothing of it, and nothing is drawn for it.
+    spoilt: Augmentation | None = None  # Takes the place of all above for a share of the pictures; None = for none.
+    spoilt_frac: float = 0.0  # That share.
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -96,9 +98,13 @@ class Augmentation:
         )
 
     @classmethod
-    def robust(cls) -> Augmentation:
-        """For a line that is not always the same: wider ranges, and what lamp, lens and camera do (docs/adr/0015)."""
-        return cls(
+    def robust(cls, spoilt_frac: float = 0.5) -> Augmentation:
+        """For a line that is not always the same: wider ranges, and what lamp, lens and camera do (docs/adr/0015).
+
+        Args:
+            spoilt_frac: of the pictures; the others as in `paper_segment`, so that a good picture is learned too.
+        """
+        spoilt = cls(
             rotation_deg=30,
             translation_frac=0.1,
             scale=(0.65, 1.5),
@@ -111,6 +117,7 @@ class Augmentation:
             noise_chance_frac=0.5,
             optics=Optics(),
         )
+        return replace(cls.paper_segment(), spoilt=spoilt, spoilt_frac=spoilt_frac)
 
     @classmethod
     def named(cls, name: str) -> Augmentation:
@@ -149,6 +156,8 @@ def augment(
         >>> augment(tile, label, Augmentation.paper_segment(), np.random.default_rng(1), crop_px=32)[0].shape
         (32, 32)
     """
+    if settings.spoilt is not None and random.random() < settings.spoilt_frac:
+        settings = settings.spoilt
     out_hw = label_map.size_hw if crop_px is None else (crop_px, crop_px)
     window = _draw_window(label_map.size_hw, out_hw, focus_xy, random)
     linear, shift_xy = _draw_move(settings, out_hw, random)

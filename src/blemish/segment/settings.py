@@ -138,6 +138,8 @@ class TrainSettings:
         values = asdict(self)
         if self.augmentation.optics is None:
             del values["augmentation"]["optics"]
+        if self.augmentation.spoilt is None:
+            del values["augmentation"]["spoilt"], values["augmentation"]["spoilt_frac"]
         if not self.loss.lovasz:
             del values["loss"]["lovasz"]
         for name in ("clean_share", "uniform_from", "patience"):
