@@ -56,6 +56,28 @@ def test_millimetres_without_a_pixel_size_are_refused(recipe_of):
         refuse_unfit(recipe_of(ZONE), plain, "")
 
 
+def test_the_size_of_a_part_needs_that_the_part_is_looked_for(recipe_of):
+    size = "[part]\nsize_mm = [260, 95]\ntolerance_mm = 2"
+    with pytest.raises(InputError, match='part: its size is known where it is looked for only: write datum = "part"'):
+        recipe_of(size)
+    recipe = recipe_of(size, head='datum = "part"')
+    refuse_other_datum(recipe, "part")
+    with pytest.raises(InputError, match="the part is not looked for: inspect with --datum part"):
+        refuse_other_datum(recipe, "scan")
+    assert not any("any size" in note for note in notes_on(recipe))
+    assert any("any size" in note for note in notes_on(recipe_of(head='datum = "part"')))
+    with pytest.raises(InputError, match="has no pixel_mm_xy"):
+        refuse_unfit(recipe, Taxonomy.from_dict({**CELL.to_dict(), "pixel_mm_xy": None}), "")
+
+
+def test_a_recipe_without_a_part_keeps_the_hash_that_it_had_before_there_were_parts(recipe_of):
+    assert recipe_of().hash == "22e474e466eaac133116e030810dec9787049efb22fa847b205f04347ed04f48"
+    assert (
+        recipe_of("[part]\nsize_mm = [260, 95]\ntolerance_mm = 2", head='datum = "part"').hash
+        != recipe_of(head='datum = "part"').hash
+    )
+
+
 def test_zones_from_another_datum_are_refused(recipe_of):
     with pytest.raises(InputError, match="from the part's datum, but places are measured from the scan's"):
         refuse_other_datum(recipe_of(ZONE, head='datum = "part"'), "scan")

@@ -47,11 +47,24 @@ def test_it_has_the_cards_thresholds_and_fits_its_bundle(card):
 
 def test_its_examples_are_valid_once_their_marks_are_taken_away(card):
     lines = new_recipe(card).splitlines()
-    keys = ("# [", "# boxes", "# classes", "# max", "# zone", "# what", "# most", "# required")
+    keys = (
+        "# [",
+        "# boxes",
+        "# classes",
+        "# max",
+        "# zone",
+        "# what",
+        "# most",
+        "# required",
+        "# datum",
+        "# size_mm",
+        "# tol",
+    )
     opened = [line.removeprefix("# ") if line.startswith(keys) else line for line in lines]
     recipe = parse_recipe("\n".join(opened))
     assert (len(recipe.limits), len(recipe.counts), list(recipe.zones)) == (2, 1, ["seal"])
     assert recipe.required_views == ["top", "bottom"]
+    assert (recipe.datum, recipe.part.size_mm) == ("part", [260, 95])
 
 
 def test_chosen_thresholds_take_the_place_of_the_cards(card, tmp_path):

@@ -196,6 +196,29 @@ def test_a_strange_view_is_review_and_one_that_was_not_measured_is_never_ok(reci
     assert said(recipe_of(), views=[ViewResult("", "a.png", (), 8.0)]) == ("OK", [])
 
 
+SIZE = "[part]\nsize_mm = [260, 95]\ntolerance_mm = 0.3"
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [((260.3, 94.7), "OK"), ((260.31, 95.0), "REVIEW"), ((260.0, 47.5), "REVIEW"), ((95.0, 260.0), "REVIEW")],
+)
+def test_a_part_that_is_found_with_another_size_is_review(recipe_of, found, verdict):
+    view = ViewResult("", "a.png", part_size_mm=found)
+    assert said(recipe_of(SIZE, head='datum = "part"'), views=[view])[0] == verdict
+    assert said(recipe_of(head='datum = "part"'), views=[view]) == ("OK", [])
+
+
+def test_a_part_of_unknown_size_is_never_ok_and_says_what_was_found(recipe_of):
+    recipe = recipe_of(SIZE, head='datum = "part"')
+    assert said(recipe) == (
+        "REVIEW",
+        ["a.png: the size of its part was not measured, so 260 x 95 mm cannot be asked"],
+    )
+    (reason,) = said(recipe, views=[ViewResult("", "a.png", part_size_mm=(180.2, 94.9))])[1]
+    assert reason.startswith("a.png: the part is found with 180.2 x 94.9 mm, 260 x 95 mm expected (± 0.3)")
+
+
 def test_what_cannot_be_measured_is_review_and_never_ok(recipe_of, defect_of):
     lost = defect_of("A", length_mm=None, place=None)
     assert said(recipe_of(limit("A", max_length_mm=10)), lost)[0] == "REVIEW"

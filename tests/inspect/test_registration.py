@@ -51,6 +51,13 @@ def test_bright_tables_portraits_colour_and_dim_light_are_all_the_same(transform
     assert sorted(sides) == pytest.approx(sorted([long, short]), abs=2)
 
 
+def test_the_size_of_a_part_is_that_of_its_edges_at_true_scale():
+    turned = cv2.getRotationMatrix2D((700, 400), -4, 1)
+    found = find_part(plate(np.array(UPRIGHT) @ turned[:, :2].T + turned[:, 2]), (0.5, 0.5))
+    assert found.size_mm == pytest.approx((500.5, 250.5), abs=0.4)  # The polygon holds its border: 1001 x 501 px.
+    assert find_part(plate(UPRIGHT), (0.5, 0.25)).size_mm == pytest.approx((500.5, 125.25), abs=0.4)
+
+
 def test_places_are_from_the_upper_left_corner_along_its_edges():
     turned = cv2.getRotationMatrix2D((700, 400), -4, 1)
     corners = np.array(UPRIGHT) @ turned[:, :2].T + turned[:, 2]

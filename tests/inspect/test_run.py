@@ -13,10 +13,12 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from blemish.bundle.bundle import Bundle
+from blemish.bundle.card import read_card
 from blemish.cli.inspect import inspect
 from blemish.core.errors import InputError
 from blemish.core.records import Box, Part, Verdict, View
 from blemish.inspect import run
+from blemish.inspect.recipe_new import new_recipe
 from blemish.inspect.registration import PartSearch
 from blemish.inspect.results import COLUMNS, ResultFolder, overlay_name
 from blemish.inspect.run import Inspection, inspect_files
@@ -195,6 +197,20 @@ def test_the_datum_is_chosen_on_the_command_line(tmp_path):
     assert [d["datum"] for d in line["defects"]] == ["part"]
     assert command(tmp_path / "none.png", "--datum", "part").exit_code == 3
     assert command(tmp_path / "none.png", "--datum", "table").exit_code == 2
+
+
+@pytest.mark.parametrize(("size_mm", "exit_code"), [([100, 30], 0), ([130, 30], 3)])
+def test_a_part_of_another_size_than_the_recipe_says_is_review(tmp_path, size_mm, exit_code):
+    write_png(tmp_path / "s.png", on_a_table([]))
+    text = new_recipe(read_card(TINY)).replace('# datum = "part"', 'datum = "part"')
+    (tmp_path / "r.toml").write_text(f"{text}\n[part]\nsize_mm = {size_mm}\ntolerance_mm = 1\n")
+    asked = command(tmp_path / "s.png", "--recipe", tmp_path / "r.toml", "--out", tmp_path / "out")
+    assert asked.exit_code == exit_code, asked.output
+    line = json.loads((tmp_path / "out" / "results.jsonl").read_text())
+    assert line["views"][0]["part_size_mm"] == pytest.approx([100, 30], abs=0.6)
+    assert ("130 x 30 mm expected" in " ".join(line["reasons"])) == (exit_code == 3)
+    refused = command(tmp_path / "s.png", "--recipe", tmp_path / "r.toml", "--datum", "scan")
+    assert (refused.exit_code, "the part is not looked for" in refused.output) == (2, True)
 
 
 def test_an_overlay_that_cannot_be_written_never_leaves_a_part_ok(bundle, pictures, tmp_path):

@@ -109,12 +109,12 @@ def refuse_unjudgeable(recipe: Recipe, stored: Stored) -> None:
             raise InputError(
                 f"{view.file} had {view.unlisted} more regions than are listed, the recipe may ask for them: {remedy}"
             )
-    if recipe.unknown.most_strange is not None and not inspected.familiar:
-        views = [view for part in stored.parts for view in part.views if not view.doubts]
-        if any(view.strangeness is None for view in views):
-            raise InputError(
-                f"{stored.folder} holds no strangeness, the recipe asks for unknown.most_strange: {remedy}"
-            )
+    views = [view for part in stored.parts for view in part.views if not view.doubts]
+    if recipe.part is not None and any(view.part_size_mm is None for view in views):
+        raise InputError(f"{stored.folder} holds no sizes of parts, the recipe asks for part.size_mm: {remedy}")
+    asks_strangeness = recipe.unknown.most_strange is not None and not inspected.familiar
+    if asks_strangeness and any(view.strangeness is None for view in views):
+        raise InputError(f"{stored.folder} holds no strangeness, the recipe asks for unknown.most_strange: {remedy}")
 
 
 def _never_stored(asked: Mapping[str, Sought], inspected: Inspected) -> Iterator[str]:

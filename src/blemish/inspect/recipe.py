@@ -112,6 +112,16 @@ class Zone(Strict):
         return any(in_box(place, box) for box in self.boxes) or any(in_polygon(place, ring) for ring in self.polygons)
 
 
+class PartSize(Strict):
+    """The size that a part must be found with: another one is a part found wrongly, cut off, or of another product.
+
+    It guards what is kept out: beside a part of which only a piece was found, nothing is looked at.
+    """
+
+    size_mm: Annotated[list[Positive], Field(min_length=2, max_length=2)]  # Along its upper edge, and down.
+    tolerance_mm: Positive  # Either way, of both.
+
+
 class Limit(Strict):
     """How large a defect may be. Without any maximum: any such defect is `what`, or with `what = "OK"` none counts."""
 
@@ -166,6 +176,7 @@ class Recipe(Strict):
     bundle: Sha256 | None = None  # The only inspector it may be used with; None = any with these classes.
     temperature: Temperature = 1.0  # Divides the network's log probabilities before anything else; 1 = as they are.
     datum: Datum = "scan"  # What zones are measured from.
+    part: PartSize | None = None  # None = of any size.
     required_views: list[str] = Field(default_factory=list)
     scores: dict[Code, Scores]
     probability: AsProbability | None = None  # Told beside each score; no rule asks it.
@@ -180,6 +191,8 @@ class Recipe(Strict):
             raise ValueError("scores must have a table for each class, got none")
         if ANYWHERE in self.zones:
             raise ValueError(f"a zone cannot be called '{ANYWHERE}': that stands for the whole part")
+        if self.part is not None and self.datum != "part":
+            raise ValueError('part: its size is known where it is looked for only: write datum = "part" at the top')
         for where, rule in self._placed_rules():
             if unknown := [code for code in rule.classes if code not in self.scores]:
                 raise ValueError(f"{where}: class '{unknown[0]}' has no scores: there are {', '.join(self.scores)}")
@@ -204,7 +217,8 @@ class Recipe(Strict):
     @property
     def hash(self) -> str:
         """SHA-256 over what the recipe says."""
-        return recipe_hash(self.model_dump(mode="json"))
+        came_later = {"part"} if self.part is None else set()  # So that older recipes keep their hash.
+        return recipe_hash(self.model_dump(mode="json", exclude=came_later))
 
     @property
     def title(self) -> str:
@@ -215,7 +229,8 @@ class Recipe(Strict):
     def needs_mm(self) -> bool:
         """Whether it asks for anything that only a known pixel size can give."""
         in_mm = any("_mm" in key for limit in self.limits for key in limit.maxima)
-        return bool(self.zones) or in_mm or any(count.within_mm is not None for count in self.counts)
+        placed = bool(self.zones) or self.part is not None
+        return placed or in_mm or any(count.within_mm is not None for count in self.counts)
 
 
 def recipe_hash(values: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from blemish.bundle.card import Card, Strict
 from blemish.core.errors import InputError
-from blemish.core.records import SCAN
+from blemish.core.records import PART, SCAN
 from blemish.core.taxonomy import Taxonomy
 from blemish.inspect.defects import Limits
 from blemish.inspect.recipe import ANYWHERE, Datum, Recipe
@@ -90,11 +90,16 @@ def refuse_unfit(recipe: Recipe, taxonomy: Taxonomy, bundle: str) -> None:
 
 
 def refuse_other_datum(recipe: Recipe, datum: Datum) -> None:
-    """Refuse zones that were drawn from another datum than places are measured from.
+    """Refuse zones that were drawn from another datum than places are measured from, and a size of no part.
 
     Raises:
-        InputError: they differ, and the recipe has zones.
+        InputError: they differ, and the recipe has zones or the part's size.
     """
+    if recipe.part is not None and datum != PART:
+        raise InputError(
+            f"recipe {recipe.title} asks for the part's size, but the part is not looked for: inspect with "
+            f"--datum {PART}, or remove [part]"
+        )
     if recipe.zones and recipe.datum != datum:
         raise InputError(
             f"recipe {recipe.title} draws its zones from the {recipe.datum}'s datum, but places are measured from the "
@@ -129,7 +134,8 @@ def notes_on(recipe: Recipe, card: Card | None = None) -> list[str]:
     Args:
         card: of the inspector, for what only it knows.
     """
-    return [*_unused(recipe), *_strange_views(recipe), *_uncovered(recipe), *_of_bundle(recipe, card)]
+    of_recipe = [*_unused(recipe), *_strange_views(recipe), *_sizeless(recipe), *_uncovered(recipe)]
+    return [*of_recipe, *_of_bundle(recipe, card)]
 
 
 def _unused(recipe: Recipe) -> list[str]:
@@ -144,6 +150,15 @@ def _strange_views(recipe: Recipe) -> list[str]:
         for name, zone in recipe.zones.items()
         for view in zone.views
         if view not in recipe.required_views
+    ]
+
+
+def _sizeless(recipe: Recipe) -> list[str]:
+    if recipe.datum != PART or recipe.part is not None:
+        return []
+    return [
+        "the part may be found with any size, and what lies beside it is not looked at: write [part] with size_mm and "
+        "tolerance_mm (results.jsonl tells part_size_mm of each view)"
     ]
 
 

@@ -27,6 +27,9 @@ bundle = {bundle}  # The only inspector it is for.
 # A part without one of these views is REVIEW.
 # required_views = ["top", "bottom"]
 
+# What zones are measured from: the scan's upper left corner, or that of the part, which is then looked for on it.
+# datum = "part"
+
 # From where on a class counts. pixel: touching pixels from this probability on are a region. Its score is their mean:
 # from `ng` on it is a defect, from `review` on it is unsure (see [unknown]), below that it is nothing.
 """
@@ -47,8 +50,12 @@ offset = {offset}
 
 """
 _TAIL = """\
-# Zones, in mm from the scan's upper left corner: boxes (x, y, width, height) and polygons. A defect is where its
-# middle is.
+# With datum = "part": one that is found with another size is REVIEW (found wrongly, cut off, another product).
+# [part]
+# size_mm = [260, 95]  # Along its upper edge, and down; results.jsonl tells part_size_mm of each view.
+# tolerance_mm = 2
+
+# Zones, in mm from the datum: boxes (x, y, width, height) and polygons. A defect is where its middle is.
 # [zones.seal]
 # boxes = [[0, 0, 2700, 40], [0, 960, 2700, 40]]
 

@@ -12,7 +12,7 @@ from itertools import groupby
 from math import dist
 
 from blemish.core.records import Defect, Verdict, ViewResult
-from blemish.inspect.recipe import ANYWHERE, LARGEST, Count, Limit, Recipe
+from blemish.inspect.recipe import ANYWHERE, LARGEST, Count, Limit, PartSize, Recipe
 from blemish.picture.overlay import size_text
 
 _SAME = 1 + 1e-9  # A size in mm is a product of floats: 3 px of 0.1 mm are 0.3 mm, and no more.
@@ -189,13 +189,31 @@ def _of_views(views: Sequence[ViewResult], recipe: Recipe) -> Iterable[Finding]:
             yield Finding(Verdict.REVIEW, f"view '{wanted}' is missing")
     for view in views:
         yield from (Finding(Verdict.REVIEW, doubt) for doubt in view.doubts)
-        most = recipe.unknown.most_strange
-        if most is None or view.doubts:
-            continue
-        if view.strangeness is None:
-            yield Finding(Verdict.REVIEW, f"{view.file}: its strangeness was not measured, so {most:g} cannot be asked")
-        elif not view.strangeness <= most:
-            yield Finding(Verdict.REVIEW, f"{view.file}: strange: {view.strangeness:.3g}, at most {most:g} expected")
+        if not view.doubts:
+            yield from (Finding(Verdict.REVIEW, f"{view.file}: {text}") for text in _unlike_the_line(view, recipe))
+
+
+def _unlike_the_line(view: ViewResult, recipe: Recipe) -> Iterable[str]:
+    if recipe.part is not None:
+        yield from _other_size(view.part_size_mm, recipe.part)
+    most = recipe.unknown.most_strange
+    if most is None:
+        return
+    if view.strangeness is None:
+        yield f"its strangeness was not measured, so {most:g} cannot be asked"
+    elif not view.strangeness <= most:
+        yield f"strange: {view.strangeness:.3g}, at most {most:g} expected"
+
+
+def _other_size(found: tuple[float, float] | None, wanted: PartSize) -> Iterable[str]:
+    told = f"{wanted.size_mm[0]:g} x {wanted.size_mm[1]:g} mm"
+    if found is None:
+        yield f"the size of its part was not measured, so {told} cannot be asked"
+    elif not all(abs(a - b) <= wanted.tolerance_mm * _SAME for a, b in zip(found, wanted.size_mm, strict=True)):
+        yield (
+            f"the part is found with {found[0]:.1f} x {found[1]:.1f} mm, {told} expected (± {wanted.tolerance_mm:g}): "
+            f"found wrongly, cut off, or another product"
+        )
 
 
 def _told(findings: Sequence[Finding]) -> Iterable[str]:

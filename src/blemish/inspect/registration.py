@@ -62,6 +62,14 @@ class Registration:
     shrink: int
     pixel_mm_xy: tuple[float, float]
 
+    @property
+    def size_mm(self) -> tuple[float, float]:
+        """Along the upper edge and at right angles to it, each the mean of two edges (in px without a pixel size)."""
+        upper_left, upper_right, lower_right, lower_left = (np.array(xy) * self.pixel_mm_xy for xy in self.corners_xy)
+        lying = math.dist(upper_left, upper_right), math.dist(lower_left, lower_right)
+        standing = math.dist(upper_left, lower_left), math.dist(upper_right, lower_right)
+        return sum(lying) / 2, sum(standing) / 2
+
     def place_mm(self, xy_px: Point) -> Point:
         """A place on the scan from the datum, along the part's axes."""
         x, y = ((at - of) * mm for at, of, mm in zip(xy_px, self.corners_xy[0], self.pixel_mm_xy, strict=True))

@@ -272,7 +272,14 @@ def _look(picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch) 
     if why_not:  # A note: only a recipe that asks for it doubts the view, now or in a dry run.
         notes += (f"{view.path}: {why_not}",)
     told = tuple(_told(region, inspection.recipe) for region in found.defects)
-    return _Seen(ViewResult(view.name, str(view.path), doubts, strangeness, notes, found.left_out), told)
+    size = _size_mm(part, inspection)
+    return _Seen(ViewResult(view.name, str(view.path), doubts, strangeness, notes, found.left_out, size), told)
+
+
+def _size_mm(part: Registration | None, inspection: Inspection) -> tuple[float, float] | None:
+    if part is None or inspection.segmenter.taxonomy.pixel_mm_xy is None:
+        return None
+    return round(part.size_mm[0], 2), round(part.size_mm[1], 2)
 
 
 def _told(region: Defect, recipe: Recipe | None) -> Defect:
