@@ -95,6 +95,7 @@ class TestPatience:
     def test_it_does_not_end_before_anything_was_found(self, shapes_folder, tmp_path, monkeypatch):
         done = self.trained(shapes_folder, tmp_path / "run", monkeypatch, [0.0] * 10)
         assert done.outcome.steps == 20
+        assert done.card["step"] == 20  # Of networks that all find nothing, the one that learned longest.
 
     def test_it_goes_with_the_best_only(self):
         with pytest.raises(InputError, match="goes with keep best"):

@@ -225,8 +225,8 @@ class Best(nn.Module):
         self.register_buffer("step", torch.tensor(0))
 
     def offer(self, network: PixelNetwork, iou: float, step: int) -> None:
-        """Take over the network if it is better than all before."""
-        if np.float32(iou) > float(self.iou):  # As it is kept: an equal one is no better.
+        """Take over the network if it is better than all before; as long as none finds anything, the latest."""
+        if np.float32(iou) > float(self.iou) or float(self.iou) <= 0:  # As it is kept: an equal one is no better.
             self.network.load_state_dict(network.state_dict())
             self.iou.fill_(iou)
             self.step.fill_(step)
