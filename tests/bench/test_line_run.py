@@ -39,7 +39,7 @@ def timeless(folder):
     """Results without what hangs on the clock or on where scratch files lay."""
     parts = [json.loads(text) for text in (folder / "results" / "results.jsonl").read_text().splitlines()]
     for part in parts:
-        del part["seconds"], part["files"]
+        del part["seconds"], part["files"], part["inspected_at"]
         part["views"] = [{**view, "file": Path(view["file"]).name} for view in part["views"]]
     return parts
 

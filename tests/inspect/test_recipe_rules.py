@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -281,3 +282,18 @@ def test_where_the_datum_is_another_no_zone_is_asked_and_a_person_says(recipe_of
     found = replace(defect_of("A", place=IN_SEAL), datum="scan")
     verdict, (reason,) = said(recipe, found)
     assert (verdict, reason) == ("REVIEW", "A groove: its place is from the scan's corner, the zones from the part's")
+
+
+def test_what_equals_a_limit_is_permitted_in_32_bit_too(recipe_of, defect_of):
+    limit = '[[limits]]\nclasses = ["A"]\nmax_length_mm = 1.2\n'
+    region = defect_of(length_mm=float(np.float32(0.3)) * 4)
+    assert region.length_mm > 1.2
+    assert judge([ViewResult("", "a.png")], [region], recipe_of(limit)).verdict == Verdict.OK
+    longer = replace(region, length_mm=1.21)
+    assert judge([ViewResult("", "a.png")], [longer], recipe_of(limit)).verdict == Verdict.NG
+
+
+def test_what_is_just_within_a_distance_is_near(recipe_of, defect_of):
+    count = '[[counts]]\nclasses = ["E"]\nmost = 1\nwithin_mm = 1.2\n'
+    pair = [defect_of("E", place=(1.5 * 0.1, 1.0)), defect_of("E", place=(13.5 * 0.1, 1.0))]
+    assert judge([ViewResult("", "a.png")], pair, recipe_of(count)).verdict == Verdict.NG

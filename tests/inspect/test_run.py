@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import re
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +19,14 @@ from blemish.bundle.card import read_card
 from blemish.cli.inspect import inspect
 from blemish.core.errors import InputError
 from blemish.core.records import Box, Part, Verdict, View
+from blemish.core.taxonomy import BackgroundClass, DefectClass, Taxonomy
 from blemish.inspect import run
+from blemish.inspect.defects import Limits
 from blemish.inspect.recipe_new import new_recipe
 from blemish.inspect.registration import PartSearch
 from blemish.inspect.results import COLUMNS, ResultFolder, overlay_name
 from blemish.inspect.run import Inspection, inspect_files
+from blemish.inspect.scan import Tiling
 from blemish.inspect.sources import read_serials
 from blemish.picture.write import write_png
 
@@ -321,6 +326,33 @@ def test_a_stopped_run_never_looks_like_a_whole_one(bundle, pictures, tmp_path):
     assert json.loads((tmp_path / "out" / "results.jsonl.part").read_text())["serial"] == "bad"
 
 
+class Torn:
+    """A network that is torn between two classes wherever a picture is black."""
+
+    channels, coarse = 1, None
+    taxonomy = Taxonomy(
+        "t",
+        (BackgroundClass("s"),),
+        (DefectClass("a", "A"), DefectClass("b", "B", "#00ff00"), DefectClass("e", "E", "#0000ff")),
+    )
+
+    def probabilities(self, pictures):
+        answer = np.zeros((len(pictures), 4, *pictures.shape[1:3]), np.float32)
+        answer[:, 0] = 1
+        for plane, value in enumerate((0.04, 0.50, 0.46, 0.0)):
+            answer[:, plane][pictures[..., 0] == 0] = value
+        return answer
+
+
+def test_a_class_that_is_not_called_hides_none_that_is(tmp_path):
+    write_png(tmp_path / "a.png", spotted())
+    limits = Limits({"A": 0.6, "B": 0.3, "E": 0.5}, {"A": 0, "B": 0, "E": 0})
+    found = run.inspect_part(
+        Part("a", (View("", tmp_path / "a.png"),)), Inspection(Torn(), Tiling(64, 16, 8), limits, "x")
+    )
+    assert (found.verdict, [defect.code for defect in found.defects]) == (Verdict.NG, ["B"])
+
+
 class TestResume:
     """A stopped run goes on: what it has written is kept, and the end is that of a run that was never stopped."""
 
@@ -343,6 +375,25 @@ class TestResume:
         assert (stopped / "results.csv").read_bytes() == (tmp_path / "whole" / "results.csv").read_bytes()
         assert (stopped / "results.jsonl").read_bytes().startswith(kept)
         assert timeless(stopped) == timeless(tmp_path / "whole")
+        assert sorted(p.name for p in stopped.iterdir()) == ["inspection.json", "results.csv", "results.jsonl"]
+
+    def test_a_picture_that_was_written_anew_since_its_inspection_is_inspected_anew(self, pictures, stopped):
+        write_png(pictures / "bad.png", ground())
+        os.utime(pictures / "bad.png", (1, 1))  # As a copy that keeps its time.
+        ended = command(pictures, "--out", stopped, "--resume", "--no-overlay", "--json")
+        values = json.loads(ended.stdout)
+        assert {part["serial"]: part["verdict"] for part in values["parts"]} == {"bad": "OK", "good": "OK"}
+        assert values["kept"] == 0
+
+    def test_results_that_do_not_say_when_are_made_anew(self, pictures, stopped):
+        lines = stopped / "results.jsonl.part"
+        lines.write_text(re.sub(r', "inspected_at": "[^"]*"', "", lines.read_text()))
+        assert "kept from before" not in command(pictures, "--out", stopped, "--resume", "--no-overlay").stdout
+
+    def test_a_run_that_ended_between_its_two_names_goes_on(self, pictures, stopped):
+        (stopped / "results.jsonl.part").rename(stopped / "results.jsonl")
+        ended = command(pictures, "--out", stopped, "--resume", "--no-overlay")
+        assert ended.exit_code == 1, ended.output
         assert sorted(p.name for p in stopped.iterdir()) == ["inspection.json", "results.csv", "results.jsonl"]
 
     def test_without_resume_nothing_of_it_is_lost(self, pictures, stopped):
@@ -375,7 +426,7 @@ class TestResume:
 
 def timeless(folder):
     parts = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in part.items() if name != "seconds"} for part in parts]
+    return [{name: value for name, value in part.items() if name not in ("seconds", "inspected_at")} for part in parts]
 
 
 def test_a_run_does_not_go_on_with_pictures_of_other_places(bundle, pictures, tmp_path):

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from blemish.bundle.bundle import Bundle
 from blemish.bundle.card import read_card
+from blemish.cli.main import app
 from blemish.core.records import Part, Verdict, View
 from blemish.inspect.recipe import parse_recipe
 from blemish.inspect.recipe_new import new_recipe
@@ -104,3 +106,46 @@ def test_an_answer_that_is_no_number_is_review_and_never_ok(bundle, pictures):
     result = inspect_part(Part("good", (View("", pictures / "good.png"),)), broken)
     assert result.verdict == Verdict.REVIEW
     assert "answer is no number" in result.reasons[0]
+
+
+ZONED = """
+format = 1
+name = "z"
+version = 1
+[scores.A]
+pixel = 0.5
+review = 0.5
+ng = 0.5
+[scores.B]
+pixel = 0.5
+review = 0.5
+ng = 0.5
+[zones.seal]
+boxes = [[0, 0, 100, 40]]
+views = ["top"]
+[[limits]]
+classes = ["A", "B"]
+max_length_mm = 40
+[[limits]]
+classes = ["A", "B"]
+zone = "seal"
+max_length_mm = 3
+"""
+
+
+def bad_ground():
+    picture = ground()
+    picture[60:66, 30:90] = 0
+    return picture
+
+
+@pytest.mark.parametrize(("view", "code"), [("top", 1), ("Top", 2), ("", 2)])
+def test_a_zone_of_a_view_that_no_part_has_is_refused(tmp_path, view, code):
+    write_png(tmp_path / "a.png", bad_ground())
+    (tmp_path / "s.csv").write_text(f"file,serial,view\na.png,a,{view}\n")
+    (tmp_path / "r.toml").write_text(ZONED)
+    done = CliRunner().invoke(
+        app, ["inspect", str(TINY), "--serials", str(tmp_path / "s.csv"), "--recipe", str(tmp_path / "r.toml")]
+    )
+    assert done.exit_code == code, done.output
+    assert code == 1 or "zone 'seal' is for view 'top', which no part has" in done.stderr

@@ -161,3 +161,18 @@ def test_a_csv_that_names_nothing_is_refused(folder):
 def test_a_shadow_that_macos_left_is_no_scan(folder):
     write_png(folder / "._a.png", np.zeros((2, 2), np.uint8))
     assert [path.name for path in find_files([folder])] == ["a.png", "b.png", "c.png"]
+
+
+@pytest.mark.parametrize("name", ["scans", "b\0.png"])
+def test_a_row_that_names_no_picture_is_refused(tmp_path, name):
+    write_png(tmp_path / "a.png", np.zeros((2, 2), np.uint8))
+    write_png(tmp_path / "scans/b.png", np.zeros((2, 2), np.uint8))
+    (tmp_path / "s.csv").write_text(f"file,serial\na.png,1\n{name},2\n")
+    with pytest.raises(InputError, match="line 3"):
+        read_serials(tmp_path / "s.csv")
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path):
+    (tmp_path / "s.csv").write_text("file,serial,file\na.png,1,b.png\n")
+    with pytest.raises(InputError, match="each once, got file, file, serial"):
+        read_serials(tmp_path / "s.csv")

@@ -95,6 +95,7 @@ def inspect(
     from blemish.bundle.bundle import Bundle
     from blemish.bundle.signature import refuse_unsigned
     from blemish.inspect.recipe import read_recipe
+    from blemish.inspect.recipe_fit import refuse_unknown_views
     from blemish.inspect.registration import PartSearch
     from blemish.inspect.results import ResultFolder
     from blemish.inspect.run import Inspection, inspect_part
@@ -112,6 +113,8 @@ def inspect(
     if chosen is not None and out is not None:
         refuse_reused_version(chosen, inspected_beside(out))
     parts = _parts(files or [], serials, same_name)
+    if chosen is not None:
+        refuse_unknown_views(chosen, {view.name for part in parts for view in part.views})
     overlays = out / OVERLAYS if out is not None and overlay else None
     by_part = datum == PART or (datum is None and chosen is not None and chosen.datum == PART)
     inspection = Inspection.of_bundle(
@@ -164,18 +167,24 @@ def _parts(files: Sequence[Path], serials: Path | None, same_name: str | None) -
         there = [path for path in namings if path.exists()]
         return gather_parts(find_files(there or list(namings)), namings)
     found = find_files(files)
-    return gather_parts(found, _namings(found, serials, same_name))
+    return gather_parts(found, _namings(files, found, serials, same_name))
 
 
-def _namings(files: Sequence[Path], serials: Path | None, same_name: str | None) -> dict[Path, Naming] | None:
-    from blemish.inspect.same_name import named_by_folder
-    from blemish.inspect.sources import read_serials
+def _namings(
+    given: Sequence[Path], files: Sequence[Path], serials: Path | None, same_name: str | None
+) -> dict[Path, Naming] | None:
+    from blemish.inspect.same_name import VIEWS, named_by_folder
+    from blemish.inspect.sources import empty_folders, read_serials
 
     if serials is not None and same_name is not None:
         raise InputError("--serials says which part each file belongs to, and so does --same-name: give one of them")
     if serials is not None:
         return read_serials(serials)
-    return None if same_name is None else named_by_folder(files, same_name)
+    if same_name is None:
+        return None
+    if same_name == VIEWS and (empty := empty_folders(given)):
+        raise InputError(f"{empty[0]} holds no picture: if it is a camera's no part has that view, else take it out")
+    return named_by_folder(files, same_name)
 
 
 def _kept(folder: ResultFolder, parts: Sequence[Part]) -> tuple[PartResult, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from pydantic import Field
 
@@ -126,6 +126,24 @@ def refuse_other_places(recipe: Recipe, datum: Datum, before: Recipe | None) -> 
             f"recipe {recipe.title} measures from the {recipe.datum}'s datum, these results are from the {datum}'s: "
             f"inspect the parts again with `blemish inspect --recipe`"
         )
+
+
+def refuse_unknown_views(recipe: Recipe, views: Collection[str]) -> None:
+    """Refuse zones for a view that no part has: their limits would never be asked, and the laxer ones hold instead.
+
+    A required view that is missing is not meant: its parts are REVIEW.
+
+    Raises:
+        InputError: names the first such zone.
+    """
+    for name, zone in recipe.zones.items():
+        for view in zone.views:
+            if view not in views and view not in recipe.required_views:
+                there = ", ".join(sorted(filter(None, views))) or "none has a name"
+                raise InputError(
+                    f"recipe {recipe.title}: zone '{name}' is for view '{view}', which no part has ({there}): name "
+                    f"views with --serials or --same-name views, or add it to required_views"
+                )
 
 
 def notes_on(recipe: Recipe, card: Card | None = None) -> list[str]:

@@ -15,7 +15,7 @@ from blemish.core.records import Defect, Verdict, ViewResult
 from blemish.inspect.recipe import ANYWHERE, LARGEST, Count, Limit, PartSize, Recipe
 from blemish.picture.overlay import size_text
 
-_SAME = 1 + 1e-9  # A size in mm is a product of floats: 3 px of 0.1 mm are 0.3 mm, and no more.
+_SAME = 1 + 1e-6  # A size in mm is a product of floats, some of 32 bit: 3 px of 0.1 mm are 0.3 mm, and no more.
 NEVER_SURE = 1.0  # As `ng`: the class is left to a person, however likely; networks do answer with 1.
 
 
@@ -178,7 +178,7 @@ def _counts(count: Count, region: Defect, recipe: Recipe) -> bool:
 def _most_near(regions: Sequence[Defect], within_mm: float) -> int:
     """The largest number of regions of one view whose middles lie this near to the middle of one of them, it too."""
     placed = [(region.view, region.place_mm_xy) for region in regions if region.place_mm_xy is not None]
-    near = [sum(v == view and dist(p, place) <= within_mm for v, p in placed) for view, place in placed]
+    near = [sum(v == view and dist(p, place) <= within_mm * _SAME for v, p in placed) for view, place in placed]
     return max(near, default=0)
 
 

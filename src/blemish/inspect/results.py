@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TextIO
@@ -54,6 +55,8 @@ class ResultFolder:
     def __init__(self, folder: Path, inspected: Inspected, *, resume: bool = False) -> None:
         self.folder = folder
         self._inspected = inspected
+        if resume and (folder / JSON_LINES).exists() and _unfinished(folder / TABLE).exists():
+            reopen(folder, inspected)  # It was stopped between the two names of its end.
         for name in (JSON_LINES, TABLE):
             if (folder / name).exists():
                 raise InputError(f"{folder} holds {name} of another run already: choose another --out")
@@ -132,9 +135,30 @@ def table_rows(result: PartResult) -> list[list[str | int]]:
 
 
 def _kept(folder: Path, inspected: Inspected) -> tuple[PartResult, ...]:
-    """The parts of a stopped run; a line that it could not finish is left out, and its part inspected again."""
+    """The parts of a stopped run; a line that it could not finish is left out, and its part inspected again.
+
+    So is a part of whose pictures any was written since it was inspected: it may show another part by now.
+    """
     _refuse_other(folder, inspected)
-    return tuple(read_parts(_unfinished(folder / JSON_LINES), torn=True))
+    parts = read_parts(_unfinished(folder / JSON_LINES), torn=True)
+    return tuple(part for part in parts if not _written_since(part))
+
+
+def _written_since(part: PartResult) -> bool:
+    try:
+        began = datetime.fromisoformat(part.inspected_at).timestamp()
+    except ValueError:  # Results of an older version do not say when.
+        return True
+    return any(_written(Path(file)) > began for file in part.files)
+
+
+def _written(path: Path) -> float:
+    """When a file came to be what it is; a copy may say that it is old, the disk knows better."""
+    try:
+        said = path.stat()
+    except OSError:
+        return 0.0
+    return max(said.st_mtime, said.st_ctime)
 
 
 def _refuse_other(folder: Path, inspected: Inspected) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from blemish.bundle.bundle import Bundle
@@ -31,6 +32,8 @@ from blemish.picture.quality import QualityLimits, faults, measure_quality
 from blemish.picture.read import read_picture
 from blemish.picture.tiling import plan_tiles
 from blemish.picture.write import write_bytes
+
+_LEAST_SIDE_PX = 16  # A shorter side shows nothing; a line-scan camera that stopped at once leaves such pictures.
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,7 @@ def inspect_files(
 
 def inspect_part(part: Part, inspection: Inspection) -> PartResult:
     """Inspect all views of a part; its verdict is over all of them."""
-    watch = Stopwatch()
+    watch, began = Stopwatch(), datetime.now(UTC)
     seen = [_inspect_view(part.serial, view, inspection, watch) for view in part.views]
     views = tuple(each.view for each in seen)
     judged = inspection.judged(views, [region for each in seen for region in each.regions])
@@ -192,6 +195,7 @@ def inspect_part(part: Part, inspection: Inspection) -> PartResult:
         files=tuple(str(view.path) for view in part.views),
         unsure=judged.unsure,
         views=views,
+        inspected_at=began.isoformat(timespec="microseconds"),
     )
 
 
@@ -236,6 +240,9 @@ def _read(view: View, inspection: Inspection) -> tuple[UInt8, tuple[str, ...]]:
         raise PictureError(
             f"{path} has 16 bit, but the inspector was trained on 8-bit pictures: convert it as those were"
         )
+    height, width = picture.shape[:2]
+    if min(height, width) < _LEAST_SIDE_PX:
+        raise PictureError(f"{path} has {width} x {height} px, too few to show anything: did the camera stop early?")
     notes = tuple(f"{path}: {what}" for what in _unlike(picture, inspection))
     return to_channels(to_8_bit(picture, inspection.value_range), inspection.segmenter.channels), notes
 

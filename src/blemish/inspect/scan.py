@@ -74,7 +74,7 @@ def scan_scores(
     with watch.stage("blend"):
         for top, band in blend_rows(height, width, planes, _tile_scores(picture, boxes, segmenter, watch)):
             rows = slice(top, top + band.shape[1])
-            best[rows], score[rows] = likeliest(band)
+            best[rows], score[rows] = likeliest(band, floors)
             refuse_unknown(score[rows])
     return ScoreMap(best, score)
 

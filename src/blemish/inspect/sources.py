@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blemish.core.errors import InputError
+from blemish.core.folders import folders_below
 from blemish.core.records import Part, View
 from blemish.core.tables import read_table
 from blemish.inspect.stored import INSPECTED
@@ -41,7 +42,7 @@ def find_files(given: Sequence[Path]) -> list[Path]:
     for path in given:
         if not path.exists():
             raise InputError(f"nothing to inspect at {path}: no such file or folder")
-        inside = sorted(p for p in path.rglob("*") if _is_scan(p)) if path.is_dir() else [path]
+        inside = sorted(p for _, held in folders_below(path) for p in held if _is_scan(p)) if path.is_dir() else [path]
         if not inside:
             raise InputError(f"nothing to inspect in {path}: it holds no {', '.join(EXTENSIONS)}")
         found.update(dict.fromkeys(inside))
@@ -53,9 +54,22 @@ def find_files(given: Sequence[Path]) -> list[Path]:
     return list(found)
 
 
+def empty_folders(given: Sequence[Path]) -> list[Path]:
+    """Folders below those given in which no picture is, nor in any below them; of results those are passed over."""
+    walked = [each for path in given if path.is_dir() for each in folders_below(path)]
+    full = {above for folder, held in walked if any(map(_is_scan, held)) for above in (folder, *folder.parents)}
+    return [folder for folder, _ in walked if folder not in full and not _is_of_results(folder)]
+
+
+def _is_of_results(folder: Path) -> bool:
+    return any((at / INSPECTED).exists() for at in (folder, folder.parent))
+
+
 def _is_scan(path: Path) -> bool:
+    """A link that leads nowhere too: its part is REVIEW."""
     is_shadow = path.name.startswith("._")  # What macOS leaves beside each file on other disks.
-    return is_picture(path) and path.is_file() and not is_shadow and not _is_overlay(path)
+    is_there = path.is_file() or (path.is_symlink() and not path.exists())
+    return is_picture(path) and is_there and not is_shadow and not _is_overlay(path)
 
 
 def _is_overlay(path: Path) -> bool:
@@ -134,8 +148,10 @@ def read_serials(path: Path) -> dict[Path, Naming]:
     """
     names, rows = read_table(path)
     columns = set(names)
-    if not {"file", "serial"} <= columns or columns - {"file", "serial", "view"}:
-        raise InputError(f"{path} must have the columns file, serial and maybe view, got {', '.join(sorted(columns))}")
+    if not {"file", "serial"} <= columns or columns - {"file", "serial", "view"} or len(columns) < len(names):
+        raise InputError(
+            f"{path} must have the columns file, serial and maybe view, each once, got {', '.join(sorted(names))}"
+        )
     namings: dict[Path, Naming] = {}
     for line, row in rows:
         name, serial = row["file"].strip(), row["serial"].strip()
@@ -143,7 +159,11 @@ def read_serials(path: Path) -> dict[Path, Naming]:
             raise InputError(f"{path}, line {line}: file and serial must both be given")
         if hides_text(serial + row.get("view", "")):
             raise InputError(f"{path}, line {line}: serial and view must hold no control characters, got {serial!a}")
+        if hides_text(name):
+            raise InputError(f"{path}, line {line}: a file's name must hold no control characters, got {name!a}")
         file = (path.parent / name).resolve()
+        if file.is_dir():
+            raise InputError(f"{path}, line {line}: '{name}' is a folder: one row a picture")
         if file in namings:
             raise InputError(f"{path}, line {line}: '{name}' is named twice")
         namings[file] = Naming(serial, row.get("view", "").strip())

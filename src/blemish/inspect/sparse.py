@@ -52,7 +52,7 @@ def sparse_scores(
             for (y, x), planes in zip(cells, probabilities, strict=True):
                 h, w = min(cell_px, height - y), min(cell_px, width - x)
                 if h > 0 and w > 0:
-                    best[y : y + h, x : x + w], score[y : y + h, x : x + w] = likeliest(planes[:, :h, :w])
+                    best[y : y + h, x : x + w], score[y : y + h, x : x + w] = likeliest(planes[:, :h, :w], floors)
         return ScoreMap(best, score)
 
 

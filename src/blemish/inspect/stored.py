@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from blemish.bundle.card import Strict, TaxonomyField
 from blemish.core.errors import InputError
+from blemish.core.folders import folders_below
 from blemish.core.records import PartResult
 from blemish.inspect.recipe import Datum, Recipe, key_path
 from blemish.inspect.recipe_fit import Sought
@@ -67,7 +68,7 @@ def read_stored(path: Path) -> list[Stored]:
     Raises:
         InputError: no results there, a run that was stopped, or a line that is no part.
     """
-    files = [path] if path.is_file() else sorted(path.rglob(JSON_LINES))
+    files = [path] if path.is_file() else _files_below(path, JSON_LINES)
     if not files:
         why = (
             "the run was stopped before its end, inspect --resume goes on with it"
@@ -80,7 +81,13 @@ def read_stored(path: Path) -> list[Stored]:
 
 def stopped_below(path: Path) -> list[Path]:
     """The folders of runs that were stopped before their end, of which `read_stored` reads nothing."""
-    return sorted(file.parent for file in path.rglob(f"{JSON_LINES}.part")) if path.is_dir() else []
+    return [file.parent for file in _files_below(path, f"{JSON_LINES}.part")]
+
+
+def _files_below(path: Path, name: str) -> list[Path]:
+    if not path.is_dir():
+        return []
+    return sorted(file for folder, _ in folders_below(path) if (file := folder / name).is_file())
 
 
 def refuse_reused_version(recipe: Recipe, others: Iterable[Inspected]) -> None:
