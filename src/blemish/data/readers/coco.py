@@ -15,7 +15,7 @@ from blemish.core.arrays import Bool, UInt8, UInt16
 from blemish.core.errors import InputError, LabelError
 from blemish.data.readers.base import Drawn, LeftOut, Match, Plan, ReadOptions, SourcePicture
 from blemish.data.readers.coco_masks import Outline, draw_outline, read_outline
-from blemish.data.readers.json_labels import read_json_label, size_in
+from blemish.data.readers.json_labels import read_json_label, refuse_nothing, size_in
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.paired import split_of
 from blemish.data.readers.pairing import Folder, spread
@@ -198,8 +198,10 @@ def draw_coco(labels: Labels, read: Callable[[], UInt8 | UInt16], spellings: Spe
         pixels = read()
         size_hw = pixels.shape[0], pixels.shape[1]
     masks: dict[str, Bool] = {}
-    for label, outline in labels.shapes:
+    for number, (label, outline) in enumerate(labels.shapes, start=1):
         mask = draw_outline(outline, size_hw, labels.where)
+        if len(labels.shapes) == 1 or outline.reaches_beyond(size_hw):  # Else a speck between two pixels is no loss.
+            refuse_nothing(mask, f"{labels.where}, its annotation {number} ({label[:40]})")
         masks[label] = masks.get(label, np.zeros(size_hw, bool)) | mask
     ignored = None if labels.ignored is None else draw_outline(labels.ignored, size_hw, labels.where)
     clipped = sum(outline.reaches_beyond(size_hw) for _, outline in labels.shapes)

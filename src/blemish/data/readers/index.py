@@ -35,12 +35,12 @@ class IndexMasks:
     def plan(self, folder: Folder, options: ReadOptions) -> Plan:
         pairing = pairing_of(folder, self.name)
         paths = [folder.listing.path(mask) for mask in pairing.masks]
-        _refuse_binary(paths)
+        open_labels = _refuse_binary(paths)
         taxonomy = options.taxonomy or numbered_classes(folder.listing.root.name, paths)
         sources, left_out = paired_sources(
             folder.listing, pairing, [""] * len(pairing.pairs), partial(_draw, taxonomy), bare_is_clean=False
         )
-        return Plan(self.name, tuple(sources), tuple(left_out), taxonomy, notes=_notes(pairing))
+        return Plan(self.name, tuple(sources), tuple(left_out), taxonomy, notes=(*open_labels, *_notes(pairing)))
 
 
 def _notes(pairing: Pairing) -> tuple[str, ...]:
@@ -96,19 +96,30 @@ def _draw(taxonomy: Taxonomy, path: Path, token: str) -> Drawn:
     return draw_index(index_plane(path), taxonomy, str(path))
 
 
-def _refuse_binary(paths: list[Path]) -> None:
-    """Refuse masks that hold 255 and no class at all: read as index masks, every defect would be ignored."""
-    only_ignored: Path | None = None
+def _refuse_binary(paths: list[Path]) -> tuple[str, ...]:
+    """Refuse masks that hold 255 and no class at all: read as index masks, every defect would be ignored.
+
+    Returns:
+        A warning where some masks do, beside others with classes: they may be binary.
+    """
+    ignored: list[Path] = []
+    classes = False
     for path in paths:
         try:
             values = set(values_in(index_plane(path)))
         except PictureError:
             continue  # Named when the mask is read for good.
-        if values - {0, IGNORE}:
-            return
-        only_ignored = only_ignored or (path if IGNORE in values else None)
-    if only_ignored is not None:
+        classes = classes or bool(values - {0, IGNORE})
+        if values & {IGNORE} and not values - {0, IGNORE}:
+            ignored.append(path)
+    if ignored and not classes:
         raise InputError(
             f"index masks must hold values that name classes, but the {len(paths)} masks hold none but 0 and 255 "
-            f"(ignore), the first {only_ignored}: if 255 is a defect, give --format masks"
+            f"(ignore), the first {ignored[0]}: if 255 is a defect, give --format masks"
         )
+    if not ignored:
+        return ()
+    return (
+        f"masks with 255 (ignore) and no class: {len(ignored)} of {len(paths)}, the first {ignored[0]}; where 255 is a "
+        f"defect there, write its class instead",
+    )

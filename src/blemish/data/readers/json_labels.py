@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from blemish.core.arrays import Bool
 from blemish.core.errors import LabelError
 from blemish.picture.read import BUDGET_PX
 
@@ -45,3 +46,15 @@ def size_in(values: Any, height_key: str, width_key: str, where: str) -> tuple[i
 def is_place(value: Any) -> bool:
     """Whether a coordinate in pixels is a number that a shape can have."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= FARTHEST_PX  # No NaN.
+
+
+def refuse_nothing(mask: Bool, where: str) -> None:
+    """Refuse an outline that shows no pixel of its picture: without it the picture could pass for clean.
+
+    Raises:
+        LabelError: it lies beyond the picture, or covers nothing.
+    """
+    if not mask.any():
+        raise LabelError(
+            f"{where} covers no pixel of its picture of {mask.shape[1]} x {mask.shape[0]} px: draw it again"
+        )

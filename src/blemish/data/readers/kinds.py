@@ -59,8 +59,11 @@ def only_ones(listing: Listing, masks: list[Entry]) -> bool:
     """Whether a sample of masks holds 1 and no other value but 0."""
     found: set[int] = set()
     for entry in spread(masks, _SAMPLES):
+        path = listing.path(entry)
         try:
-            found.update(values_in(index_plane(listing.path(entry))))
+            if _is_black_and_white(gray_plane(mask_picture(path))):
+                return False  # Read as shown: which index is white differs from file to file.
+            found.update(values_in(index_plane(path)))
         except PictureError:
             continue
         if found - {0, 1}:
@@ -131,12 +134,17 @@ def _kind_of_values(plane: UInt8) -> MaskKind | None:
 
 
 def _kind_of_indices(indices: UInt8, shown: UInt8 | None) -> MaskKind | None:
-    """Of a mask with a palette; 0 and 255 alone say nothing: they are binary, unless others of the set hold classes.
+    """Of a mask with a palette; 0 and 255 alone, and black and white, say nothing: they are binary, unless others of
+    the set hold classes.
 
     Args:
         shown: the gray plane that the palette makes of it; None = colours.
     """
-    if not set(values_in(indices)) - {0, IGNORE}:
+    if not set(values_in(indices)) - {0, IGNORE} or _is_black_and_white(shown):
         return None
     is_gray_picture = shown is not None and np.array_equal(shown, indices)
     return _kind_of_values(indices) if is_gray_picture else MaskKind.INDEX
+
+
+def _is_black_and_white(shown: UInt8 | None) -> bool:
+    return shown is not None and values_in(shown) == [0, IGNORE]

@@ -162,6 +162,12 @@ def _picture_of(listing: Listing, file: Entry, values: LabelmeFile, by_path: Map
         if found is not None:
             return found
     beside = _beside(file, by_path)
+    elsewhere = [path for path in by_path if path.rsplit("/", 1)[-1] == posixpath.basename(named)] if named else []
+    if beside is None and elsewhere:  # It would go without its label, and could pass for a clean one.
+        raise LabelError(
+            f"{listing.path(file)}: imagePath {named[:80]!r} is not there, but {elsewhere[0]} is called so: put the "
+            f"JSON file beside its picture, or correct the path"
+        )
     if beside is None and not values.image_data:
         raise LabelError(
             f"{listing.path(file)}: there is no picture {named[:80]!r} and no imageData: add the picture beside it"

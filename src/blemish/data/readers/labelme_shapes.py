@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 
 from blemish.core.arrays import Bool
 from blemish.core.errors import LabelError, PictureError
-from blemish.data.readers.json_labels import is_place
+from blemish.data.readers.json_labels import is_place, refuse_nothing
 from blemish.picture.read import decode_picture
 
 LINE_WIDTH_PX, POINT_RADIUS_PX = 10, 5  # Of Labelme's export of lines and points.
@@ -81,6 +81,7 @@ def draw_shapes(shapes: Sequence[Shape], size_hw: tuple[int, int], where: str) -
     grouped: dict[tuple[str, str], list[Bool]] = {}
     for number, shape in enumerate(shapes, start=1):
         mask = _drawn(shape, size_hw, f"{where}, shape {number}")
+        refuse_nothing(mask, f"{where}, shape {number}")
         if shape.group and shape.kind == "polygon":
             grouped.setdefault((shape.label, shape.group), []).append(mask)
         else:

@@ -47,3 +47,11 @@ def looks_like_a_mask(listing: Listing, entry: Entry) -> bool:
         return False
     likeness = mask_likeness(listing, entry, by_losses=False)
     return likeness is not None and likeness >= MASK and bool((pixels != pixels.flat[0]).any())
+
+
+def is_black(listing: Listing, entry: Entry) -> bool:
+    """Whether a file is black throughout, as the mask of a good part is."""
+    try:
+        return not read_picture(listing.path(entry)).any()
+    except PictureError:
+        return False

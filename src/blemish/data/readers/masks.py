@@ -25,6 +25,7 @@ from blemish.data.readers.pairs import Pairing
 from blemish.data.readers.planes import gray_plane, mask_picture, values_in
 
 _SAMPLES = 24
+_MOSTLY = 0.7  # Folders of parts, not of classes: of each, this share of the masks is empty, and of some all.
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,8 @@ def _is_without_classes(folder: Folder, pairing: Pairing, found: list[str]) -> b
     """No class word at all, or folders that mix empty and other masks as only splits do."""
     shares = empty_shares(folder.listing, pairing, found)
     mixed = any(EMPTY_SHARE <= share < 1 for share in shares.values())
-    return mixed and (not any(found) or all(share < 1 for share in shares.values()))
+    usual = sum(_MOSTLY <= share < 1 for share in shares.values()) > 1 and min(shares.values()) >= _MOSTLY  # KSDD
+    return mixed and (not any(found) or usual or all(share < 1 for share in shares.values()))
 
 
 def _plan_by_class(name: str, folder: Folder, options: ReadOptions) -> Plan:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 
 from blemish.core.errors import LabelError, PictureError
 from blemish.core.records import Split
 from blemish.data.readers.base import SPLIT_WORDS, Drawn, LeftOut, SourcePicture, empty_drawing, split_named
+from blemish.data.readers.beside import LabelFiles
+from blemish.data.readers.likeness import is_black, looks_like_a_mask
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.pairing import mostly_masks
 from blemish.data.readers.pairs import Pair, Pairing
 from blemish.picture.read import picture_size, read_picture
 
+_NONE = Entry((), "", "", "")
 _SEPARATOR = re.compile(r"[\W_]")
 Draw = Callable[[Path, str], Drawn]  # From a mask's path and the class token of its pair.
 
@@ -39,13 +42,18 @@ def paired_sources(
     alone = {token: own for token, own in bare.items() if token and not masked[token]}
     labelled = [pair.pictures[0] for pair in pairing.pairs if pair.pictures and pair.masks]
     silhouettes = bool(alone) and mostly_masks(listing, labelled)
-    lost = {token for token, own in alone.items() if not silhouettes and mostly_masks(listing, own)}
+    masks = {token: set() if silhouettes else _likely_masks(listing, own) for token, own in alone.items()}
+    files = LabelFiles(listing)
+    doubts = {token: _doubt(files, own, masks[token]) for token, own in alone.items()}
     for pair, token in zip(pairing.pairs, tokens, strict=True):
         if pair.is_sound:
             drawing = partial(_draw_all, draw, [listing.path(mask) for mask in pair.masks], token)
             sources.append(source_of(listing, pair, token, drawing, label=pair.masks[0].relative))
-        elif token in lost:
-            left_out.extend(_mask_without_picture(entry) for entry in pair.pictures)
+        elif doubts.get(token):
+            left_out.extend(
+                _mask_without_picture(entry) if entry in masks[token] else _doubted(entry, token, doubts[token])
+                for entry in pair.pictures
+            )
         elif bare_is_clean and token and pair.pictures and not pair.masks and not masked[token]:
             sources.append(clean_source(listing, pair.pictures[0], token))
         else:
@@ -53,6 +61,27 @@ def paired_sources(
     halved = _halved(pairing)
     partly = [halved[source.source] for source in sources if source.source in halved]
     return [source for source in sources if source.source not in halved], partly + left_out
+
+
+def _likely_masks(listing: Listing, pictures: Sequence[Entry]) -> set[Entry]:
+    """Pictures of a folder that are masks; black ones where half of it is black, as one may be a dead frame."""
+    black = {entry for entry in pictures if is_black(listing, entry)}
+    masks = {entry for entry in pictures if looks_like_a_mask(listing, entry)}
+    return masks | black if 2 * len(black) >= len(pictures) else masks
+
+
+def _doubt(files: LabelFiles, pictures: Sequence[Entry], masks: Collection[Entry]) -> str:
+    """The first file that may be a label of a folder which no mask goes with; "" = it may be clean."""
+    mask = next((entry for entry in pictures if entry in masks), None)
+    return (mask or next(filter(None, map(files.of, pictures)), None) or _NONE).relative
+
+
+def _doubted(picture: Entry, folder: str, label: str) -> LeftOut:
+    return LeftOut(
+        picture.relative,
+        f"picture {picture.relative} has no mask, and {label} may be a label that was not read: name the masks of "
+        f"'{folder}' like those of the other folders, or take that file away",
+    )
 
 
 def _halved(pairing: Pairing) -> dict[str, LeftOut]:

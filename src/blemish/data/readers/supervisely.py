@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 from blemish.core.arrays import Bool
 from blemish.core.errors import InputError, LabelError
 from blemish.data.readers.base import Drawn, LeftOut, Match, Plan, ReadOptions, SourcePicture
-from blemish.data.readers.json_labels import is_place, read_json_label, size_in
+from blemish.data.readers.json_labels import is_place, read_json_label, refuse_nothing, size_in
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.paired import split_of
 from blemish.data.readers.pairing import Folder, spread
@@ -97,7 +97,8 @@ def draw_supervisely(path: Path, spellings: Spellings) -> Drawn:
     masks: dict[str, Bool] = {}
     for number, thing in enumerate(things, start=1):
         mask = _mask(thing, size_hw, f"{path}, object {number}")
-        label = thing["classTitle"]
+        refuse_nothing(mask, f"{path}, object {number}")
+        label = thing["classTitle"].strip()
         masks[label] = masks.get(label, np.zeros(size_hw, bool)) | mask
     return spellings.drawn(masks, size_hw, str(path))
 
@@ -139,7 +140,7 @@ def _objects(path: Path) -> Sequence[Mapping[str, Any]]:
 
 
 def _labels(path: Path) -> list[str]:
-    return [thing["classTitle"] for thing in _objects(path)]
+    return [thing["classTitle"].strip() for thing in _objects(path)]
 
 
 def _mask(thing: Mapping[str, Any], size_hw: tuple[int, int], where: str) -> Bool:

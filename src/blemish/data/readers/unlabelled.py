@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from blemish.data.readers.base import LeftOut, Plan
+from blemish.data.readers.beside import LabelFiles
 from blemish.data.readers.likeness import looks_like_a_mask
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.paired import clean_source
 from blemish.data.readers.pairing import mostly_masks
-
-_ADDITION = re.compile(r"[\W_]+[a-z][\w -]*", re.IGNORECASE)  # What `a_mask` adds to `a`: a word, no mere number.
 
 
 def as_clean(plan: Plan, listing: Listing, strange: Sequence[LeftOut] = ()) -> Plan:
@@ -33,8 +30,8 @@ def as_clean(plan: Plan, listing: Listing, strange: Sequence[LeftOut] = ()) -> P
     silhouettes = mostly_masks(listing, [entry for entry in listing.pictures if entry.relative in sources])
     alone = [] if silhouettes else [entry for entry in unlabelled if looks_like_a_mask(listing, entry)]
     masks = [_mask_alone(entry) for entry in alone]
-    others = _by_folder(listing)
-    held = {entry.relative: _held(entry, other) for entry in unlabelled if (other := _beside(entry, others))}
+    others = LabelFiles(listing)
+    held = {entry.relative: _held(entry, other) for entry in unlabelled if (other := others.beside(entry))}
     lost = next((one for one in (*labelled, *masks) if not one.is_picture), next(iter(strange), None))
     own = {one.file: one for one in masks} | held
     if lost is not None:
@@ -42,23 +39,6 @@ def as_clean(plan: Plan, listing: Listing, strange: Sequence[LeftOut] = ()) -> P
         return replace(plan, left_out=(*doubted, *labelled))
     clean = [clean_source(listing, entry) for entry in unlabelled if entry.relative not in held]
     return replace(plan, sources=(*plan.sources, *clean), left_out=(*held.values(), *labelled))
-
-
-def _by_folder(listing: Listing) -> dict[tuple[str, ...], list[Entry]]:
-    found: defaultdict[tuple[str, ...], list[Entry]] = defaultdict(list)
-    for entry in listing.others:
-        found[entry.folders].append(entry)
-    return found
-
-
-def _beside(entry: Entry, others: Mapping[tuple[str, ...], Sequence[Entry]]) -> Entry | None:
-    """A file in the same folder whose name is the picture's, or the picture's and a word: a label that nobody read."""
-    return next((other for other in others.get(entry.folders, ()) if _is_of(entry, other)), None)
-
-
-def _is_of(entry: Entry, other: Entry) -> bool:
-    rest = other.stem.removeprefix(entry.stem)
-    return other.stem.startswith(entry.stem) and (not rest or _ADDITION.fullmatch(rest) is not None)
 
 
 def _mask_alone(entry: Entry) -> LeftOut:

@@ -17,6 +17,7 @@ from blemish.core.arrays import Bool, UInt8, UInt16
 from blemish.core.errors import InputError, LabelError
 from blemish.core.records import Split
 from blemish.data.readers.base import Drawn, LeftOut, Match, Plan, ReadOptions, SourcePicture, split_named
+from blemish.data.readers.json_labels import refuse_nothing
 from blemish.data.readers.listing import Entry, Listing
 from blemish.data.readers.paired import split_of
 from blemish.data.readers.pairing import Folder, spread
@@ -121,14 +122,16 @@ def draw_yolo(
     pixels = read()  # Decoded: the size in the header is that before any turn.
     height, width = pixels.shape[0], pixels.shape[1]
     masks: dict[str, Bool] = {}
-    for label, shares in labels:
+    for number, (label, shares) in enumerate(labels, start=1):
         corners = [  # Shares in text are rounded: 15.99998 is a corner at 16.
             (round(x * width, _PLACES), round(y * height, _PLACES))
             for x, y in zip(shares[::2], shares[1::2], strict=True)
         ]
         canvas = Image.new("L", (width, height))
         ImageDraw.Draw(canvas).polygon(corners, fill=1, outline=1)
-        masks[label] = masks.get(label, np.zeros((height, width), bool)) | (np.asarray(canvas) > 0)
+        mask = np.asarray(canvas) > 0
+        refuse_nothing(mask, f"{where}, outline {number}")
+        masks[label] = masks.get(label, np.zeros((height, width), bool)) | mask
     clipped = sum(not all(0 <= share <= 1 for share in shares) for _, shares in labels)
     return spellings.drawn(masks, (height, width), where, clipped_shapes=clipped)
 
