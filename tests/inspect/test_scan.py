@@ -6,6 +6,7 @@ import pytest
 from blemish.core.errors import InputError
 from blemish.core.taxonomy import Taxonomy
 from blemish.inspect.scan import Tiling, scan_scores
+from blemish.inspect.score_map import likeliest
 from blemish.inspect.stopwatch import Stopwatch
 
 
@@ -37,6 +38,17 @@ def test_tiles_give_the_answer_of_the_whole(size_hw):
 def test_the_likeliest_class_is_taken_even_where_no_defect_is_likelier():
     found = scan_scores(np.zeros((64, 64, 1), np.uint8), Pointwise(), Tiling(64, 0, 8))
     assert (found.best == 2).all()
+
+
+@pytest.mark.parametrize("floors", [[0.5, 0.6, 0.4], [0.9, 0.1, 0.2], [0.3, 0.3, 0.3], None])
+def test_a_class_below_its_floor_stands_behind_one_that_reaches_its_own(floors):
+    band = np.random.default_rng(4).random((4, 60, 50), np.float32)
+    best, score = likeliest(band, floors)
+    for y, x in np.ndindex(60, 50):
+        values = band[1:, y, x]
+        called = [k for k in range(3) if floors is not None and values[k] >= np.float32(floors[k])]
+        expected = max(called or range(3), key=lambda k: values[k])
+        assert (best[y, x], score[y, x]) == (expected + 1, values[expected])
 
 
 def test_the_network_sees_few_tiles_at_a_time():

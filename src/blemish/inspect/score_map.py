@@ -40,14 +40,21 @@ def likeliest(band: Float32, floors: Sequence[float] | None = None) -> tuple[UIn
         band: probabilities float32 K+1 H W.
         floors: of each class the least that will be called; one below its own stands behind any that reaches its own.
     """
-    if floors is not None and len(set(floors)) > 1:
-        least = np.array(floors, np.float32)[:, None, None]
-        order = band[1:] - (band[1:] < least)  # Below 0 where it is not called.
-        place = order.argmax(axis=0)
-        return (place + 1).astype(np.uint8), np.take_along_axis(band[1:], place[None], axis=0)[0]
     best = np.ones(band.shape[1:], np.uint8)
     score = band[1].copy()
     for index in range(2, len(band)):
         np.copyto(best, np.uint8(index), where=band[index] > score)
         np.maximum(score, band[index], out=score)
+    if floors is not None and len(set(floors)) > 1:
+        _prefer_called(band[1:], np.array(floors, np.float32), best, score)
     return best, score
+
+
+def _prefer_called(planes: Float32, floors: Float32, best: UInt8, score: Float32) -> None:
+    """Where the likeliest class stays below its floor, the likeliest of those that do not, if there is one."""
+    hidden = score < floors[best - 1]
+    hidden &= np.logical_or.reduce([plane >= floor for plane, floor in zip(planes, floors, strict=True)])
+    there = np.nonzero(hidden)
+    here = planes[:, there[0], there[1]]
+    called = np.where(here >= floors[:, None], here, -1.0).argmax(axis=0)
+    best[there], score[there] = called + 1, np.take_along_axis(here, called[None], axis=0)[0]
