@@ -57,6 +57,30 @@ def test_one_word_may_stand_for_another(a_picture: str, its_mask: str, tmp_path:
     assert px == {a_picture.format(i): {"defect": (3 + i) ** 2} for i in range(4)}
 
 
+@pytest.mark.parametrize("above", ["", "train/"])
+def test_each_picture_may_have_a_folder_with_its_mask(above: str, tmp_path: Path) -> None:
+    for i in range(4):
+        picture(tmp_path / "src" / above / f"part {i}" / "image.jpg", i)
+        mask(tmp_path / "src" / above / f"part {i}" / "mask.png", side=3 + i)
+    _, px = px_of(tmp_path / "src")
+    assert px == {f"{above}part {i}/image.jpg": {"defect": (3 + i) ** 2} for i in range(4)}
+
+
+def test_in_folders_of_classes_each_picture_may_have_a_folder_too(tmp_path: Path) -> None:
+    for i in range(4):
+        for name in ("crack", "hole"):
+            picture(tmp_path / "src" / name / f"{i}" / "image.png", i)
+            mask(tmp_path / "src" / name / f"{i}" / "mask.png", side=3 + i)
+    picture(tmp_path / "src" / "hole" / "9" / "image.png", 9)
+    with pytest.raises(InputError, match="hole/9/image.png has no mask though others beside it do"):
+        import_folder(tmp_path / "src", tmp_path / "out", SMALL)
+    mask(tmp_path / "src" / "hole" / "9" / "mask.png")
+    _, px = px_of(tmp_path / "src")
+    assert px["crack/2/image.png"] == {"crack": 25}
+    assert px["hole/3/image.png"] == {"hole": 36}
+    assert len(px) == 9
+
+
 def test_of_three_words_none_is_taken_for_the_picture(tmp_path: Path) -> None:
     for i in range(4):
         picture(tmp_path / f"image_{i}.png", i)

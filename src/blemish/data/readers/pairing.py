@@ -139,4 +139,4 @@ def _pairs(way: Way, listing: Listing, mask_columns: set[Column]) -> tuple[Pair,
 
 def _pair(way: Way, pictures: list[Entry], masks: list[Entry]) -> Pair:
     first = (pictures or masks)[0]
-    return Pair(tuple(pictures), tuple(masks), way.rest(first), way.role(first), parts=bool(way.each))
+    return Pair(tuple(pictures), tuple(masks), way.folders(first), way.role(first), parts=bool(way.each))

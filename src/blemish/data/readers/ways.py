@@ -3,7 +3,8 @@
 Same name and another extension (`a.jpg`, `a.png`), a common addition to the name (`a.png`, `a_mask.png`), one word for
 another (`image_1.png`, `mask_1.png`), another folder at one depth (`images/x/a.png`, `masks/x/a.png`), a folder inside
 that of the pictures (`x/a.png`, `x/masks/a.png`), one put in between (`t/x/a.png`, `t/masks/x/a.png`), or one a picture
-in another (`images/a.png`, `masks/a/0.png`); those of folders alone, or with an addition or another word.
+in another (`images/a.png`, `masks/a/0.png`); those of folders alone, or with an addition or another word. Or every
+picture has a folder with its mask, and all are called alike (`a/image.png`, `a/mask.png`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Way:
     between: str = ""  # The folder at that depth that masks have and pictures have not.
     each: str = ""  # The folder at that depth in which every picture has a folder of its name with its masks.
     swap: tuple[str, ...] = ()  # Words that stand for each other: ("image_*", "mask_*"); the longest first.
+    whole: bool = False  # They are whole names, ("image", "mask"); what is one thing lies in one folder.
 
     def key(self, entry: Entry) -> tuple[str, ...]:
         stem = entry.folders[-1] if self._is_part(entry) else self.plain_stem(entry.stem)
@@ -42,6 +44,10 @@ class Way:
             return entry.folders
         shared = _without(entry.folders, self.depth)
         return shared[:-1] if self._is_part(entry) else shared
+
+    def folders(self, entry: Entry) -> tuple[str, ...]:
+        """The folders that partners share, less the one that is theirs alone."""
+        return self.rest(entry)[:-1] if self.whole else self.rest(entry)
 
     def role(self, entry: Entry) -> str:
         """The folder that says picture or mask."""
@@ -55,7 +61,12 @@ class Way:
         if self.depth is not None:
             return entry.folders[: self.depth + 1]
         if self.swap:
-            return (next((word for word in self.swap if _cut(entry.stem, word) != entry.stem), ""),)
+            found = (
+                word
+                for word in self.swap
+                if (word == entry.stem if self.whole else _cut(entry.stem, word) != entry.stem)
+            )
+            return (next(found, ""),)
         if self.addition:
             return ("added" if self.plain_stem(entry.stem) != entry.stem else "plain",)
         return (entry.extension,)
@@ -75,6 +86,8 @@ class Way:
 
     def plain_stem(self, stem: str) -> str:
         """A name without what the way adds to it or swaps in it."""
+        if self.whole:
+            return "" if stem in self.swap else stem
         for word in self.swap or (self.addition,):
             cut = _cut(stem, word)
             if cut != stem:
@@ -90,6 +103,7 @@ def ways_of(listing: Listing) -> Iterator[Way]:
     between = [Way(depth, "", between=name) for depth in range(deepest) for name in _between(listing, depth)]
     each = [Way(depth, "", each=name) for depth in range(deepest) for name in _each(listing, depth)]
     ways = [*plain, *inside, *between, *each]
+    yield from (Way(None, "", swap=swap, whole=True) for swap in _alike(listing))
     for way in ways:
         yield way
         yield from (replace(way, addition=addition) for addition in _additions(listing, way))
@@ -170,6 +184,15 @@ def _swaps(listing: Listing, way: Way) -> Iterator[tuple[str, ...]]:
                 word = form.format(found.group(1))
                 keys[word].add((*way.rest(entry), _cut(entry.stem, word)))
         yield from _most_shared(keys)
+
+
+def _alike(listing: Listing) -> Iterator[tuple[str, ...]]:
+    """Names without a number that files of several folders have."""
+    folders: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for entry in listing.pictures:
+        if entry.folders and not any(map(str.isdigit, entry.stem)):
+            folders[entry.stem].add(entry.folders)
+    yield from _most_shared({name: held for name, held in folders.items() if len(held) > 1})
 
 
 def _most_shared(keys: dict[str, set[tuple[str, ...]]]) -> Iterator[tuple[str, ...]]:
