@@ -72,7 +72,7 @@ def test_in_folders_of_classes_each_picture_may_have_a_folder_too(tmp_path: Path
             picture(tmp_path / "src" / name / f"{i}" / "image.png", i)
             mask(tmp_path / "src" / name / f"{i}" / "mask.png", side=3 + i)
     picture(tmp_path / "src" / "hole" / "9" / "image.png", 9)
-    with pytest.raises(InputError, match="hole/9/image.png has no mask though others beside it do"):
+    with pytest.raises(InputError, match=r"hole/9/image\.png has no mask though others beside it do"):
         import_folder(tmp_path / "src", tmp_path / "out", SMALL)
     mask(tmp_path / "src" / "hole" / "9" / "mask.png")
     _, px = px_of(tmp_path / "src")
