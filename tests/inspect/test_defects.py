@@ -226,6 +226,23 @@ def test_regions_agree_with_scipy_on_random_pixels():
     assert sorted((d.code, d.area_px) for d in found) == sorted(expected)
 
 
+@pytest.mark.parametrize(("size_hw", "share"), [((64 * 7, 64 * 9), 3e-4), ((500, 777), 3e-3), ((300, 1000), 0.3)])
+def test_regions_of_large_planes_agree_with_scipy_wherever_blocks_begin(size_hw, share):
+    from scipy import ndimage
+
+    draw = np.random.default_rng(11)
+    classes = (draw.random(size_hw) < share).astype(np.uint8)
+    classes[60:70, 100:400], classes[64, :] = 1, 1  # One lies over many blocks, and others beside it in the same ones.
+    labels, count = ndimage.label(classes, np.ones((3, 3)))
+    found = sorted((box.y, box.x, int(mask.sum())) for box, mask in room._blobs(classes, 0))
+    expected = [
+        (box[0].start, box[1].start, int((labels[box] == number).sum()))
+        for number, box in enumerate(ndimage.find_objects(labels), start=1)
+    ]
+    assert len(found) == count
+    assert found == sorted(expected)
+
+
 def test_a_threshold_of_one_is_reached_by_no_score():
     classes = blank()
     classes[10:14, 20:40] = 1

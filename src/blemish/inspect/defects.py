@@ -17,6 +17,7 @@ from blemish.inspect.sizes import Sizes, measure
 
 MOST_DEFECTS = 1000  # Listed of one view, the largest; a scan with more shows something else than defects.
 MOST_SCORE = float(np.nextafter(np.float32(1), np.float32(0)))  # A threshold of 1 means never: no score reaches it.
+_BLOCK_PX, _SMALL_PX = 64, 256  # Planes above the second are looked through in blocks of the first.
 OUTLINE_TOLERANCE_PX = 0.75  # An outline's points are left out where it stays this near without them.
 
 
@@ -71,13 +72,11 @@ class _Region:
 
 def called_classes(scores: ScoreMap, taxonomy: Taxonomy, limits: Limits) -> UInt8:
     """uint8 H W: the class of each pixel that reaches its threshold, else 0."""
-    classes = np.zeros_like(scores.best)
-    likely = scores.score >= min(limits.thresholds.values())
-    if not likely.any():
-        return classes
+    classes = np.zeros(scores.best.shape, np.uint8)
+    likely = np.flatnonzero(scores.score >= min(limits.thresholds.values()))  # Few: what follows is next to nothing.
     thresholds = np.array([2.0, *(limits.thresholds[code] for code in taxonomy.codes)], np.float32)
-    best = scores.best[likely]
-    classes[likely] = np.where(scores.score[likely] >= thresholds[best], best, 0)
+    best, score = scores.best.ravel()[likely], scores.score.ravel()[likely]
+    classes.ravel()[likely] = np.where(score >= thresholds[best], best, 0)
     return classes
 
 
@@ -85,7 +84,7 @@ def _regions(classes: UInt8, score: Float32, taxonomy: Taxonomy, limits: Limits)
     least = [limits.least_sizes_px[code] for code in taxonomy.codes]
     least_scores = [limits.least_scores.get(code, 0.0) for code in taxonomy.codes]
     least_areas = [limits.least_areas_px.get(code, 0) for code in taxonomy.codes]
-    for box, blob in _blobs((classes > 0).astype(np.uint8), min(least)):
+    for box, blob in _blobs(classes, min(least)):
         inside = np.where(blob, classes[_slices(box)], 0)
         for index in np.unique(inside[inside > 0]):
             for part, mask in _blobs((inside == index).astype(np.uint8), least[index - 1]):
@@ -97,16 +96,35 @@ def _regions(classes: UInt8, score: Float32, taxonomy: Taxonomy, limits: Limits)
 
 
 def _blobs(plane: UInt8, least_px: int) -> Iterator[tuple[Box, Bool]]:
-    """Boxes and masks of the connected regions of a 0/1 plane whose longest side is at least this."""
-    x0, y0, width, height = cv2.boundingRect(plane)
-    if width == 0:
+    """Boxes and masks of the connected regions of what is not 0 in a plane whose longest side is at least this."""
+    for at, window in _apart(plane):
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(window, connectivity=8, ltype=cv2.CV_32S)
+        for label in range(1, len(stats)):
+            x, y, w, h = (int(value) for value in stats[label, :4])
+            if max(w, h) >= least_px:
+                yield Box(at.x + x, at.y + y, w, h), labels[y : y + h, x : x + w] == label
+
+
+def _apart(plane: UInt8) -> Iterator[tuple[Box, UInt8]]:
+    """Windows of a plane that together hold all that is not 0, each with its own part of it alone.
+
+    What touches lies in blocks that touch. Of a scan nearly all blocks are empty, and labelling them takes longer than
+    all else that is done with its regions.
+    """
+    height, width = plane.shape
+    if max(height, width) <= _SMALL_PX:
+        yield Box(0, 0, width, height), np.ascontiguousarray(plane)
         return
-    inner = np.ascontiguousarray(plane[y0 : y0 + height, x0 : x0 + width])
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(inner, connectivity=8, ltype=cv2.CV_32S)
-    for label in range(1, len(stats)):
-        x, y, w, h = (int(value) for value in stats[label, :4])
-        if max(w, h) >= least_px:
-            yield Box(x0 + x, y0 + y, w, h), labels[y : y + h, x : x + w] == label
+    rows = np.stack([plane[y : y + _BLOCK_PX].max(axis=0) for y in range(0, height, _BLOCK_PX)])
+    full = np.maximum.reduceat(rows, np.arange(0, width, _BLOCK_PX), axis=1) > 0
+    _, groups, stats, _ = cv2.connectedComponentsWithStats(full.astype(np.uint8), connectivity=8)
+    for group in range(1, len(stats)):
+        x, y, w, h = (int(value) for value in stats[group, :4])
+        box = Box(x * _BLOCK_PX, y * _BLOCK_PX, min(w * _BLOCK_PX, width), min(h * _BLOCK_PX, height))
+        others = np.asarray(groups)[y : y + h, x : x + w] != group
+        window = plane[_slices(box)].copy()
+        window[others.repeat(_BLOCK_PX, axis=0).repeat(_BLOCK_PX, axis=1)[: window.shape[0], : window.shape[1]]] = 0
+        yield Box(box.x, box.y, window.shape[1], window.shape[0]), window
 
 
 def _measured(region: _Region, taxonomy: Taxonomy, view: str, part: Registration | None) -> Defect:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 
-from blemish.core.arrays import Float32, UInt8
+from blemish.core.arrays import UInt8
 from blemish.picture.normalise import to_channels
 
 BLOCK_PX = 64
@@ -73,18 +74,20 @@ def faults(quality: Quality, limits: QualityLimits = QualityLimits()) -> tuple[s
 def _sharpness(gray: UInt8) -> float:
     ratios = []
     for block in _blocks(gray):
-        variance = float(block.var())
+        variance = _variance(block)
         if variance >= 1.0:  # In a flat block there is nothing to be sharp.
-            laplacian = cv2.Laplacian(block, cv2.CV_32F, ksize=1, borderType=cv2.BORDER_REPLICATE)
-            ratios.append(max(float(laplacian.var()) - ROUNDING_VARIANCE, 0.0) / variance)
+            laplacian = cv2.Laplacian(block, cv2.CV_16S, ksize=1, borderType=cv2.BORDER_REPLICATE)
+            ratios.append(max(_variance(laplacian) - ROUNDING_VARIANCE, 0.0) / variance)
     return float(np.percentile(ratios, SHARPEST)) if ratios else 0.0
 
 
-def _blocks(gray: UInt8) -> list[Float32]:
+def _variance(plane: MatLike) -> float:
+    return float(cv2.meanStdDev(plane)[1][0, 0]) ** 2
+
+
+def _blocks(gray: UInt8) -> list[UInt8]:
     height, width = gray.shape
-    return [
-        gray[y : y + BLOCK_PX, x : x + BLOCK_PX].astype(np.float32) for y in _places(height) for x in _places(width)
-    ]
+    return [gray[y : y + BLOCK_PX, x : x + BLOCK_PX] for y in _places(height) for x in _places(width)]
 
 
 def _places(length: int) -> list[int]:
