@@ -138,3 +138,17 @@ def test_batches_hold_every_box_once():
     boxes = plan_tiles(100, 100, tile_px=32)
     assert [len(some) for some in batches(boxes, 5)] == [5, 5, 5, 1]
     assert list(chain.from_iterable(batches(boxes, 5))) == boxes
+
+
+@pytest.mark.parametrize("channels", [(), (1,), (3,), (6,)])
+def test_what_lies_beyond_is_the_reflection_however_far_it_reaches(channels):
+    draw = np.random.default_rng(2)
+    for _ in range(300):
+        height, width, h, w = (int(n) for n in draw.integers(1, 30, 4))
+        plane = draw.integers(0, 256, (height, width, *channels), dtype=np.uint8)
+        box = Box(int(draw.integers(-w - 5, width + 5)), int(draw.integers(-h - 5, height + 5)), w, h)
+        far = max(h, w, height, width) + 40
+        pad = [(far, far), (far, far), *[(0, 0)] * len(channels)]
+        expected = np.pad(plane, pad, "reflect")[far + box.y :, far + box.x :][:h, :w]
+        assert np.array_equal(cut(plane, box), expected)
+        assert cut(plane, box).flags.c_contiguous

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -78,12 +79,16 @@ def plan_large_tiles(
 def cut(plane: UInt8, box: Box) -> UInt8:
     """The pixels of a box, `H W` or `H W C`; what lies beyond the scan is its reflection."""
     height, width = plane.shape[:2]
+    top, bottom = max(0, -box.y), max(0, box.y + box.height - height)
+    left, right = max(0, -box.x), max(0, box.x + box.width - width)
+    inside = plane[max(0, box.y) : max(0, box.y + box.height), max(0, box.x) : max(0, box.x + box.width)]
+    if max(top, bottom, left, right) == 0:
+        return np.ascontiguousarray(inside)
+    if max(top, bottom) < inside.shape[0] and max(left, right) < inside.shape[1]:
+        bordered = cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_REFLECT_101)
+        return np.asarray(bordered, plane.dtype).reshape(box.height, box.width, *plane.shape[2:])
     rows = _reflected(np.arange(box.y, box.y + box.height), height)
     columns = _reflected(np.arange(box.x, box.x + box.width), width)
-    if rows is None and columns is None:
-        return np.ascontiguousarray(plane[box.y : box.y + box.height, box.x : box.x + box.width])
-    rows = np.arange(box.y, box.y + box.height) if rows is None else rows
-    columns = np.arange(box.x, box.x + box.width) if columns is None else columns
     return np.ascontiguousarray(plane[rows][:, columns])
 
 
@@ -174,9 +179,8 @@ def _offsets(length: int, tile: int, step: int, stride: int) -> list[int]:
     return [*offsets, last]
 
 
-def _reflected(places: NDArray[np.int64], length: int) -> NDArray[np.int64] | None:
-    if places[0] >= 0 and places[-1] < length:
-        return None
+def _reflected(places: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    """Also where a box reaches farther beyond the scan than it lies on it."""
     if length == 1:
         return np.zeros_like(places)
     period = 2 * (length - 1)
