@@ -170,3 +170,15 @@ def test_a_speck_between_two_pixels_costs_no_picture(tmp_path: Path) -> None:
     values = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "crack"}]}
     (tmp_path / "a.json").write_text(json.dumps(values))
     assert prepare(tmp_path, SMALL).report.classes[0]["pictures"] == 2
+
+
+def test_pictures_that_their_tag_turns_are_told(tmp_path: Path) -> None:
+    for i in range(3):
+        exif = Image.Exif()
+        exif[0x0112] = (1, 3, 1)[i]
+        pixels = np.random.default_rng(i).integers(60, 200, (32, 32), dtype=np.uint8)
+        (tmp_path / "images").mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{i}.jpg", exif=exif)
+        write_png(tmp_path / "masks" / f"{i}.png", plane())
+    warnings = prepare(tmp_path, SMALL).report.warnings
+    assert any("EXIF tag says: 1 of 3, the first images/1.jpg" in text for text in warnings)

@@ -30,7 +30,7 @@ from blemish.data.readers.listing import Listing, list_folder, refuse_escape
 from blemish.data.readers.pairing import Folder
 from blemish.data.readers.unlabelled import as_clean
 from blemish.picture.normalise import to_8_bit, to_channels
-from blemish.picture.read import is_picture
+from blemish.picture.read import is_picture, is_turned
 from blemish.picture.tiling import cut, padding_of, plan_tiles
 
 STRIDE = 32  # Offsets suit any network here; a tile that is no multiple of it takes the largest divisor they share.
@@ -116,7 +116,7 @@ def prepare(src: Path, options: ImportOptions) -> Prepared:
     if options.empty_clean or exported:
         plan = replace(plan, empty_is_clean=True)
     plan = replace(plan, left_out=(*strange, *empty, *plan.left_out), priority=options.priority)
-    surveyed = survey(plan, src.resolve().name)
+    surveyed = _with_turned_noted(survey(plan, src.resolve().name), src)
     if options.value_range is not None:
         surveyed = with_range(surveyed, options.value_range)
     placement = place(surveyed, listing, groups=options.groups, split=options.split, seed=options.seed)
@@ -127,6 +127,19 @@ def prepare(src: Path, options: ImportOptions) -> Prepared:
     tiles = sum(len(_boxes(row.seen.size_hw, tile_px, options.overlap_px)) for row in placement.rows)
     report = report_of(str(src), reason, surveyed, placement, tiles=tiles, tile_px=tile_px)
     return Prepared(surveyed, placement, tile_px, report)
+
+
+def _with_turned_noted(surveyed: Survey, src: Path) -> Survey:
+    """A mask has no such tag: one that was painted on the picture as it is stored lies turned on what is read."""
+    labelled = [seen.source.source for seen in surveyed.seen if seen.source.label]
+    turned = [source for source in labelled if is_turned(src / source)]
+    if not turned:
+        return surveyed
+    note = (
+        f"pictures turned as their EXIF tag says: {len(turned)} of {len(labelled)}, the first {turned[0]}; look "
+        f"whether their labels fit, which may have been drawn on the picture as it is stored"
+    )
+    return replace(surveyed, plan=replace(surveyed.plan, notes=(*surveyed.plan.notes, note)))
 
 
 def fitting_tile_px(sizes_hw: Sequence[tuple[int, int]]) -> int:

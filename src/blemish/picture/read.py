@@ -55,6 +55,16 @@ def picture_size(path: Path) -> tuple[int, int]:
         return height, width
 
 
+def is_turned(path: Path) -> bool:
+    """Whether its EXIF orientation has `read_picture` turn or mirror it; False where it cannot be read."""
+    try:
+        with warnings.catch_warnings(), Image.open(path, formats=_FORMATS) as image:
+            warnings.simplefilter("ignore")
+            return image.getexif().get(_ORIENTATION, 1) in range(2, 9)
+    except (OSError, SyntaxError, ValueError):
+        return False
+
+
 def read_picture(path: Path, budget_px: int = BUDGET_PX) -> UInt8 | UInt16:
     """A picture as `H W` (gray) or `H W 3` (RGB), uint8 or uint16, turned as its EXIF orientation says.
 
