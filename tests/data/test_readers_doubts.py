@@ -182,3 +182,11 @@ def test_pictures_that_their_tag_turns_are_told(tmp_path: Path) -> None:
         write_png(tmp_path / "masks" / f"{i}.png", plane())
     warnings = prepare(tmp_path, SMALL).report.warnings
     assert any("EXIF tag says: 1 of 3, the first images/1.jpg" in text for text in warnings)
+
+
+def test_labelme_files_that_were_renamed_apart_from_their_paths_are_refused(tmp_path: Path) -> None:
+    for i in range(3):
+        picture(tmp_path / f"{i}.png", i)
+        labelme(tmp_path / f"{i}.json", [[4, 4], [10, 4], [10, 10]], f"{(i + 1) % 3}.png")
+    with pytest.raises(InputError, match=r"imagePath names 1\.png, but 0\.png has the file's own name"):
+        import_folder(tmp_path, tmp_path / "out", SMALL)

@@ -148,9 +148,9 @@ def _picture_of(listing: Listing, file: Entry, values: LabelmeFile, by_path: Map
     """The picture that the file names, else the one of its own name beside it, else None for `imageData`.
 
     Raises:
-        LabelError: the path leads out of the folder, or there is no picture at all.
+        LabelError: the path leads out of the folder, there is no picture at all, or there are two that may be meant.
     """
-    named = values.image_path.replace("\\", "/")
+    named, beside = values.image_path.replace("\\", "/"), _beside(file, by_path)
     if named:
         target = posixpath.normpath(posixpath.join(*file.folders, named))  # Names only: links were looked at before.
         if target.startswith(("/", "../")) or target == ".." or _DRIVE.match(named):
@@ -159,9 +159,13 @@ def _picture_of(listing: Listing, file: Entry, values: LabelmeFile, by_path: Map
                 f"expected a path inside it; put the picture there and correct the path"
             )
         found = by_path.get(target)
+        if found is not None and beside not in (None, found):  # Renamed in bulk, each would get another's outlines.
+            raise LabelError(
+                f"{listing.path(file)}: imagePath names {found.relative}, but {beside.relative} has the file's own "
+                f"name: correct the path, or rename the one that is called wrongly"
+            )
         if found is not None:
             return found
-    beside = _beside(file, by_path)
     elsewhere = [path for path in by_path if path.rsplit("/", 1)[-1] == posixpath.basename(named)] if named else []
     if beside is None and elsewhere:  # It would go without its label, and could pass for a clean one.
         raise LabelError(
