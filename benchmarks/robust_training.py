@@ -4,7 +4,8 @@
 
 Inspectors of one fold of the selection half that differ in nothing but the share of pictures that are spoilt while they
 learn (`Augmentation.robust`). Each is judged by the fold that it never saw, undisturbed on all of it and disturbed on
-some tiles of every class. A training or a judging that is there already in the work folder is not made again.
+some tiles of every class. With `--go-on` the spoilt ones begin where the first of them, which saw none, has ended. A
+training or a judging that is there already in the work folder is not made again.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from blemish.picture.disturb import DISTURBANCES, STRENGTHS
 from blemish.segment.model import TorchSegmenter
 from blemish.segment.robustness import measure_robustness, tiles_of_every_class
 from blemish.segment.training import Pace, train
+from blemish.train.machine import commit
 from blemish.train.precision import default_precision
 
 
@@ -37,7 +39,10 @@ def main() -> None:
     dataset = Dataset(options.dataset)
     scale = Scale(steps=options.steps, start="procedural")
     view = View(folds=options.folds, fold=options.fold)
-    judged = [_judged(dataset, view, scale, share, options) for share in options.share]
+    judged = [_judged(dataset, view, scale, options.share[0], options)]
+    if options.go_on:
+        scale = replace(scale, start=str(_folder(options, options.share[0], "procedural") / "run"))
+    judged += [_judged(dataset, view, scale, share, options) for share in options.share[1:]]
     cells, classes = [row.pop("cell") for row in judged], list(dataset.taxonomy.defect_names)
     names = [cell["rung"] for cell in cells]
     figures: dict[str, Any] = {
@@ -55,13 +60,13 @@ def main() -> None:
         print(
             f"spoilt {row['spoilt_share']}: mean IoU {row['mean_iou']:.3f}, disturbed {row['disturbed_iou']:.3f}", kept
         )
-    out = Path(f"benchmarks/results/robust-training-{options.name}.json")
+    out = Path(f"benchmarks/results/robust-training-{options.name}{'-go-on' if options.go_on else ''}.json")
     write_result(out, figures, seeds=[options.seed])
     print(f"written: {out}")
 
 
 def _judged(dataset: Dataset, view: View, scale: Scale, share: float, options: argparse.Namespace) -> dict[str, Any]:
-    folder = options.work / f"{options.name}-fold-{options.fold}-{options.steps}-steps-seed-{options.seed}-{share:g}"
+    folder = _folder(options, share, scale.start)
     kept = folder / "judged.json"
     if kept.is_file():
         row: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
@@ -83,13 +88,26 @@ def _judged(dataset: Dataset, view: View, scale: Scale, share: float, options: a
     assert len(disturbed) == len(DISTURBANCES) * STRENGTHS
     row = {
         "spoilt_share": share,
+        "begins_with": Path(scale.start).parent.name or scale.start,
+        "commit": commit(),
         "mean_iou": found["mean_iou"],
         "disturbed_iou": round(sum(disturbed) / len(disturbed), 6),
-        "cell": {"rung": f"spoilt {share:g}", "fold": options.fold, "seed": options.seed, **found},
+        "cell": {
+            "rung": f"spoilt {share:g}" + ("" if scale.start == "procedural" else ", goes on"),
+            "fold": options.fold,
+            "seed": options.seed,
+            **found,
+        },
         "robustness": robustness,
     }
     kept.write_text(json.dumps(row, indent=1), encoding="utf-8")
     return row
+
+
+def _folder(options: argparse.Namespace, share: float, start: str) -> Path:
+    begun = "" if start == "procedural" else f"-from-{Path(start).parent.name.rsplit('-', 1)[-1]}"
+    name = f"{options.name}-fold-{options.fold}-{options.steps}-steps-seed-{options.seed}-{share:g}{begun}"
+    return Path(options.work / name)
 
 
 def _options() -> argparse.Namespace:
@@ -98,6 +116,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--name", required=True, help="of the set, for the file")
     parser.add_argument("--work", type=Path, default=Path("work/robust-training"))
     parser.add_argument("--share", type=float, nargs="+", default=[0.0, 0.25, 0.5, 1.0])
+    parser.add_argument("--go-on", action="store_true", help="begin the others with the first one's weights")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--tiles", type=int, default=60)
     parser.add_argument("--folds", type=int, default=3)
