@@ -132,7 +132,7 @@ def load_epoch(folder: Path, *, batch: int, threads: int) -> None:
     settings = Augmentation.paper_segment()
 
     def draw(step: int, index: int) -> dict[str, np.ndarray]:
-        sample = dataset.sample(records[sampler.pick(step, index)])
+        sample = dataset.sample(records[sampler.pick(step, index).place])
         picture, label = augment(sample.picture, sample.label_map, settings, rng(SEED, "augment", step, index))
         return {"picture": picture[None].astype(np.float32) / 255, "defect": label.defect}
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 from blemish.bench.curve import learning_curve
 from blemish.bench.judging import judge, judged_as_now
 from blemish.bench.kept import read_or_make
-from blemish.bench.rungs import MORE_REAL, SETS, TRAINING, inputs_of_training, training_of
+from blemish.bench.rungs import MORE_REAL, SETS, TRAINING, training_of
 from blemish.bench.scale import Scale, key_of
 from blemish.bench.start import device, start_hash, start_of
 from blemish.bench.synthetic_sets import SyntheticSet
@@ -65,7 +65,7 @@ class Cell:
             "data": dataset.hash,
             "view": self.view.inputs(),
             "seed": self.seed,
-            "scale": inputs_of_training(self.rung, self.base, self.scale),
+            "scale": self.scale.of_training(),
             "start": start_hash(self.scale),
             "precision": precision or default_precision(),
             "share": self.scale.share_of(self.rung) if self.sets else None,

@@ -14,7 +14,7 @@ from typing import Any
 
 from blemish.bench.gan_parts import RECOGNISED
 from blemish.bench.kept import only_one
-from blemish.bench.rungs import inputs_of_training, training_of
+from blemish.bench.rungs import training_of
 from blemish.bench.scale import Scale, key_of
 from blemish.bench.start import device, start_hash, start_of
 from blemish.bench.views import with_records
@@ -51,7 +51,7 @@ def gate_inputs(scale: Scale, precision: Precision | None = None) -> dict[str, A
         "seed": _SEED,
         "folds": scale.gate_folds,
         **looks,
-        "scale": inputs_of_training(_RUNG, "", scale),
+        "scale": scale.of_training(),
         "start": start_hash(scale),
         "precision": precision or default_precision(),
     }

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from blemish.bench.kept import read_or_make
-from blemish.bench.rungs import TRAINING, inputs_of_training, training_of
+from blemish.bench.rungs import TRAINING, training_of
 from blemish.bench.scale import Scale, key_of
 from blemish.bench.start import device, start_hash, start_of
 from blemish.bench.views import View, with_records
@@ -72,7 +72,7 @@ class LeaveOnePlan:
             "left_out": name,
             "base": self.base,
             "seed": self.seed,
-            "scale": inputs_of_training(self.base, self.base, self.scale),
+            "scale": self.scale.of_training(),
             "start": start_hash(self.scale),
             "precision": default_precision(),
         }

@@ -68,20 +68,6 @@ def training_of(rung: str, base: str, scale: Scale, seed: int) -> TrainSettings:
     return replace(on_base, synthetic_share=scale.share_of(rung), synthetic_until=scale.synthetic_until)
 
 
-def inputs_of_training(rung: str, base: str, scale: Scale) -> dict[str, Any]:
-    """What decides `training_of` by the scale, for the key of what is kept.
-
-    Example:
-        >>> inputs_of_training("loss", "", Scale(crop_px=128))["crops"]
-        'of the class drawn'
-        >>> "crops" in inputs_of_training("loss", "", Scale()), "crops" in inputs_of_training("real", "", Scale())
-        (False, False)
-    """
-    cut = scale.crop_px is not None and training_of(rung, base, scale, 0).crop_on_defect_frac > 0
-    # Before, a crop was cut round any defect of its tile; whole tiles, and crops cut anywhere, are what they were.
-    return {**scale.of_training(), **({"crops": "of the class drawn"} if cut else {})}
-
-
 def _tried(on_base: TrainSettings, trial: Trial, scale: Scale) -> TrainSettings:
     loss = replace(LOSSES[trial.loss], balanced_until=scale.balanced_until) if trial.loss else on_base.loss
     return replace(on_base, loss=loss, **trial.changes)

@@ -91,7 +91,7 @@ class SampleDraw:
             self.settings.augmentation,
             random,
             crop_px=self.settings.crop_px,
-            focus_xy=self._focus(record, label_map, pick.shown, random),
+            focus_xy=self._focus(record, label_map, random),
         )
         return {"picture": to_channels(picture, self.channels), "label": label_map.defect}
 
@@ -103,16 +103,14 @@ class SampleDraw:
         return self._real.pick(step, index)
 
     def _focus(
-        self, record: TileRecord, label_map: LabelMap, shown: int | None, random: np.random.Generator
+        self, record: TileRecord, label_map: LabelMap, random: np.random.Generator
     ) -> tuple[float, float] | None:
-        """A point that the crop must hold, never only padding: for a share of the crops on a defect, of the class that
-        the tile was drawn for (`shown`) or, where it was drawn for none, of any that it shows."""
+        """A point that the crop must hold, never only padding: for a share of the crops on a defect, of any class that
+        the tile shows, not of the one that it was drawn for (docs/adr/0010-the-ladder.md)."""
         if self.settings.crop_px is None:
             return None
         if record.classes and random.random() < self.settings.crop_on_defect_frac:
-            return point_on_defect(
-                label_map, random, shown or record.classes[int(random.integers(len(record.classes)))]
-            )
+            return point_on_defect(label_map, random, record.classes[int(random.integers(len(record.classes)))])
         if record.padding_px == 0:
             return None
         inside = np.flatnonzero(label_map.defect != IGNORE)
