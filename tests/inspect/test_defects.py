@@ -243,6 +243,17 @@ def test_regions_of_large_planes_agree_with_scipy_wherever_blocks_begin(size_hw,
     assert found == sorted(expected)
 
 
+def test_regions_below_the_first_score_are_listed_where_there_is_room_and_cost_no_other_its_place(monkeypatch):
+    monkeypatch.setattr(room, "MOST_DEFECTS", 2)
+    classes, score = blank(), np.full((60, 80), 0.01, np.float32)
+    for x, side, value in ((5, 9, 0.6), (20, 8, 0.6), (40, 2, 0.9), (60, 3, 0.6)):
+        classes[5 : 5 + side, x : x + side], score[5 : 5 + side, x : x + side] = 1, value
+    asked = Limits({"A": 0.5, "B": 0.5}, {"A": 0, "B": 0}, first_scores={"A": 0.8, "B": 0.8})
+    found = find_defects(ScoreMap(np.maximum(classes, 1), score), PLAIN, asked)
+    assert [(d.box.x, d.score > 0.8) for d in found.defects] == [(5, False), (40, True)]
+    assert (found.left_out, found.unlisted) == (0, 2)
+
+
 def test_a_threshold_of_one_is_reached_by_no_score():
     classes = blank()
     classes[10:14, 20:40] = 1

@@ -78,6 +78,29 @@ def test_a_recipe_without_a_part_keeps_the_hash_that_it_had_before_there_were_pa
     )
 
 
+def test_regions_are_kept_from_also_on(recipe_of):
+    recipe = recipe_of()
+    scores = {**recipe.scores, "A": recipe.scores["A"].model_copy(update={"also": 0.2})}
+    lower = recipe.model_copy(update={"scores": scores})
+    assert sought_by_recipe(lower)["A"].score == 0.2
+    assert sought_by_recipe(lower)["B"].score == recipe.scores["B"].review
+    assert lower.hash != recipe.hash
+    with pytest.raises(InputError, match="also must be at most review"):
+        parse_recipe(BARE_WITH_ALSO)
+
+
+BARE_WITH_ALSO = """
+format = 1
+name = "n"
+version = 1
+[scores.A]
+pixel = 0.3
+also = 0.5
+review = 0.4
+ng = 0.6
+"""
+
+
 def test_zones_from_another_datum_are_refused(recipe_of):
     with pytest.raises(InputError, match="from the part's datum, but places are measured from the scan's"):
         refuse_other_datum(recipe_of(ZONE, head='datum = "part"'), "scan")

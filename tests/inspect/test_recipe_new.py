@@ -72,7 +72,7 @@ def test_chosen_thresholds_take_the_place_of_the_cards(card, tmp_path):
     assert recipe.temperature == 1.5
     assert recipe.probability is not None
     assert recipe.probability.of(0.9) == pytest.approx(0.525, abs=1e-3)
-    assert recipe.scores["A"].model_dump() == {
+    assert recipe.scores["A"].model_dump(exclude_none=True) == {
         "pixel": 0.2, "review": 0.3, "ng": 0.7, "least_area_px": 12, "least_size_px": 5,
     }  # fmt: skip
     assert recipe.scores["B"].ng == 0.5

@@ -297,3 +297,24 @@ def test_what_is_just_within_a_distance_is_near(recipe_of, defect_of):
     count = '[[counts]]\nclasses = ["E"]\nmost = 1\nwithin_mm = 1.2\n'
     pair = [defect_of("E", place=(1.5 * 0.1, 1.0)), defect_of("E", place=(13.5 * 0.1, 1.0))]
     assert judge([ViewResult("", "a.png")], pair, recipe_of(count)).verdict == Verdict.NG
+
+
+def with_also(recipe, also, review=0.5, ng=0.6):
+    scores = recipe.scores["A"].model_copy(update={"also": also, "review": review, "ng": ng})
+    return recipe.model_copy(update={"scores": {**recipe.scores, "A": scores}})
+
+
+def test_what_reaches_also_alone_is_told_and_decides_nothing(recipe_of, defect_of):
+    recipe = with_also(recipe_of(count("A", most=0)), 0.3)
+    sure, faint, nothing = defect_of("A", score=0.9), defect_of("A", score=0.3), defect_of("A", score=0.29)
+    judged = judge(ONE, [sure, faint, nothing], recipe)
+    assert (judged.verdict, judged.defects, judged.unsure, judged.also) == (Verdict.NG, (sure,), (), (faint,))
+    alone = judge(ONE, [faint, nothing], recipe)
+    assert (alone.verdict, alone.reasons, alone.also) == (Verdict.OK, (), (faint,))
+    assert judge(ONE, [faint], with_also(recipe, None)).also == ()
+
+
+def test_a_class_that_is_never_called_can_still_be_told(recipe_of, defect_of):
+    recipe = with_also(recipe_of(), 0.3, review=1.0, ng=1.0)
+    judged = judge(ONE, [defect_of("E"), defect_of("A", score=0.99)], recipe)
+    assert ([d.code for d in judged.defects], [d.code for d in judged.also]) == (["E"], ["A"])

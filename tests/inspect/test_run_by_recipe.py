@@ -1,6 +1,8 @@
 """What a recipe and strangeness add to a view, and what becomes of a picture of which nothing is known."""
 
+import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +14,13 @@ from blemish.bundle.bundle import Bundle
 from blemish.bundle.card import read_card
 from blemish.cli.main import app
 from blemish.core.records import Part, Verdict, View
+from blemish.inspect.decisions import read_run
+from blemish.inspect.dry_run import dry_run
 from blemish.inspect.recipe import parse_recipe
 from blemish.inspect.recipe_new import new_recipe
+from blemish.inspect.results import ResultFolder
 from blemish.inspect.run import Inspection, inspect_files, inspect_part
+from blemish.inspect.stored import read_stored
 from blemish.picture.write import write_png
 
 TINY = Path(__file__).parents[1] / "fixtures" / "tiny-bundle"
@@ -106,6 +112,42 @@ def test_an_answer_that_is_no_number_is_review_and_never_ok(bundle, pictures):
     result = inspect_part(Part("good", (View("", pictures / "good.png"),)), broken)
     assert result.verdict == Verdict.REVIEW
     assert "answer is no number" in result.reasons[0]
+
+
+def test_of_a_part_that_is_ng_what_reaches_also_is_told_too_and_of_an_ok_one_kept(bundle, pictures, tmp_path):
+    """Bright spots never count here; beside a dark one they are told, and a dry run can ask for them."""
+    faint = ground()
+    faint[100:110, 150:160] = 255
+    write_png(pictures / "faint.png", faint)
+    text = new_recipe(read_card(TINY))
+    head, spots = text.split("[scores.B]")
+    spots = re.sub(r"review = \S+\nng = \S+", "also = 0.5\nreview = 1.0\nng = 1.0", spots, count=1)
+    recipe = parse_recipe(f"{head}[scores.B]{spots}")
+    inspection = Inspection.of_bundle(bundle, threads=1, recipe=recipe, overlays=tmp_path / "overlays")
+    with ResultFolder(tmp_path / "out", inspection.inspected) as folder:
+        for name in ("bad", "faint", "good"):
+            folder.add(inspect_part(Part(name, (View("", pictures / f"{name}.png"),)), inspection))
+    parts = {part.serial: part for part in read_stored(tmp_path / "out")[0].parts}
+    assert {name: (str(p.verdict), len(p.defects), len(p.also)) for name, p in parts.items()} == {
+        "bad": ("NG", 1, 1),
+        "faint": ("OK", 0, 1),
+        "good": ("OK", 0, 0),
+    }
+    rows = list(csv.DictReader((tmp_path / "out" / "results.csv").open(encoding="utf-8")))
+    assert [(row["serial"], row["code"], row["state"]) for row in rows] == [
+        ("bad", "A", "defect"),
+        ("bad", "B", "also"),
+        ("faint", "", ""),
+        ("good", "", ""),
+    ]
+    assert read_run(tmp_path / "out").decisions["bad"].classes.keys() == {"A dark spot", "B bright spot"}
+    assert not read_run(tmp_path / "out").decisions["faint"].classes
+    stricter = f"{head}[scores.B]{spots}".replace("version = 1", "version = 2").replace(
+        "1.0\nng = 1.0", "0.6\nng = 0.6"
+    )
+    assert dry_run(parse_recipe(stricter), read_stored(tmp_path / "out")).sentence == (
+        "this change would turn 1 OK into NG"
+    )
 
 
 ZONED = """

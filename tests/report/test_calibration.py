@@ -10,7 +10,10 @@ def values(shows, ranks, scores):
     truth = PartTruth.of([str(i) for i in range(len(ranks))], shows)
     figures = {name: rate.to_dict() for name, rate in rates(ranks, truth, resamples=20).items()}
     told = curve(scores, truth, resamples=20).to_dict()
-    found = {"found": 1, "ng": 0, "any_class": 1, "false": 2, "false_ng": 0, "recall": 0.5, "recall_ng": None}
+    found = {
+        "found": 1, "ng": 0, "any_class": 1, "false": 2, "false_ng": 0, "told": 1, "told_false": 2,
+        "recall": 0.5, "recall_ng": None, "recall_told": 0.5,
+    }  # fmt: skip
     row = {
         "code": "A", "name": "<b>groove", "review": 0.4, "ng": 1.0, "least_area_px": 3, "note": "cannot reach 0.9",
         "labelled": 2, "groups": 2, "as_chosen": found, "cross_fitted": found,

@@ -6,7 +6,18 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from blemish.core.errors import InputError
-from blemish.segment.choice import NEVER, UNKNOWN, Chosen, Hand, Wish, by_recall, halfway, ranks_of, with_hand
+from blemish.segment.choice import (
+    NEVER,
+    UNKNOWN,
+    Chosen,
+    Hand,
+    Wish,
+    by_recall,
+    halfway,
+    ranks_of,
+    with_also,
+    with_hand,
+)
 from blemish.segment.choice_by_cost import SPREAD, Costs, by_cost, cost_of
 
 
@@ -205,3 +216,37 @@ def test_costs_say_where_a_class_is_not_called(made):
     assert first.note == ""
     assert second.note == "calling it costs more than it saves"
     assert ranks_of(made(parts), [first, second]).tolist() == [2] * 8 + [0] * 8
+
+
+def test_also_is_where_the_regions_of_defective_parts_name_their_class_best(made):
+    parts = [
+        (0, [1], [(1, 0.9, 40, True), (1, 0.3, 40, False), (1, 0.35, 40, False)]),
+        (0, [1], [(1, 0.7, 40, True)]),
+        (1, [1], [(1, 0.5, 40, True)]),
+        (1, [], [(1, 0.8, 40, False)] * 9),  # A good part is not NG, so what is false there is not told.
+    ]
+    strict = (Chosen("A", 0.3, 0.95, 0.95),)
+    (one,) = with_also(made(parts, codes=("A",)), (0, 1), strict)
+    assert one.also == pytest.approx((0.5 + 0.35) / 2)
+    (low,) = with_also(made(parts, codes=("A",)), (0, 1), (Chosen("A", 0.3, 0.4, 0.9),))
+    assert low.also is None  # `review` tells as much.
+    (none,) = with_also(made([(0, [1], []), (0, [], [(1, 0.5, 40, False)])], codes=("A",)), (0,), strict)
+    assert none.also is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_other_score_names_better(drawn, seed):
+    candidates = drawn(seed=seed)
+    strict = [Chosen(code, 0.3, 1.0, 1.0) for code in candidates.codes]
+    for kind, one in enumerate(with_also(candidates, (0, 1, 2), strict), start=1):
+        best = candidates.best_scores(kind, 0.3, 1)
+        regions = candidates.regions
+        false = (regions.kind == kind) & (regions.level == np.float32(0.3)) & regions.false
+        wrong = regions.score[false & candidates.parts.defective[regions.part]]
+        tried = [f_score(best, wrong, least) for least in np.unique(regions.score)]
+        assert f_score(best, wrong, one.also) == pytest.approx(max(tried))
+
+
+def f_score(best, wrong, least):
+    told = (best >= least).sum()
+    return 2 * told / (len(best) + told + (wrong >= least).sum())

@@ -172,6 +172,7 @@ class PartResult:
     files: tuple[str, ...] = ()
     unsure: tuple[Defect, ...] = ()  # Regions too unlikely to be called defects, and too likely to be left out.
     views: tuple[ViewResult, ...] = ()
+    also: tuple[Defect, ...] = ()  # Less likely ones yet, which decide nothing: of a part that is NG they are shown.
     inspected_at: str = ""  # When its inspection began, ISO 8601, UTC; empty in results of an older version.
 
     def to_dict(self) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class _Line(BaseModel):
     verdict: Verdict
     defects: tuple[_Defect, ...] = ()
     unsure: tuple[_Defect, ...] = ()  # Found too, but left to a person.
+    also: tuple[_Defect, ...] = ()  # Told of a part that is NG.
     reasons: tuple[str, ...] = ()
     judged_by: str = ""
 
@@ -62,7 +63,7 @@ def _line(text: str, where: str) -> _Line:
 
 def _decision(line: _Line) -> Decision:
     classes: dict[str, float] = {}
-    for defect in (*line.defects, *line.unsure):
+    for defect in (*line.defects, *line.unsure, *(line.also if line.verdict == Verdict.NG else ())):
         name = f"{defect.code} {defect.name}"
         classes[name] = max(defect.score, classes.get(name, 0.0))
     return Decision(line.verdict, classes, line.reasons)

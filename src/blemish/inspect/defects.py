@@ -29,6 +29,7 @@ class Limits:
     least_sizes_px: Mapping[str, int]  # A region: its longest side.
     least_scores: Mapping[str, float] = field(default_factory=dict)  # A region: its mean probability; not named = any.
     least_areas_px: Mapping[str, int] = field(default_factory=dict)  # A region: its pixels; not named = any.
+    first_scores: Mapping[str, float] = field(default_factory=dict)  # Regions below are listed where there is room.
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Found:
     """The defects of one view in reading order."""
 
     defects: tuple[Defect, ...]
-    left_out: int = 0  # How many more there were beyond `MOST_DEFECTS`.
+    left_out: int = 0  # How many more there were beyond `MOST_DEFECTS`,
+    unlisted: int = 0  # and how many with those below their class's first score.
     kept_out: int = 0  # How many lay off the part.
 
 
@@ -55,10 +57,21 @@ def find_defects(
     classes = called_classes(scores, taxonomy, limits)
     every = list(_regions(classes, scores.score, taxonomy, limits))
     regions = [region for region in every if part is None or part.touches(region.box, region.mask)]
-    regions.sort(key=lambda region: -region.area_px)
+    firsts = [limits.first_scores.get(code, 0.0) for code in taxonomy.codes]
+
+    def is_first(region: _Region) -> bool:
+        return region.score >= firsts[region.index - 1]
+
+    regions.sort(key=lambda region: (not is_first(region), -region.area_px))
     kept = sorted(regions[:MOST_DEFECTS], key=lambda region: (region.box.y, region.box.x, region.index))
     defects = tuple(_measured(region, taxonomy, view, part) for region in kept)
-    return Found(defects, left_out=len(regions) - len(kept), kept_out=len(every) - len(regions))
+    first, every_first = sum(map(is_first, regions)), sum(map(is_first, every))
+    return Found(
+        defects,
+        left_out=max(0, first - MOST_DEFECTS),
+        unlisted=len(regions) - len(kept),
+        kept_out=every_first - first,
+    )
 
 
 @dataclass(frozen=True)

@@ -133,11 +133,11 @@ def _never_stored(asked: Mapping[str, Sought], inspected: Inspected) -> Iterator
 def _before(part: PartResult, against: Recipe | None) -> Judged:
     if against is not None:
         return _again(part, against)
-    return Judged(part.verdict, part.reasons, part.defects, part.unsure)
+    return Judged(part.verdict, part.reasons, part.defects, part.unsure, part.also)
 
 
 def _again(part: PartResult, recipe: Recipe) -> Judged:
-    return judge(part.views, [*part.defects, *part.unsure], recipe)
+    return judge(part.views, [*part.defects, *part.unsure, *part.also], recipe)
 
 
 def _change(stored: Stored, part: PartResult, before: Judged, after: Judged) -> Change:

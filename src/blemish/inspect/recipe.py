@@ -57,6 +57,7 @@ class Scores(Strict):
     pixel: Probability  # The least probability of a pixel: touching ones form a region.
     review: Probability  # The least score of a region (mean probability over its pixels) that is looked at at all,
     ng: Probability  # and that is surely a defect; 1 = none ever is. Between the two a region is unsure.
+    also: Probability | None = None  # Of a part that is NG anyway, regions from this score on are told too.
     least_area_px: int = Field(default=0, ge=0, le=MOST_PX)  # A smaller region is none.
     least_size_px: int = Field(default=0, ge=0, le=MOST_PX)  # Nor is one with a shorter longest side.
 
@@ -64,7 +65,14 @@ class Scores(Strict):
     def _in_order(self) -> Scores:
         if self.review > self.ng:
             raise ValueError(f"review must be at most ng, got review {self.review} and ng {self.ng}")
+        if self.also is not None and self.also > self.review:
+            raise ValueError(f"also must be at most review, got also {self.also} and review {self.review}")
         return self
+
+    @property
+    def least(self) -> float:
+        """The score from which on a region is kept at all."""
+        return self.review if self.also is None else self.also
 
 
 class AsProbability(Strict):
@@ -217,8 +225,11 @@ class Recipe(Strict):
     @property
     def hash(self) -> str:
         """SHA-256 over what the recipe says."""
-        came_later = {"part"} if self.part is None else set()  # So that older recipes keep their hash.
-        return recipe_hash(self.model_dump(mode="json", exclude=came_later))
+        values = self.model_dump(mode="json")
+        for owner, key in [(values, "part"), *((scores, "also") for scores in values["scores"].values())]:
+            if owner[key] is None:  # It came later: older recipes keep their hash.
+                del owner[key]
+        return recipe_hash(values)
 
     @property
     def title(self) -> str:

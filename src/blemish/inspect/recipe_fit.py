@@ -33,11 +33,12 @@ def sought_by_card(limits: Limits) -> dict[str, Sought]:
 
 
 def sought_by_recipe(recipe: Recipe) -> dict[str, Sought]:
-    """What is kept with a recipe: every region that reaches `review`, so that another recipe can be tried on it."""
+    """What is kept with a recipe: every region that reaches `review` or, where it is asked for, `also`, so that another
+    recipe can be tried on it."""
     return {
         code: Sought(
             pixel=asked.pixel,
-            score=asked.review,
+            score=asked.least,
             least_area_px=asked.least_area_px,
             least_size_px=asked.least_size_px,
         )

@@ -31,12 +31,13 @@ bundle = {bundle}  # The only inspector it is for.
 # datum = "part"
 
 # From where on a class counts. pixel: touching pixels from this probability on are a region. Its score is their mean:
-# from `ng` on it is a defect, from `review` on it is unsure (see [unknown]), below that it is nothing.
+# from `ng` on it is a defect, from `review` on it is unsure (see [unknown]), below that it is nothing; but of a part
+# that is NG anyway regions from `also` on are told too, and decide nothing.
 """
 _CLASS = """\
 [scores.{key}]  # {title}
 pixel = {pixel}
-review = {review}
+{also}review = {review}
 ng = {ng}
 least_area_px = {least_area_px}
 least_size_px = {least_size_px}  # Longest side.
@@ -150,4 +151,5 @@ def _probability(given: Any, where: str) -> AsProbability:
 
 def _table(defect: DefectClass, scores: Scores) -> str:
     key = defect.code if re.fullmatch(r"[A-Za-z0-9_-]+", defect.code) else json.dumps(defect.code, ensure_ascii=False)
-    return _CLASS.format(key=key, title=f"{defect.code} {defect.name}", **scores.model_dump())
+    values = {**scores.model_dump(), "also": "" if scores.also is None else f"also = {scores.also}\n"}
+    return _CLASS.format(key=key, title=f"{defect.code} {defect.name}", **values)

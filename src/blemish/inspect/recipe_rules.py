@@ -27,6 +27,7 @@ class Judged:
     reasons: tuple[str, ...]  # NG first; none where the part is OK.
     defects: tuple[Defect, ...]
     unsure: tuple[Defect, ...]
+    also: tuple[Defect, ...] = ()  # Kept, and without a say in anything.
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def judge(views: Sequence[ViewResult], regions: Sequence[Defect], recipe: Recipe
 
     Args:
         views: all that were inspected, with their doubts.
-        regions: every region of all views that reached `review`; those that do not reach it here are left out.
+        regions: every region of all views that was kept; those that reach neither `review` nor `also` are left out.
 
     Example:
         >>> from blemish.inspect.recipe import parse_recipe
@@ -68,14 +69,24 @@ def judge(views: Sequence[ViewResult], regions: Sequence[Defect], recipe: Recipe
     findings = [*_of_defects(sure, looked_at, recipe), *_of_views(views, recipe)]
     findings.sort(key=lambda finding: finding.what != Verdict.NG)
     verdict = findings[0].what if findings else Verdict.OK
-    return Judged(verdict, tuple(_told(findings)), tuple(sure), unsure)
+    also = tuple(region for region in regions if is_told_too(region, recipe))
+    return Judged(verdict, tuple(_told(findings)), tuple(sure), unsure, also)
 
 
 def is_seen(region: Defect, recipe: Recipe) -> bool:
     """Whether a region is large and likely enough to be looked at."""
+    return _is_large(region, recipe) and region.score >= recipe.scores[region.code].review
+
+
+def is_told_too(region: Defect, recipe: Recipe) -> bool:
+    """Whether a region that is not looked at is kept all the same."""
     asked = recipe.scores[region.code]
-    large = region.area_px >= asked.least_area_px and region.box.longest_px >= asked.least_size_px
-    return large and region.score >= asked.review
+    return _is_large(region, recipe) and asked.least <= region.score < asked.review
+
+
+def _is_large(region: Defect, recipe: Recipe) -> bool:
+    asked = recipe.scores[region.code]
+    return region.area_px >= asked.least_area_px and region.box.longest_px >= asked.least_size_px
 
 
 def is_sure(region: Defect, recipe: Recipe) -> bool:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import IO, Any, Self, TextIO
 
 from blemish.core.errors import InputError
-from blemish.core.records import Defect, PartResult
+from blemish.core.records import Defect, PartResult, Verdict
 from blemish.inspect.stored import INSPECTED, JSON_LINES, Inspected, read_inspected, read_parts
 from blemish.picture.write import shortened, write_bytes
 
@@ -131,6 +131,8 @@ def table_rows(result: PartResult) -> list[list[str | int]]:
     head = [result.serial, str(result.verdict), "; ".join(result.reasons), result.judged_by]
     rows = [[*head, *_fields(defect), "defect"] for defect in result.defects]
     rows += [[*head, *_fields(region), "unsure"] for region in result.unsure]
+    if result.verdict == Verdict.NG:
+        rows += [[*head, *_fields(region), "also"] for region in result.also]
     return rows or [[*head, *[""] * (len(COLUMNS) - len(head))]]
 
 

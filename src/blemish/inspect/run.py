@@ -12,7 +12,7 @@ from blemish.bundle.bundle import Bundle
 from blemish.core.arrays import UInt8, UInt16
 from blemish.core.errors import InputError, PictureError
 from blemish.core.protocols import Segmenter
-from blemish.core.records import Defect, Part, PartResult, View, ViewResult
+from blemish.core.records import Defect, Part, PartResult, Verdict, View, ViewResult
 from blemish.inspect.defects import MOST_DEFECTS, Limits, find_defects
 from blemish.inspect.recipe import Datum, Recipe
 from blemish.inspect.recipe_fit import refuse_other_datum, refuse_unfit, search_limits, sought_by_card, sought_by_recipe
@@ -114,7 +114,10 @@ class Inspection:
         return replace(
             self,
             segmenter=tempered,
-            limits=search_limits(sought_by_recipe(recipe)),
+            limits=replace(
+                search_limits(sought_by_recipe(recipe)),
+                first_scores={code: asked.review for code, asked in recipe.scores.items()},
+            ),
             judged_by=f"recipe {recipe.title}",
             recipe=recipe,
         )
@@ -195,6 +198,7 @@ def inspect_part(part: Part, inspection: Inspection) -> PartResult:
         files=tuple(str(view.path) for view in part.views),
         unsure=judged.unsure,
         views=views,
+        also=judged.also,
         inspected_at=began.isoformat(timespec="microseconds"),
     )
 
@@ -280,7 +284,7 @@ def _look(picture: UInt8, view: View, inspection: Inspection, watch: Stopwatch) 
         notes += (f"{view.path}: {why_not}",)
     told = tuple(_told(region, inspection.recipe) for region in found.defects)
     size = _size_mm(part, inspection)
-    return _Seen(ViewResult(view.name, str(view.path), doubts, strangeness, notes, found.left_out, size), told)
+    return _Seen(ViewResult(view.name, str(view.path), doubts, strangeness, notes, found.unlisted, size), told)
 
 
 def _size_mm(part: Registration | None, inspection: Inspection) -> tuple[float, float] | None:
@@ -329,5 +333,7 @@ def _write_overlay(picture: UInt8, serial: str, seen: _Seen, inspection: Inspect
     name = seen.view.name
     why = seen.view.doubts if inspection.recipe is None else judged.reasons
     title = " | ".join([serial, *([name] if name else []), str(judged.verdict), *why])
-    drawn = draw_overlay(picture, (*judged.defects, *judged.unsure), inspection.segmenter.taxonomy, title)
+    also = judged.also if judged.verdict == Verdict.NG else ()
+    shown = (*judged.defects, *judged.unsure)
+    drawn = draw_overlay(picture, shown, inspection.segmenter.taxonomy, title, also)
     write_bytes(inspection.overlays / f"{overlay_name(serial, name)}.jpg", jpeg_bytes(drawn))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -47,13 +47,16 @@ class _Style:
         return cls(scale, max(2, longest // 1500), font_for(words, text_px), text_px)
 
 
-def draw_overlay(picture: UInt8, defects: Sequence[Defect], taxonomy: Taxonomy, title: str) -> UInt8:
+def draw_overlay(
+    picture: UInt8, defects: Sequence[Defect], taxonomy: Taxonomy, title: str, also: Sequence[Defect] = ()
+) -> UInt8:
     """The scan with its defects marked.
 
     Args:
         picture: uint8 H W or H W C.
         defects: of this scan, in its pixels.
         title: written above the picture, wrapped where it is long.
+        also: less likely ones, of this scan too: with a thin line, their text in brackets.
 
     Returns:
         uint8 RGB: the picture, enlarged by a whole factor where it is small, below a strip with the title.
@@ -61,11 +64,12 @@ def draw_overlay(picture: UInt8, defects: Sequence[Defect], taxonomy: Taxonomy, 
     height, width = picture.shape[:2]
     style = _Style.of(height, width, [title, *taxonomy.defect_names])
     canvas = np.repeat(np.repeat(to_channels(picture, 3), style.scale, axis=0), style.scale, axis=1)
-    for defect in defects:
-        _outline(canvas, defect, rgb(taxonomy.defect(taxonomy.defect_index(defect.code)).colour), style)
+    for some, stroke_px in ((also, 1), (defects, style.stroke_px)):
+        for defect in some:
+            _outline(canvas, defect, rgb(taxonomy.defect(taxonomy.defect_index(defect.code)).colour), style, stroke_px)
     image = Image.fromarray(canvas)
-    _write_labels(image, defects, taxonomy, style)
-    strip = _title_strip(image.width, title, defects, taxonomy, style)
+    _write_labels(image, [*defects, *also], taxonomy, style, bracketed={id(defect) for defect in also})
+    strip = _title_strip(image.width, title, [*defects, *also], taxonomy, style)
     return np.concatenate([strip, np.asarray(image)])
 
 
@@ -96,7 +100,7 @@ def size_text(defect: Defect) -> str:
     return f"{defect.length_mm:.1f} x {defect.width_mm:.1f} mm"
 
 
-def _outline(canvas: UInt8, defect: Defect, colour: tuple[int, int, int], style: _Style) -> None:
+def _outline(canvas: UInt8, defect: Defect, colour: tuple[int, int, int], style: _Style, stroke_px: int) -> None:
     """A line just outside the defect, which stays visible, with a dark rim that shows on any background."""
     reach = 2 * style.stroke_px + 2
     box, scale = defect.box, style.scale
@@ -108,16 +112,19 @@ def _outline(canvas: UInt8, defect: Defect, colour: tuple[int, int, int], style:
     grown = cv2.dilate(filled, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (grow, grow)))
     contours, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     lines = [contour + corner.astype(np.int32) for contour in contours]
-    cv2.polylines(canvas, lines, True, _DARK, style.stroke_px + 2, cv2.LINE_AA)
-    cv2.polylines(canvas, lines, True, colour, style.stroke_px, cv2.LINE_AA)
+    cv2.polylines(canvas, lines, True, _DARK, stroke_px + 2, cv2.LINE_AA)
+    cv2.polylines(canvas, lines, True, colour, stroke_px, cv2.LINE_AA)
 
 
-def _write_labels(image: Image.Image, defects: Sequence[Defect], taxonomy: Taxonomy, style: _Style) -> None:
+def _write_labels(
+    image: Image.Image, defects: Sequence[Defect], taxonomy: Taxonomy, style: _Style, bracketed: Collection[int]
+) -> None:
     draw = ImageDraw.Draw(image)
-    largest = sorted(defects, key=lambda d: -d.area_px)[:MOST_LABELS]
+    largest = sorted(defects, key=lambda d: (id(d) in bracketed, -d.area_px))[:MOST_LABELS]
     taken = [_area(defect.box, style) for defect in largest]
     for defect in largest:
         text = f"{defect.code}  {size_text(defect)}"
+        text = f"({text})" if id(defect) in bracketed else text
         place = _free_place(_area(defect.box, style), _text_size(text, style), image.size, taken)
         taken.append(place)
         colour = rgb(taxonomy.defect(taxonomy.defect_index(defect.code)).colour)

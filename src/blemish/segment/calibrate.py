@@ -18,10 +18,21 @@ import numpy as np
 from blemish.core.arrays import Float64, Int64
 from blemish.core.errors import InputError
 from blemish.metrics.auroc import auroc
-from blemish.metrics.operating import PartTruth, curve, rates
+from blemish.metrics.operating import NG, PartTruth, curve, rates
 from blemish.metrics.workload import PAPER_PEOPLE, paper_example, workload
 from blemish.segment.candidates import LEVELS, Candidates
-from blemish.segment.choice import Chosen, Hand, Wish, by_recall, labelled_in, met_by_any, ranks_of, unchosen, with_hand
+from blemish.segment.choice import (
+    Chosen,
+    Hand,
+    Wish,
+    by_recall,
+    labelled_in,
+    met_by_any,
+    ranks_of,
+    unchosen,
+    with_also,
+    with_hand,
+)
 from blemish.segment.choice_by_cost import Costs, by_cost, cost_of
 from blemish.segment.scores_as_probabilities import pixels_as_probabilities, regions_as_probabilities
 
@@ -66,7 +77,7 @@ class Ask:
             chosen = by_cost(candidates, folds, self.costs, self.pixel)
         else:
             chosen = unchosen(candidates, self.pixel)
-        return with_hand(chosen, self.hand)
+        return with_also(candidates, folds, with_hand(chosen, self.hand))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -198,7 +209,7 @@ def _found(
     choices: Sequence[tuple[tuple[Chosen, ...], Collection[int]]],
     labelled: int,
 ) -> dict[str, Any]:
-    found = {"found": 0, "ng": 0, "any_class": 0, "false": 0, "false_ng": 0}
+    found = {"found": 0, "ng": 0, "any_class": 0, "false": 0, "false_ng": 0, "told": 0, "told_false": 0}
     for chosen, folds in choices:
         one, inside = chosen[kind - 1], labelled_in(candidates, folds, kind)
         best = candidates.best_scores(kind, one.pixel, one.least_area_px)[inside]
@@ -208,10 +219,16 @@ def _found(
         found["found"] += int((best >= one.review).sum())
         found["ng"] += int(one.is_ng(best).sum())
         found["any_class"] += int(met_by_any(candidates, chosen, kind)[inside].sum())
+        on_ng, least = ranks_of(candidates, chosen) == NG, one.review if one.also is None else one.also
+        parts_of = candidates.defects.part[candidates.defects.kind == kind][inside]
+        found["told"] += int(((best >= one.review) | ((best >= least) & on_ng[parts_of])).sum())
+        false = counted & (regions.area_px >= one.least_area_px) & regions.false
+        called = (regions.score >= one.review) | ((regions.score >= least) & on_ng[regions.part])
+        found["told_false"] += int((false & called).sum())
         found["false"] += int((scores >= one.review).sum())
         found["false_ng"] += int(one.is_ng(scores).sum())
-    recall = {name: round(found[name] / labelled, 6) if labelled else None for name in ("found", "ng")}
-    return {**found, "recall": recall["found"], "recall_ng": recall["ng"]}
+    recall = {name: round(found[name] / labelled, 6) if labelled else None for name in ("found", "ng", "told")}
+    return {**found, "recall": recall["found"], "recall_ng": recall["ng"], "recall_told": recall["told"]}
 
 
 def _curves(candidates: Candidates, chosen: Sequence[Chosen], truth: PartTruth) -> dict[str, Any]:

@@ -64,16 +64,24 @@ def thresholds_toml(calibration: Calibration) -> str:
 
 def to_text(calibration: Calibration) -> str:
     """A table for people."""
-    head = f"{'class':<20}{'review':>8}{'ng':>8}{'area px':>9}{'labelled':>10}{'found':>9}{'crossed':>9}{'false':>7}"
+    head = (
+        f"{'class':<20}{'also':>8}{'review':>8}{'ng':>8}{'area px':>9}{'labelled':>10}{'found':>9}{'crossed':>9}"
+        f"{'false':>7}{'told':>9}{'false':>7}"
+    )
     lines = [head]
     for row in calibration.values["classes"]:
         ng = "never" if row["ng"] >= 1 else f"{row['ng']:.3f}"
+        also = f"{row['also']:.3f}" if "also" in row else "–"
         found, crossed = (percent(row[key]["recall"]) for key in ("as_chosen", "cross_fitted"))
+        told, told_false = percent(row["cross_fitted"]["recall_told"]), row["cross_fitted"]["told_false"]
         lines.append(
-            f"{row['code'] + ' ' + row['name']:<20}{row['review']:>8.3f}{ng:>8}{row['least_area_px']:>9}"
-            f"{row['labelled']:>10}{found:>9}{crossed:>9}{row['cross_fitted']['false']:>7}"
+            f"{row['code'] + ' ' + row['name']:<20}{also:>8}{row['review']:>8.3f}{ng:>8}{row['least_area_px']:>9}"
+            f"{row['labelled']:>10}{found:>9}{crossed:>9}{row['cross_fitted']['false']:>7}{told:>9}{told_false:>7}"
         )
-    lines.append("found: of the labelled defects, as chosen; crossed: by thresholds of the other folds; false: regions")
+    lines.append(
+        "found: of the labelled defects, as chosen; crossed: by thresholds of the other folds; false: regions; told: "
+        "crossed, with those from `also` on where the part is NG"
+    )
     few = [
         f"{row['code']} {row['name']} ({row['groups']})"
         for row in calibration.values["classes"]

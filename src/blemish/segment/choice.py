@@ -32,6 +32,7 @@ class Chosen:
     ng: float
     least_area_px: int = 1
     note: str = ""  # What was wished and cannot be had; empty = nothing to say.
+    also: float | None = None  # Below `review`: of a part that is NG anyway, what is told too from there on.
 
     def is_ng(self, scores: Float32) -> Bool:
         """Which scores make a part NG; none where that is never, not even a score of 1."""
@@ -40,7 +41,14 @@ class Chosen:
 
     def to_dict(self) -> dict[str, Any]:
         """The keys of a recipe."""
-        return {"pixel": self.pixel, "review": self.review, "ng": self.ng, "least_area_px": self.least_area_px}
+        also = {} if self.also is None else {"also": self.also}
+        return {
+            "pixel": self.pixel,
+            **also,
+            "review": self.review,
+            "ng": self.ng,
+            "least_area_px": self.least_area_px,
+        }
 
 
 @dataclass(frozen=True)
@@ -144,6 +152,42 @@ def halfway(low: float, high: float) -> float:
     """A round number above `low`, `high` at the most, about in the middle."""
     middle = (low + high) / 2
     return round(middle, 4) if low < round(middle, 4) <= high else middle
+
+
+def with_also(candidates: Candidates, folds: Collection[int], chosen: Sequence[Chosen]) -> tuple[Chosen, ...]:
+    """The choice with each class's `also`: where its regions name its defects best.
+
+    Thresholds by cost only see to it that a part with defects is NG; which of them are told is another matter, and on
+    a part that is NG costs nothing. So of each class the score is taken from which on the harmonic mean of recall and
+    precision is highest, over regions of defective parts alone. None where that is not below `review`.
+    """
+    return tuple(
+        replace(one, also=_naming_best(candidates, folds, one, kind)) for kind, one in enumerate(chosen, start=1)
+    )
+
+
+def _naming_best(candidates: Candidates, folds: Collection[int], one: Chosen, kind: int) -> float | None:
+    best = candidates.best_scores(kind, one.pixel, one.least_area_px)[labelled_in(candidates, folds, kind)]
+    met = np.sort(best[best >= 0])[::-1]
+    false = _false_on_defective(candidates, folds, one, kind)
+    if not met.size:
+        return None
+    told = np.arange(1, len(met) + 1)
+    wrong = np.searchsorted(-false, -met, side="right")  # Of false ones as many score as high.
+    f_score = 2 * told / (len(best) + told + wrong)
+    lowest = float(met[int(np.flatnonzero(f_score == f_score.max())[-1])])
+    lower = np.concatenate([met[met < lowest], false[false < lowest]])
+    also = halfway(float(lower.max()) if lower.size else one.pixel, lowest)
+    return also if also < one.review else None
+
+
+def _false_on_defective(candidates: Candidates, folds: Collection[int], one: Chosen, kind: int) -> Float32:
+    """Scores of the false regions of a class on defective parts, falling."""
+    regions = candidates.regions
+    own = (regions.kind == kind) & (regions.level == np.float32(one.pixel)) & (regions.area_px >= one.least_area_px)
+    there = (candidates.parts.defective & candidates.inside(folds))[regions.part]
+    found: Float32 = np.sort(regions.score[own & there & regions.false])[::-1]
+    return found
 
 
 @dataclass(frozen=True)
