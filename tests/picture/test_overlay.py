@@ -104,3 +104,14 @@ def test_a_picture_longer_than_a_jpeg_can_be_is_reduced():
     back = np.asarray(Image.open(io.BytesIO(jpeg_bytes(np.full((20, 131_000, 3), 90, np.uint8)))))
     assert back.shape == (10, 65_500, 3)
     assert int(back.mean()) in range(85, 96)
+
+
+def test_what_is_told_too_has_a_thinner_line():
+    gray = np.full((3000, 3000), 120, np.uint8)
+    region = square(400, 400, 60, "C", "protrusion")
+    rings = [
+        picture_part(drawn, 3000)[370:490, 370:490]
+        for drawn in (draw_overlay(gray, [region], CELL, "c"), draw_overlay(gray, [], CELL, "c", [region]))
+    ]
+    sure, told = (near(ring, (255, 225, 25)) for ring in rings)
+    assert 100 < told < 0.8 * sure

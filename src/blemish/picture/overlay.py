@@ -64,7 +64,7 @@ def draw_overlay(
     height, width = picture.shape[:2]
     style = _Style.of(height, width, [title, *taxonomy.defect_names])
     canvas = np.repeat(np.repeat(to_channels(picture, 3), style.scale, axis=0), style.scale, axis=1)
-    for some, stroke_px in ((also, 1), (defects, style.stroke_px)):
+    for some, stroke_px in ((also, (style.stroke_px + 1) // 2), (defects, style.stroke_px)):
         for defect in some:
             _outline(canvas, defect, rgb(taxonomy.defect(taxonomy.defect_index(defect.code)).colour), style, stroke_px)
     image = Image.fromarray(canvas)
