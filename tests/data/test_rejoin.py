@@ -44,14 +44,11 @@ def test_where_tiles_overlap_the_deeper_one_is_seen_in_any_order():
         assert row[5:] == [2, 2, 2]
 
 
-def test_a_tile_that_reaches_beyond_the_scan_is_placed_and_trimmed():
-    canvas = Canvas([Box(-2, -1, 4, 3)])
-    truth = np.full((3, 4), 255, np.uint8)
-    truth[1:, 2:] = 0
-    canvas.place(Box(-2, -1, 4, 3), {"truth": truth})
-    rows, columns = canvas.inside()
-    assert (canvas.left + columns.start, canvas.top + rows.start) == (0, 0)
-    assert canvas["truth"][rows, columns].tolist() == [[0, 0], [0, 0]]
+def test_what_is_covered_is_what_was_placed_with_its_open_labels():
+    canvas = Canvas([Box(0, 0, 4, 3)])  # Two columns and a row of it are padding.
+    canvas.place(Box(0, 0, 2, 2), {"truth": np.array([[0, 255], [0, 255]], np.uint8)})
+    rows, columns = canvas.covered()
+    assert canvas["truth"][rows, columns].tolist() == [[0, 255], [0, 255]]
 
 
 def test_pixels_without_a_tile_are_ignored():

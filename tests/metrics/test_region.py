@@ -41,3 +41,13 @@ def test_a_blot_over_everything_meets_all_and_is_false_itself():
 
 def test_pieces_that_cover_enough_together_meet():
     assert regions_at(plane("1111111111"), plane("1100110011"), 1, (0.5,))[0] == RegionCount(1, 1, 0)
+
+
+def test_regions_below_the_least_size_meet_nothing_unless_they_may_go_on_in_the_next_tile():
+    truth = np.zeros((5, 9), np.uint8)
+    truth[2, 1:8] = 1
+    speck, edge = np.zeros_like(truth), np.zeros_like(truth)
+    speck[2, 4] = edge[2, 0:2] = 1
+    assert count_regions(truth, speck, 1, least_size_px=3) == RegionCount(real=1, met=0, false=0)
+    assert count_regions(truth, edge, 1, least_size_px=3) == RegionCount(real=1, met=1, false=0)
+    assert count_regions(truth, speck, 1).met == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -114,3 +116,18 @@ def test_a_view_stays_inside_the_scan_and_holds_its_region(focus):
 def test_an_answer_where_nobody_knows_stops_no_part():
     total = findings([(tile("f1", 0, [1, 1, 0, 0, 0, 255, 0, 0]), [0, 0, 0, 0, 0, 1, 0, 0])]).total
     assert (total.defective, total.escaped, total.blind) == (1, 1, 0)
+
+
+def test_an_open_label_along_the_edge_of_a_scan_excuses_what_reaches_into_it():
+    open_edge = tile("g1", 0, [1, 1, 0, 0, 0, 0, 255, 255])
+    found = findings([(open_edge, [0, 0, 0, 0, 2, 2, 2, 2])])
+    assert (found.total.false, found.answers_ignored) == (0, 1)
+    assert (found.total.escaped, found.total.blind) == (1, 0)  # An answer where nobody knows stops no part.
+
+
+def test_padding_stays_off_the_scan_beside_an_open_label():
+    given = tile("g1", 0, [0, 0, 0, 0, 255, 255, 255, 255])
+    padded = replace(given, record=replace(given.record, ignore_px=4, padding_px=4))
+    assert findings([(padded, [0, 0, 0, 2, 2, 2, 2, 2])]).total.false == 0  # Its half of the open label is shown.
+    all_padding = replace(given, record=replace(given.record, ignore_px=0, padding_px=8))
+    assert findings([(all_padding, [0, 0, 0, 2, 2, 2, 2, 2])]).total.false == 1

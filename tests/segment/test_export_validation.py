@@ -14,7 +14,15 @@ from blemish.cli.segment_export import export
 from blemish.core.errors import DatasetError, ParityError
 from blemish.core.records import Split
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter
-from blemish.segment.export_parity import Judged, drops_of, refuse_worse, validated
+from blemish.segment.export_parity import (
+    Judged,
+    Tiles,
+    drops_of,
+    measured_parity,
+    refuse_unlike,
+    refuse_worse,
+    validated,
+)
 from blemish.segment.model import save_segmenter
 from blemish.segment.networks import build
 
@@ -135,3 +143,26 @@ def test_a_bundle_that_judges_worse_is_not_written(run, shapes, tmp_path, monkey
     assert ended.exit_code == 0, ended.stderr
     assert Bundle.open(tmp_path / "b").card.validation.allowed_drop == 0.06
     assert "largest drop 0.0526, allowed 0.06" in ended.stdout
+
+
+class Off:
+    """PyTorch's answer, every probability off by so much, and the first rows called the other class."""
+
+    precision = "int8"
+
+    def __init__(self, by=0.0, swapped_rows=0):
+        self.by, self.swapped_rows = by, swapped_rows
+
+    def probabilities(self, pictures):
+        count, height, width, _ = pictures.shape
+        planes = np.stack([np.full((count, height, width), p, np.float32) for p in (0.8 - self.by, 0.2 + self.by)], 1)
+        planes[:, :, : self.swapped_rows] = planes[:, ::-1, : self.swapped_rows].copy()
+        return planes
+
+
+@pytest.mark.parametrize("wrong", [Off(by=0.035), Off(swapped_rows=2)])
+def test_one_backend_that_is_off_is_refused_whatever_stands_beside_it(wrong):
+    compared = [Tiles(np.zeros((3, 100, 100, 1), np.uint8), "tiles")]
+    for exported in ({"onnx": wrong}, {"openvino": Off(), "onnx": wrong}):
+        with pytest.raises(ParityError):
+            refuse_unlike(measured_parity(Off(), exported, compared, 0.02), "int8")

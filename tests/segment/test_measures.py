@@ -142,3 +142,20 @@ def test_evaluate_prints_the_baseline_beside_the_inspector(shapes, tmp_path):
     assert values["baseline"]["measures"]["regions"][0]["overlap"] == 0
     again = FixedParameters.from_dict(values["baseline"]["settings"])
     assert again.parameters.background_px % 2 == 1
+
+
+def test_an_answer_under_the_least_size_finds_nothing_as_it_stops_no_part():
+    large = replace(TWO, defects=tuple(replace(kind, least_size_px=10) for kind in TWO.defects))
+    tally = MeasureTally(large)
+    tally.see(tile("a", [(1, 5, 5, 20, 4)]), planes([(1, 5, 5, 2, 2)]))
+    found = tally.measures()
+    assert (found.regions_of_all(0).real, found.regions_of_all(0).met) == (1, 0)
+    assert found.parts.escape.count == 1
+
+
+def test_padding_beside_an_open_label_is_cut_where_it_begins():
+    given = tile("both", [], ignored=[(20, 0, 20, 40)])  # Columns 20 to 29 are open, from 30 on it is padding.
+    both = replace(given, record=replace(given.record, ignore_px=400, padding_px=400))
+    tally = MeasureTally(TWO)
+    tally.see(both, planes([(1, 10, 5, 15, 5)]))
+    assert tally.measures().regions_of_all(0).false == 0

@@ -8,12 +8,15 @@ import typer
 from typer.testing import CliRunner
 
 from blemish.cli.segment_out_of_fold import out_of_fold as command
+from blemish.core.errors import InputError
 from blemish.core.records import Split
+from blemish.data.dataset import Dataset
 from blemish.data.folds import fold_view
 from blemish.metrics.pixel import Confusion
 from blemish.metrics.tile_iou import GateThresholds
 from blemish.segment.like import like_run
 from blemish.segment.losses import loss_named
+from blemish.segment.model import TorchSegmenter
 from blemish.segment.out_of_fold import Pooled, judge_fold, out_of_fold, thresholds_of
 from blemish.segment.settings import TrainSettings
 from blemish.segment.training import train
@@ -139,3 +142,24 @@ def test_what_is_no_inspector_is_refused(shapes, tmp_path, settings, message):
     assert done.exit_code == 2
     assert message in done.stderr
     assert not (tmp_path / "oof").exists()
+
+
+def test_start_weights_that_saw_the_tiles_are_refused_before_a_run_is_there(shapes, elsewhere_folder, tmp_path):
+    saw, chained = tmp_path / "saw", tmp_path / "chained"
+    train(shapes, saw, TINY, precision="fp32")
+    train(Dataset(elsewhere_folder), chained, TINY, precision="fp32", start=saw)  # Still knows what `saw` saw.
+    for start in (saw, chained):
+        with pytest.raises(InputError, match="learned from tiles of"):
+            out_of_fold(shapes, tmp_path / "oof", TINY, folds=2, precision="fp32", start=start)
+    assert not (tmp_path / "oof").exists()
+
+
+def test_folds_like_an_inspector_say_that_they_begin_elsewhere(shapes, elsewhere_folder, tmp_path):
+    other, inspector = tmp_path / "other", tmp_path / "inspector"
+    train(Dataset(elsewhere_folder), other, TINY, precision="fp32")
+    train(shapes, inspector, TINY, precision="fp32", start=other)
+    words = [str(shapes.folder), "--out", str(tmp_path / "oof"), "--folds", "2", "--like", str(inspector)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.stderr
+    assert "began with other weights" in done.stderr
+    assert TorchSegmenter.load(tmp_path / "oof" / "fold-0").card["settings"]["precision"] == "fp32"

@@ -354,3 +354,22 @@ def test_a_dry_run_refuses_what_the_run_would_and_writes_nothing(shapes, run_com
     assert fine.exit_code == 0, fine.output
     assert "would train hardnet-small for 2 steps of 2 samples" in fine.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+@pytest.mark.parametrize("by", ["group", "source"])
+def test_synthetic_tiles_made_on_what_is_judged_now_are_refused(shapes, synthetic_folder, by):
+    judge, made = shapes.select(Split.TEST)[0], Dataset(synthetic_folder)
+    beneath = {"group": {"group": judge.group}, "source": {"source": judge.id}}[by]
+    made.records = [replace(made.records[0], **beneath), *made.records[1:]]
+    with pytest.raises(DatasetError, match="in val or test"):
+        synthetic_records(made, shapes)
+
+
+@pytest.mark.parametrize(
+    "words", [("--learning-rate", "nan"), ("--learning-rate", "inf"), ("--class-weights", "nan,1,1")]
+)
+def test_what_is_no_number_is_one_line(run_command, shapes_folder, tmp_path, words):
+    done = run_command("train", shapes_folder, "--out", tmp_path / "run", "--steps", 1, "--batch", 2, *words)
+    assert done.exit_code == 2, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()

@@ -150,3 +150,13 @@ def test_the_commit_is_of_the_checkout_and_empty_without_git(monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert commit() == ""
     assert cpu_model()
+
+
+@pytest.mark.parametrize("damaged", [b"\0\0\0\n", b"3\n", b'{"loss": 1}\n'])
+def test_a_damaged_row_is_named(tmp_path, damaged):
+    run = RunFolder.create(tmp_path / "run", {})
+    run.write_row({"step": 1, "loss": 2.0})
+    with run.figures.open("ab") as file:
+        file.write(damaged)
+    with pytest.raises(InputError, match=r"figures\.jsonl, line 2, is damaged"):
+        run.rows()

@@ -12,6 +12,8 @@ from blemish.cli.console import guarded, say, show
 from blemish.cli.precisions import trained_in
 
 if TYPE_CHECKING:
+    from blemish.data.dataset import Dataset
+    from blemish.segment.like import Like
     from blemish.segment.settings import TrainSettings
 
 _TRAINING = "Training of each fold"
@@ -91,14 +93,19 @@ def out_of_fold(
         "learning_rate": learning_rate,
         "seed": seed,
     }
-    settings, from_scratch = _settings(like, asked, crop, loss, data.info.tile_px)
+    settings, learned = _settings(like, asked, crop, loss, data.info.tile_px)
+    from_scratch = learned is not None and learned.from_scratch
+    start = start_named(SCRATCH if from_scratch and start_from == "auto" else start_from, settings.network)
+    if learned is not None and start_from == "auto" and start is not None:
+        _say_other_start(learned, start, settings, data)
+    trained = trained_in(precision if precision is not None or learned is None else learned.precision)
     found = judge_out_of_fold(
         data,
         out,
         settings,
         folds=folds,
-        precision=trained_in(precision),
-        start=start_named(SCRATCH if from_scratch and start_from == "auto" else start_from, settings.network),
+        precision=trained,
+        start=start,
         threads=threads,
     )
     for name in found.thresholds.classes:
@@ -111,8 +118,8 @@ def out_of_fold(
 
 def _settings(
     like: Path | None, asked: dict[str, Any], crop: int | None, loss: str | None, tile_px: int
-) -> tuple[TrainSettings, bool]:
-    """Of every fold: the inspector's, or the defaults, with what was asked; and whether it began from scratch."""
+) -> tuple[TrainSettings, Like | None]:
+    """Of every fold: the inspector's, or the defaults, with what was asked; and how the inspector learned."""
     from blemish.segment.like import like_run
     from blemish.segment.settings import crop_of, loss_of, settings_of
 
@@ -122,7 +129,7 @@ def _settings(
     if like is None:
         steps = given.setdefault("steps", 1500)
         rest = {"crop_px": crop_of(crop, tile_px), "ema_half_life_steps": max(1, steps // 30), "val_steps": steps}
-        return settings_of("default", {"network": "hardnet-small", **given, **rest}), False
+        return settings_of("default", {"network": "hardnet-small", **given, **rest}), None
     learned = like_run(like)
     for difference in learned.differs:
         say(f"{like}: {difference}")
@@ -130,4 +137,14 @@ def _settings(
         given |= {"val_steps": given["steps"], "ema_half_life_steps": max(1, given["steps"] // 30)}
     if crop is not None:
         given["crop_px"] = crop_of(crop, tile_px)
-    return replace(learned.settings, **given), learned.from_scratch
+    return replace(learned.settings, **given), learned
+
+
+def _say_other_start(learned: Like, start: Path, settings: TrainSettings, data: Dataset) -> None:
+    from blemish.segment.networks import build
+    from blemish.segment.start import start_from
+
+    names = data.taxonomy.defect_names
+    begun = start_from(build(settings.network, data.channels, len(names) + 1), start, names)
+    if begun.sha256 != learned.start_sha256:
+        say("the inspector began with other weights than its folds: give them with --start-from")

@@ -96,12 +96,9 @@ class Canvas:
         for name, values in planes.items():
             self._plane(name, values)[rows, columns][deeper] = values[deeper]
 
-    def inside(self) -> tuple[slice, slice]:
-        """Rows and columns of the smallest box that holds every pixel whose truth is known; all where none is."""
-        known = self._planes["truth"] != IGNORE
-        rows, columns = np.flatnonzero(known.any(axis=1)), np.flatnonzero(known.any(axis=0))
-        if not rows.size:
-            return slice(0, self.height), slice(0, self.width)
+    def covered(self) -> tuple[slice, slice]:
+        """Rows and columns of the smallest box that holds every pixel that was placed, its truth known or open."""
+        rows, columns = (np.flatnonzero((self._depth > 0).any(axis=axis)) for axis in (1, 0))
         return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
     def _plane(self, name: str, like: NDArray[Any]) -> NDArray[Any]:

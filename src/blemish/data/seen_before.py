@@ -15,14 +15,17 @@ KEPT = 64
 LETTERS = 16  # Of each hash, hexadecimal.
 
 
-def a_few_of(records: Iterable[TileRecord]) -> list[str]:
+def a_few_of(records: Iterable[TileRecord], before: Iterable[str] = ()) -> list[str]:
     """The beginnings of the smallest hashes of some tiles, at most 64; none of tiles that are not written yet.
+
+    Args:
+        before: the few of what the start weights learned from; the few of both together are those of both.
 
     Example:
         >>> a_few_of([])
         []
     """
-    return sorted({record.sha256[:LETTERS] for record in records if record.sha256})[:KEPT]
+    return sorted({record.sha256[:LETTERS] for record in records if record.sha256} | set(before))[:KEPT]
 
 
 def seen_of(records: Iterable[TileRecord], few: Collection[str]) -> int:

@@ -43,7 +43,8 @@ def count_regions(truth: UInt8, predicted: UInt8, class_index: int, least_size_p
     """Count the regions of one class (8-connected) on one picture; a shared pixel is enough to meet.
 
     Args:
-        least_size_px: predicted regions with a shorter longest side are not counted as false.
+        least_size_px: predicted regions with a shorter longest side meet nothing and are not counted as false: the line
+            drops them. At the picture's edge they may meet: a tile may show a piece of a larger one.
 
     Example:
         >>> truth = np.array([[1, 0, 0, 1]], np.uint8)
@@ -75,7 +76,7 @@ def regions_at(
     """
     if truth.shape != predicted.shape:
         raise LabelError(f"truth and prediction must be of one size, got {truth.shape} and {predicted.shape}")
-    true_mask, called_mask = truth == class_index, predicted == class_index
+    true_mask, called_mask = truth == class_index, _large_enough(predicted == class_index, least_size_px)
     if not (true_mask.any() or called_mask.any()):
         return tuple(RegionCount() for _ in overlaps)
     covered, _, _ = _coverage(true_mask, called_mask)
@@ -86,6 +87,18 @@ def regions_at(
         RegionCount(len(covered), int(_reaches(covered, asked).sum()), int((judged & ~_reaches(right, asked)).sum()))
         for asked in overlaps
     )
+
+
+def _large_enough(mask: Bool, least_size_px: int) -> Bool:
+    """The mask without regions whose longest side is under the least size, but for those at its edge."""
+    if least_size_px <= 1:
+        return mask
+    _, numbers, longest_px = _coverage(mask, mask)
+    kept = np.append(False, longest_px >= least_size_px)
+    for edge in (numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]):
+        kept[edge[edge > 0]] = True
+    large: Bool = kept[numbers]
+    return large
 
 
 def _coverage(mask: Bool, by: Bool) -> tuple[Float64, Int64, Int64]:

@@ -148,7 +148,8 @@ def synthetic_records(dataset: Dataset, real: Dataset) -> list[TileRecord]:
     """All rows of a set that only adds to the training.
 
     Raises:
-        DatasetError: other classes, or tiles that are real: their groups might be in val or test.
+        DatasetError: other classes, tiles that are real (their groups might be in val or test), or tiles made on what
+            is in val or test now.
     """
     if dataset.taxonomy.defect_names != real.taxonomy.defect_names:
         raise DatasetError(
@@ -161,7 +162,20 @@ def synthetic_records(dataset: Dataset, real: Dataset) -> list[TileRecord]:
             f"{dataset.folder}: {alien[0].id} is {alien[0].origin}, not synthetic: only synthetic tiles may be added "
             f"with --synthetic"
         )
+    _refuse_made_on_judges(dataset, real)
     return dataset.records
+
+
+def _refuse_made_on_judges(made: Dataset, real: Dataset) -> None:
+    """A tile beneath a synthetic one is of its group (copy-paste) or its source (a GAN's)."""
+    judges = [record for record in real.records if record.split in (Split.VAL, Split.TEST)]
+    groups, tiles = {record.group for record in judges} - {""}, {record.id for record in judges}
+    for record in made.records:
+        if record.group in groups or record.source in tiles:
+            raise DatasetError(
+                f"{made.folder}: {record.id} was made on {record.source}, which {real.folder} has in val or test: "
+                f"it would be judged by what it learned from; make synthetic tiles from the train split as it is now"
+            )
 
 
 def _mixed(real: Sequence[TileRecord], made: Sequence[TileRecord], settings: TrainSettings) -> Sampler:

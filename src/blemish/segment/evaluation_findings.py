@@ -22,6 +22,7 @@ from blemish.data.lots import lots_of
 from blemish.data.rejoin import Canvas, by_scan
 from blemish.metrics.findings import SIZE_STEPS_PX, Case, Findings, Tally, View, size_bin
 from blemish.metrics.matching import FalseRegion, Matched, Planes, TrueRegion, match_regions
+from blemish.segment.padding import shown_hw
 
 MOST_VIEW_PX = 360  # A larger view is made smaller.
 LEAST_VIEW_PX = 96
@@ -66,7 +67,9 @@ class FindingsCollector:
             "true_score": _of_class(probabilities, shown),
             "answer_score": _of_class(probabilities, answer),
         }
-        self._canvases[scan].place(record.box, planes)
+        height, width = shown_hw(sample)  # Padding stays off the scan; what is open at its edge is of it.
+        shown_box = Box(record.box.x, record.box.y, width, height)
+        self._canvases[scan].place(shown_box, {name: plane[:height, :width] for name, plane in planes.items()})
         self._waiting[scan] -= 1
         if self._waiting[scan] == 0:
             self._count(self._canvases.pop(scan), self._scans[scan])
@@ -88,7 +91,7 @@ class FindingsCollector:
         )
 
     def _count(self, canvas: Canvas, tiles: Sequence[TileRecord]) -> None:
-        rows, columns = canvas.inside()
+        rows, columns = canvas.covered()
         names = ("truth", "answer", "true_score", "answer_score")
         planes = Planes(*(canvas[name][rows, columns] for name in names))
         corner = (canvas.left + columns.start, canvas.top + rows.start)

@@ -104,22 +104,20 @@ class Eager:
 def measured_parity(
     eager: Eager, exported: Mapping[Backend, BundleSegmenter], compared: Sequence[Tiles], tolerance: float
 ) -> Parity:
-    """Both on the same pictures; what the backends differ by is put together.
+    """Both on the same pictures; of several backends the worst figure of each kind, as each must answer alike.
 
     Args:
         compared: the first is what the card names.
     """
     pictures = [picture for tiles in compared for picture in tiles.pictures]
-    differences = [_difference(eager, one, picture) for one in exported.values() for picture in pictures]
-    decided = sum(difference.decided_px for difference in differences)
-    agreed = sum(difference.agreed_px for difference in differences)
+    by_backend = [[_difference(eager, one, picture) for picture in pictures] for one in exported.values()]
     return Parity(
         pictures=f"{compared[0].what}, and one of another size",
         computed_in=next(iter(exported.values())).precision,
         tolerance=tolerance,
-        max_abs_diff=max(difference.largest for difference in differences),
-        mean_abs_diff=float(np.mean([difference.mean for difference in differences])),
-        argmax_agreement=agreed / decided if decided else 1.0,
+        max_abs_diff=max(difference.largest for own in by_backend for difference in own),
+        mean_abs_diff=max(float(np.mean([difference.mean for difference in own])) for own in by_backend),
+        argmax_agreement=min(_agreement(own) for own in by_backend),
     )
 
 
@@ -194,6 +192,11 @@ class _Difference:
     mean: float
     decided_px: int
     agreed_px: int
+
+
+def _agreement(differences: Sequence[_Difference]) -> float:
+    decided = sum(difference.decided_px for difference in differences)
+    return sum(difference.agreed_px for difference in differences) / decided if decided else 1.0
 
 
 def _difference(eager: Eager, exported: BundleSegmenter, picture: UInt8) -> _Difference:

@@ -31,6 +31,8 @@ class Like:
 
     settings: TrainSettings
     from_scratch: bool
+    precision: str  # That it was trained in.
+    start_sha256: str | None  # Of the weights that it began with, as `segment.start` tells them; None = from scratch.
     differs: tuple[str, ...]
 
 
@@ -53,6 +55,8 @@ def like_run(run: Path) -> Like:
         own = {f.name: told[f.name] for f in fields(TrainSettings) if f.name in told}
         own["loss"] = told["loss"]  # Runs of a GAN have none.
         learned = TypeAdapter(TrainSettings).validate_python(own)
+        precision, begun = str(told["precision"]), told.get("start")
+        start_sha256 = None if begun is None else str(begun["sha256"])
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         raise InputError(f"{path} holds no settings of segment train: give the folder of an inspector's run") from error
     differs = []
@@ -61,4 +65,5 @@ def like_run(run: Path) -> Like:
     if learned.keep == "best":
         differs.append("the inspector is the best of its validations, its folds are their last")
     own |= {**_UNLIKE, "val_steps": learned.steps}
-    return Like(TypeAdapter(TrainSettings).validate_python(own), told.get("start") is None, tuple(differs))
+    folds = TypeAdapter(TrainSettings).validate_python(own)
+    return Like(folds, begun is None, precision, start_sha256, tuple(differs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -30,7 +31,8 @@ class LossSettings:
         terms = (self.cross_entropy, self.focal, self.dice, self.lovasz)
         if min(terms) < 0 or sum(terms) <= 0 or self.focal_gamma < 0:
             raise InputError(f"loss weights must be 0 or more, one above 0, and gamma 0 or more: got {self}")
-        if self.class_weights and (min(self.class_weights) < 0 or sum(self.class_weights) <= 0):
+        usable = all(0 <= weight < math.inf for weight in self.class_weights)
+        if self.class_weights and not (usable and sum(self.class_weights) > 0):
             raise InputError(f"class weights must be 0 or more, one above 0, got {list(self.class_weights)}")
         if not 0 <= self.balanced_until <= 1 or (self.balanced_until and self.class_weights):
             raise InputError(

@@ -23,6 +23,7 @@ from blemish.picture.write import write_bytes
 from blemish.segment.evaluation import list_batches, predict, refuse_other_classes
 from blemish.segment.model import TorchSegmenter
 from blemish.segment.settings import TrainSettings
+from blemish.segment.start import refuse_seen
 from blemish.segment.training import Pace, train
 from blemish.train.precision import Precision
 
@@ -81,9 +82,11 @@ def out_of_fold(
         start: a finished run whose weights every fold begins with; None = fresh weights.
 
     Raises:
-        InputError: fewer groups than folds, or runs in `out` that were begun with other settings.
+        InputError: fewer groups than folds, runs in `out` that were begun with other settings, or start weights that
+            learned from tiles that are judged.
         Interrupted: stopped by the user, with a checkpoint.
     """
+    refuse_seen(start, dataset, fold_view(dataset, n=folds, fold=0).records)
     runs = tuple(out / f"fold-{fold}" for fold in range(folds))
     pooled = Pooled(Confusion(len(dataset.taxonomy.defects)))
     for fold, run in enumerate(runs):

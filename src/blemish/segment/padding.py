@@ -9,13 +9,19 @@ from blemish.data.dataset import Sample
 
 
 def shown_hw(sample: Sample) -> tuple[int, int]:
-    """Height and width without padding: last rows and columns that are 255 throughout, where the tile has any.
+    """Height and width without padding, which is to the right and below, as much of it as the tile's row says.
 
-    A tile that shows nothing is left whole.
+    Last rows and columns that are 255 throughout may be an open label as well: the number of padding pixels tells. A
+    tile that shows nothing is left whole.
     """
     truth = sample.label_map.defect
-    shown = truth != IGNORE
-    if not sample.record.padding_px or not shown.any():
-        return truth.shape[0], truth.shape[1]
-    height, width = (int(np.flatnonzero(shown.any(axis=axis))[-1]) + 1 for axis in (1, 0))
-    return height, width
+    height, width = truth.shape[0], truth.shape[1]
+    known = truth != IGNORE
+    if not sample.record.padding_px or not known.any():
+        return height, width
+    rows, columns = (int(np.flatnonzero(known.any(axis=axis))[-1]) + 1 for axis in (1, 0))
+    shown_px = height * width - sample.record.padding_px
+    fits = [
+        (h, shown_px // h) for h in range(rows, height + 1) if not shown_px % h and columns <= shown_px // h <= width
+    ]
+    return min(fits, key=lambda hw: (hw[0] < height and hw[1] < width, hw)) if fits else (rows, columns)

@@ -7,6 +7,7 @@ none is written: every tile is drawn when its step comes, and no tile comes twic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -72,7 +73,8 @@ class PretrainSettings:
         for name in ("steps", "batch", "ema_half_life_steps", "judged_tiles"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        if self.size_px < 32 or self.learning_rate <= 0 or not 0 <= self.easy_until <= 1 or self.teacher_weight < 0:
+        sound = 0 < self.learning_rate < math.inf and 0 <= self.teacher_weight < math.inf
+        if self.size_px < 32 or not sound or not 0 <= self.easy_until <= 1:
             raise InputError(
                 f"tiles must be 32 px or more, the learning rate above 0, easy_until 0 to 1 and the teacher's weight 0 "
                 f"or more, got {self.size_px}, {self.learning_rate}, {self.easy_until} and {self.teacher_weight}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
@@ -104,7 +105,11 @@ class TrainSettings:
         for name in ("warmup_frac", "crop_on_defect_frac", "synthetic_share", "synthetic_until", "uniform_from"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} must be 0 to 1, got {getattr(self, name)}")
-        if self.learning_rate <= 0 or self.weight_decay < 0 or (self.crop_px is not None and self.crop_px < 16):
+        if (
+            not 0 < self.learning_rate < math.inf
+            or not 0 <= self.weight_decay < math.inf
+            or (self.crop_px is not None and self.crop_px < 16)
+        ):
             raise InputError(
                 f"the learning rate must be above 0, the weight decay 0 or more and a crop 16 px or more, got "
                 f"{self.learning_rate}, {self.weight_decay} and {self.crop_px}"

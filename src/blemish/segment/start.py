@@ -20,6 +20,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from blemish.core.errors import InputError
+from blemish.core.records import TileRecord
+from blemish.data.dataset import Dataset
+from blemish.data.seen_before import seen_of
 from blemish.segment.lite0_unet import Lite0UNet
 from blemish.segment.model import TorchSegmenter
 from blemish.segment.networks import LITE0
@@ -86,6 +89,31 @@ def _from_photographs(network: PixelNetwork) -> Started:
         raise InputError(f"only {LITE0} has an encoder that learned from photographs: give --network {LITE0}")
     taken = network.begin_with(load_lite0())
     return Started(SHA256, taken, len(network.state_dict()) - len(_OWN) - taken)
+
+
+def card_of(start: Path | None) -> dict[str, Any]:
+    """The card of the weights that a training begins with; empty of scratch and of photographs.
+
+    Raises:
+        BundleError: no finished run in the folder, or damaged weights.
+    """
+    return {} if start is None or start == PHOTOGRAPHS else TorchSegmenter.load(start).card
+
+
+def refuse_seen(start: Path | None, dataset: Dataset, records: Sequence[TileRecord]) -> None:
+    """Raise where start weights learned from tiles that are to judge what is begun with them.
+
+    Raises:
+        InputError: they did, as far as their card tells (`data.seen_before`).
+        BundleError: no finished run in the folder, or damaged weights.
+    """
+    card = card_of(start)
+    seen = seen_of(records, card.get("learned_from", ()))
+    if seen or str(card.get("data_hash", "")).startswith(dataset.hash):
+        raise InputError(
+            f"{start} learned from tiles of {dataset.folder} that the folds judge: what begins with its weights has "
+            f"seen them; give --start-from procedural or scratch, or a run that learned from other data"
+        )
 
 
 def packaged_start(network: str) -> Path | None:

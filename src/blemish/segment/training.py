@@ -28,7 +28,7 @@ from blemish.segment.networks import build
 from blemish.segment.panels import below, panel
 from blemish.segment.pixel_network import PixelNetwork
 from blemish.segment.settings import TrainSettings
-from blemish.segment.start import start_from
+from blemish.segment.start import card_of, start_from
 from blemish.segment.unfit import refuse_unfit
 from blemish.train.ema import MovingAverage
 from blemish.train.loader import BatchLoader
@@ -125,7 +125,7 @@ def train(
     )
     loader = BatchLoader(draw, batch=settings.batch, threads=pace.threads)
     outcome = run_loop(run, trainer, loader, loop, resume=resume, title="segment", enough=trainer.enough)
-    card = _card(dataset, settings, facts) | trainer.kept() | {"steps_done": outcome.steps}
+    card = _card(dataset, settings, facts, start) | trainer.kept() | {"steps_done": outcome.steps}
     return Trained(save_segmenter(out, trainer.chosen, card), outcome, card)
 
 
@@ -293,14 +293,14 @@ def _facts(
     }
 
 
-def _card(dataset: Dataset, settings: TrainSettings, facts: dict[str, Any]) -> dict[str, Any]:
+def _card(dataset: Dataset, settings: TrainSettings, facts: dict[str, Any], start: Path | None) -> dict[str, Any]:
     return {
         "architecture": settings.network,
         "taxonomy": dataset.taxonomy.to_dict(),
         "tile_px": dataset.info.tile_px,
         "value_range": dataset.info.value_range,
         "data_hash": dataset.hash,
-        "learned_from": a_few_of(train_records(dataset)),
+        "learned_from": a_few_of(train_records(dataset), card_of(start).get("learned_from", ())),
         "commit": commit(),
         "versions": versions(),
         "settings": facts,

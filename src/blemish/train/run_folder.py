@@ -159,6 +159,16 @@ def _lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
     if not path.exists():
         return
     with path.open("rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield line, json.loads(line)
+        for number, line in enumerate(file, start=1):
+            if line.endswith(b"\n"):  # Else it was never finished.
+                yield line, _row(line, f"{path}, line {number},")
+
+
+def _row(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+        if isinstance(row, dict) and isinstance(row.get("step"), int):
+            return row
+    except ValueError:
+        pass
+    raise InputError(f"{where} is damaged: it must be one JSON object with a step; take the line out")
