@@ -373,3 +373,19 @@ def test_what_is_no_number_is_one_line(run_command, shapes_folder, tmp_path, wor
     assert done.exit_code == 2, done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_start_weights_that_saw_what_is_val_or_test_now_are_told(
+    run_command, shapes, shapes_folder, elsewhere_folder, tmp_path
+):
+    train_shortly(elsewhere_folder, tmp_path / "saw", steps=1)
+    card = json.loads((tmp_path / "saw" / "weights" / "card.json").read_text())
+    judged = [record.sha256[:16] for record in shapes.select(Split.VAL)]
+    told = []
+    for learned_from in (card["learned_from"], sorted(card["learned_from"] + judged)):
+        (tmp_path / "saw" / "weights" / "card.json").write_text(json.dumps({**card, "learned_from": learned_from}))
+        words = ("--crop", 32, "--start-from", tmp_path / "saw", "--dry-run")
+        done = run_command("train", shapes_folder, "--out", tmp_path / "run", "--network", "hardnet-small", *words)
+        assert done.exit_code == 0, done.stderr
+        told.append(f"learned from {len(judged)} tiles or more that are in val or test now" in done.stderr)
+    assert told == [False, True]

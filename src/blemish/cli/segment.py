@@ -238,11 +238,12 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train an inspector; the run holds its weights, figures, sample pictures and the state to resume from."""
+    from blemish.core.records import Split
     from blemish.data.dataset import Dataset
     from blemish.segment.draw import train_records
     from blemish.segment.networks import network_named
     from blemish.segment.settings import crop_of, loss_of, settings_of
-    from blemish.segment.start import start_named
+    from blemish.segment.start import seen_by, start_named
     from blemish.segment.training import Pace, refuse_training
     from blemish.segment.training import train as run_training
 
@@ -273,6 +274,8 @@ def train(
         "resume": resume,
         "start": None if preset == "paper" and start_from == "auto" else start_named(start_from, network),
     }
+    if seen := seen_by(asked["start"], [*data.select(Split.VAL), *data.select(Split.TEST)]):
+        say(f"{start_from} learned from {seen} tiles or more that are in val or test now: figures there will flatter")
     if dry_run:
         refuse_training(data, out, settings, **asked)
         show(settings.to_dict(), _plan(settings, len(train_records(data))), as_json)

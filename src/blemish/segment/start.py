@@ -100,6 +100,15 @@ def card_of(start: Path | None) -> dict[str, Any]:
     return {} if start is None or start == PHOTOGRAPHS else TorchSegmenter.load(start).card
 
 
+def seen_by(start: Path | None, records: Sequence[TileRecord]) -> int:
+    """How many of these tiles start weights learned from, of the few that their card names (`data.seen_before`).
+
+    Raises:
+        BundleError: no finished run in the folder, or damaged weights.
+    """
+    return seen_of(records, card_of(start).get("learned_from", ()))
+
+
 def refuse_seen(start: Path | None, dataset: Dataset, records: Sequence[TileRecord]) -> None:
     """Raise where start weights learned from tiles that are to judge what is begun with them.
 
@@ -107,9 +116,7 @@ def refuse_seen(start: Path | None, dataset: Dataset, records: Sequence[TileReco
         InputError: they did, as far as their card tells (`data.seen_before`).
         BundleError: no finished run in the folder, or damaged weights.
     """
-    card = card_of(start)
-    seen = seen_of(records, card.get("learned_from", ()))
-    if seen or str(card.get("data_hash", "")).startswith(dataset.hash):
+    if seen_by(start, records) or str(card_of(start).get("data_hash", "")).startswith(dataset.hash):
         raise InputError(
             f"{start} learned from tiles of {dataset.folder} that the folds judge: what begins with its weights has "
             f"seen them; give --start-from procedural or scratch, or a run that learned from other data"
