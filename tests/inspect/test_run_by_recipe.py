@@ -121,7 +121,7 @@ def test_of_a_part_that_is_ng_what_reaches_also_is_told_too_and_of_an_ok_one_kep
     write_png(pictures / "faint.png", faint)
     text = new_recipe(read_card(TINY))
     head, spots = text.split("[scores.B]")
-    spots = re.sub(r"review = \S+\nng = \S+", "also = 0.5\nreview = 1.0\nng = 1.0", spots, count=1)
+    spots = re.sub(r"review = \S+\nng = \S+", "also = 0.6\nreview = 1.0\nng = 1.0", spots, count=1)
     recipe = parse_recipe(f"{head}[scores.B]{spots}")
     inspection = Inspection.of_bundle(bundle, threads=1, recipe=recipe, overlays=tmp_path / "overlays")
     with ResultFolder(tmp_path / "out", inspection.inspected) as folder:
@@ -148,6 +148,8 @@ def test_of_a_part_that_is_ng_what_reaches_also_is_told_too_and_of_an_ok_one_kep
     assert dry_run(parse_recipe(stricter), read_stored(tmp_path / "out")).sentence == (
         "this change would turn 1 OK into NG"
     )
+    lower = f"{head}[scores.B]{spots}".replace("version = 1", "version = 3").replace("also = 0.6", "also = 0.5")
+    assert "would turn no verdict" in dry_run(parse_recipe(lower), read_stored(tmp_path / "out")).sentence
 
 
 ZONED = """

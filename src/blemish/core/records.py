@@ -154,9 +154,7 @@ class ViewResult:
     strangeness: float | None = None  # How unlike the pictures it was trained on; None = not measured.
     notes: tuple[str, ...] = ()  # What should be known of it, but changes no verdict.
     unlisted: int = 0  # Regions beyond the most that are listed: another recipe cannot judge them.
-    part_size_mm: tuple[float, float] | None = (
-        None  # Along its upper edge and down; None = not looked for, or not found.
-    )
+    part_size_mm: tuple[float, float] | None = None  # Along its upper edge, and down; None = not known.
 
 
 @dataclass(frozen=True)

@@ -96,15 +96,16 @@ def refuse_unjudgeable(recipe: Recipe, stored: Stored) -> None:
     inspected = stored.inspected
     refuse_unfit(recipe, inspected.taxonomy, inspected.bundle)
     refuse_other_places(recipe, inspected.datum, inspected.recipe)
-    remedy = "inspect the parts again with `blemish inspect --recipe`"
+    sought, remedy = sought_by_recipe(recipe), "inspect the parts again with `blemish inspect --recipe`"
     if recipe.temperature != inspected.temperature:
         raise InputError(
             f"{stored.folder} was inspected at temperature {inspected.temperature:g}, the recipe asks for "
             f"{recipe.temperature:g}: {remedy}"
         )
-    for fault in _never_stored(sought_by_recipe(recipe), inspected):
+    decides = {code: s.model_copy(update={"score": recipe.scores[code].review}) for code, s in sought.items()}
+    for fault in _never_stored(decides, inspected):  # What only `also` asks for has no say.
         raise InputError(f"{stored.folder} {fault}: {remedy}")
-    if sought_by_recipe(recipe) != inspected.sought:
+    if sought != inspected.sought:
         for view in (view for part in stored.parts for view in part.views if view.unlisted):
             raise InputError(
                 f"{view.file} had {view.unlisted} more regions than are listed, the recipe may ask for them: {remedy}"
