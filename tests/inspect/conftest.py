@@ -1,10 +1,16 @@
-"""Hand-made defects and recipes for the tests of this folder."""
+"""Hand-made defects, recipes and pictures, and a bundle that sees dark and bright spots."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from blemish.bundle.bundle import Bundle
 from blemish.core.records import Box, Defect
 from blemish.inspect.recipe import parse_recipe
+from blemish.picture.write import write_png
 
+TINY = Path(__file__).parents[1] / "fixtures" / "tiny-bundle"
 NAMES = {"A": "groove", "B": "spore", "E": "white dot"}
 BARE = """
 format = 1
@@ -35,6 +41,43 @@ def recipe_of():
 @pytest.fixture(scope="session")
 def defect_of():
     return _defect
+
+
+@pytest.fixture(scope="session")
+def ground_of():
+    return _ground
+
+
+@pytest.fixture
+def ground():
+    return _ground(150, 200)
+
+
+@pytest.fixture
+def spotted(ground):
+    """One dark bar over the border between tiles at x = 48..64, one bright square."""
+    picture = ground.copy()
+    picture[60:66, 30:90] = 0
+    picture[100:110, 150:160] = 255
+    return picture
+
+
+@pytest.fixture
+def pictures(tmp_path, ground, spotted):
+    folder = tmp_path / "pictures"
+    write_png(folder / "good.png", ground)
+    write_png(folder / "bad.png", spotted)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundle():
+    return Bundle.open(TINY)
+
+
+def _ground(height, width):
+    """An even surface with some grain, far from both thresholds."""
+    return np.random.default_rng(6).integers(110, 141, (height, width), dtype=np.uint8)
 
 
 def _recipe(*tables, head=""):

@@ -2,9 +2,6 @@
 
 import csv
 import json
-import os
-import re
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +11,6 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from blemish.bundle.bundle import Bundle
 from blemish.bundle.card import read_card
 from blemish.cli.inspect import inspect
 from blemish.core.errors import InputError
@@ -33,32 +29,6 @@ from blemish.picture.write import write_png
 TINY = Path(__file__).parents[1] / "fixtures" / "tiny-bundle"
 APP = Typer()
 APP.command()(inspect)
-
-
-def ground(height=150, width=200):
-    """An even surface with some grain, far from both thresholds."""
-    return np.random.default_rng(6).integers(110, 141, (height, width), dtype=np.uint8)
-
-
-def spotted(height=150, width=200):
-    """One dark bar over the border between tiles at x = 48..64, one bright square."""
-    picture = ground(height, width)
-    picture[60:66, 30:90] = 0
-    picture[100:110, 150:160] = 255
-    return picture
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    folder = tmp_path / "pictures"
-    write_png(folder / "good.png", ground())
-    write_png(folder / "bad.png", spotted())
-    return folder
-
-
-@pytest.fixture(scope="module")
-def bundle():
-    return Bundle.open(TINY)
 
 
 def by_serial(results):
@@ -89,27 +59,27 @@ def test_the_overlap_does_not_change_what_single_pixels_show(bundle, pictures, o
     assert [d.box for d in found["bad"].defects] == [Box(30, 60, 60, 6), Box(150, 100, 10, 10)]
 
 
-def test_a_picture_smaller_than_a_tile_is_inspected(bundle, tmp_path):
-    small = ground(30, 40)
+def test_a_picture_smaller_than_a_tile_is_inspected(bundle, tmp_path, ground_of):
+    small = ground_of(30, 40)
     small[10:16, 30:40] = 0
     write_png(tmp_path / "s.png", small)
     (result,) = inspect_files(bundle, [tmp_path])
     assert [d.box for d in result.defects] == [Box(30, 10, 10, 6)]
 
 
-def test_a_spot_below_the_least_size_is_ok(bundle, tmp_path):
-    picture = ground()
+def test_a_spot_below_the_least_size_is_ok(bundle, tmp_path, ground):
+    picture = ground
     picture[50:54, 50:54] = 0
     write_png(tmp_path / "s.png", picture)
     assert next(inspect_files(bundle, [tmp_path])).verdict == Verdict.OK
 
 
-def test_what_cannot_be_judged_is_review_with_the_reason_and_the_rest_go_on(bundle, pictures):
+def test_what_cannot_be_judged_is_review_with_the_reason_and_the_rest_go_on(bundle, pictures, ground, spotted):
     write_png(pictures / "blank.png", np.full((100, 100), 120, np.uint8))
-    saturated = ground()
+    saturated = ground
     saturated[:, :160] = 255
     write_png(pictures / "bright.png", saturated)
-    write_png(pictures / "soft.png", cv2.GaussianBlur(spotted(), (0, 0), 4))
+    write_png(pictures / "soft.png", cv2.GaussianBlur(spotted, (0, 0), 4))
     (pictures / "broken.png").write_bytes((pictures / "bad.png").read_bytes()[:900])
     (pictures / "text.png").write_text("not a picture")
     found = by_serial(inspect_files(bundle, [pictures]))
@@ -143,8 +113,8 @@ def test_an_unexpected_error_is_review_and_the_rest_go_on(bundle, pictures, monk
 
 @pytest.mark.parametrize("deep", [False, True])
 @pytest.mark.parametrize("size_hw", [(150, 200), (200, 150), (129, 191), (64, 257), (65, 65)])
-def test_bars_over_every_tile_border_are_one_each_at_any_size_and_depth(bundle, tmp_path, size_hw, deep):
-    picture = ground(*size_hw)
+def test_bars_over_every_tile_border_are_one_each_at_any_size_and_depth(bundle, tmp_path, size_hw, deep, ground_of):
+    picture = ground_of(*size_hw)
     height, width = size_hw
     picture[height // 2 : height // 2 + 5, 2 : width - 2] = 0
     picture[2 : height // 2 - 2, width // 2 : width // 2 + 5] = 255
@@ -160,7 +130,7 @@ def test_bars_over_every_tile_border_are_one_each_at_any_size_and_depth(bundle, 
 def on_a_table(spots=((60, 90, 0),)):
     """A plate with dark or bright spots (y, x, gray) on a dark table."""
     picture = np.random.default_rng(2).integers(64, 72, (200, 300), dtype=np.uint8)
-    picture[40:160, 50:250] = ground(120, 200)
+    picture[40:160, 50:250] = np.random.default_rng(6).integers(110, 141, (120, 200))
     for y, x, gray in spots:
         picture[y : y + 8, x : x + 10] = gray
     return picture
@@ -182,9 +152,9 @@ def test_a_registered_parts_defects_have_its_datum_and_the_table_is_kept_out(bun
     assert len(inspected(bundle, tmp_path / "s.png", None).defects) == 2
 
 
-def test_a_part_that_is_not_found_is_review_or_measured_from_the_scan(bundle, tmp_path):
-    write_png(tmp_path / "good.png", ground())
-    write_png(tmp_path / "bad.png", spotted())
+def test_a_part_that_is_not_found_is_review_or_measured_from_the_scan(bundle, tmp_path, ground, spotted):
+    write_png(tmp_path / "good.png", ground)
+    write_png(tmp_path / "bad.png", spotted)
     required = [inspected(bundle, tmp_path / f"{name}.png", PartSearch()) for name in ("good", "bad")]
     assert [result.verdict for result in required] == [Verdict.REVIEW, Verdict.NG]
     assert "no part found" in required[0].reasons[0]
@@ -194,9 +164,9 @@ def test_a_part_that_is_not_found_is_review_or_measured_from_the_scan(bundle, tm
     assert {defect.datum for defect in relaxed[1].defects} == {"scan"}
 
 
-def test_the_datum_is_chosen_on_the_command_line(tmp_path):
+def test_the_datum_is_chosen_on_the_command_line(tmp_path, ground):
     write_png(tmp_path / "s.png", on_a_table([(60, 90, 255)]))
-    write_png(tmp_path / "none.png", ground())
+    write_png(tmp_path / "none.png", ground)
     assert command(tmp_path / "s.png", "--datum", "part", "--out", tmp_path / "out").exit_code == 1
     line = json.loads((tmp_path / "out" / "results.jsonl").read_text())
     assert [d["datum"] for d in line["defects"]] == ["part"]
@@ -225,16 +195,16 @@ def test_an_overlay_that_cannot_be_written_never_leaves_a_part_ok(bundle, pictur
     assert len(found["bad"].defects) == 2
 
 
-def test_16_bit_without_a_range_is_review_and_with_one_is_judged(bundle, tmp_path):
-    cv2.imwrite(str(tmp_path / "deep.png"), spotted().astype(np.uint16) * 16)
+def test_16_bit_without_a_range_is_review_and_with_one_is_judged(bundle, tmp_path, spotted):
+    cv2.imwrite(str(tmp_path / "deep.png"), spotted.astype(np.uint16) * 16)
     assert "has 16 bit" in next(inspect_files(bundle, [tmp_path])).reasons[0]
     ranged = replace(bundle, card=bundle.card.model_copy(update={"value_range": [0, 4080]}))
     (result,) = inspect_files(ranged, [tmp_path])
     assert [d.box for d in result.defects] == [Box(30, 60, 60, 6), Box(150, 100, 10, 10)]
 
 
-def test_rgb_is_turned_gray_for_a_gray_inspector(bundle, tmp_path):
-    write_png(tmp_path / "c.png", np.dstack([spotted()] * 3))
+def test_rgb_is_turned_gray_for_a_gray_inspector(bundle, tmp_path, spotted):
+    write_png(tmp_path / "c.png", np.dstack([spotted] * 3))
     assert len(next(inspect_files(bundle, [tmp_path])).defects) == 2
 
 
@@ -344,110 +314,10 @@ class Torn:
         return answer
 
 
-def test_a_class_that_is_not_called_hides_none_that_is(tmp_path):
-    write_png(tmp_path / "a.png", spotted())
+def test_a_class_that_is_not_called_hides_none_that_is(tmp_path, spotted):
+    write_png(tmp_path / "a.png", spotted)
     limits = Limits({"A": 0.6, "B": 0.3, "E": 0.5}, {"A": 0, "B": 0, "E": 0})
     found = run.inspect_part(
         Part("a", (View("", tmp_path / "a.png"),)), Inspection(Torn(), Tiling(64, 16, 8), limits, "x")
     )
     assert (found.verdict, [defect.code for defect in found.defects]) == (Verdict.NG, ["B"])
-
-
-class TestResume:
-    """A stopped run goes on: what it has written is kept, and the end is that of a run that was never stopped."""
-
-    @pytest.fixture
-    def stopped(self, bundle, pictures, tmp_path):
-        folder = ResultFolder(tmp_path / "stopped", Inspection.of_bundle(bundle).inspected)
-        with suppress(KeyboardInterrupt), folder:
-            folder.add(next(inspect_files(bundle, [pictures])))
-            raise KeyboardInterrupt
-        return folder.folder
-
-    def test_the_end_is_that_of_a_run_that_was_never_stopped(self, pictures, stopped, tmp_path):
-        kept = (stopped / "results.jsonl.part").read_bytes()
-        with (stopped / "results.jsonl.part").open("ab") as file:
-            file.write(b'{"serial": "go')  # The power went while a line was written.
-        ended = command(pictures, "--out", stopped, "--resume", "--no-overlay")
-        assert ended.exit_code in (1, 3), ended.output
-        assert "(1 kept from before)" in ended.stdout
-        command(pictures, "--out", tmp_path / "whole", "--no-overlay")
-        assert (stopped / "results.csv").read_bytes() == (tmp_path / "whole" / "results.csv").read_bytes()
-        assert (stopped / "results.jsonl").read_bytes().startswith(kept)
-        assert timeless(stopped) == timeless(tmp_path / "whole")
-        assert sorted(p.name for p in stopped.iterdir()) == ["inspection.json", "results.csv", "results.jsonl"]
-
-    def test_a_picture_that_was_written_anew_since_its_inspection_is_inspected_anew(self, pictures, stopped):
-        write_png(pictures / "bad.png", ground())
-        os.utime(pictures / "bad.png", (1, 1))  # As a copy that keeps its time.
-        ended = command(pictures, "--out", stopped, "--resume", "--no-overlay", "--json")
-        values = json.loads(ended.stdout)
-        assert {part["serial"]: part["verdict"] for part in values["parts"]} == {"bad": "OK", "good": "OK"}
-        assert values["kept"] == 0
-
-    def test_results_that_do_not_say_when_are_made_anew(self, pictures, stopped):
-        lines = stopped / "results.jsonl.part"
-        lines.write_text(re.sub(r', "inspected_at": "[^"]*"', "", lines.read_text()))
-        assert "kept from before" not in command(pictures, "--out", stopped, "--resume", "--no-overlay").stdout
-
-    def test_a_run_that_ended_between_its_two_names_goes_on(self, pictures, stopped):
-        (stopped / "results.jsonl.part").rename(stopped / "results.jsonl")
-        ended = command(pictures, "--out", stopped, "--resume", "--no-overlay")
-        assert ended.exit_code == 1, ended.output
-        assert sorted(p.name for p in stopped.iterdir()) == ["inspection.json", "results.csv", "results.jsonl"]
-
-    def test_without_resume_nothing_of_it_is_lost(self, pictures, stopped):
-        before = (stopped / "results.jsonl.part").read_bytes()
-        ended = command(pictures, "--out", stopped)
-        assert ended.exit_code == 2
-        assert "--resume goes on with it" in ended.stderr
-        assert (stopped / "results.jsonl.part").read_bytes() == before
-
-    def test_another_datum_is_refused(self, pictures, stopped):
-        ended = command(pictures, "--out", stopped, "--resume", "--datum", "part")
-        assert ended.exit_code == 2
-        assert "was begun with another bundle, recipe, datum, overlap" in ended.stderr
-
-    def test_another_overlap_is_refused(self, pictures, stopped):
-        assert command(pictures, "--out", stopped, "--resume", "--overlap", 0).exit_code == 2
-
-    def test_a_part_that_is_not_there_any_more_is_refused(self, pictures, stopped):
-        before = (stopped / "results.jsonl.part").read_bytes()
-        ended = command(pictures / "good.png", "--out", stopped, "--resume")
-        assert ended.exit_code == 2
-        assert "which is not among the pictures: give those that the run was begun with" in ended.stderr
-        assert (stopped / "results.jsonl.part").read_bytes() == before
-
-    def test_it_needs_a_folder(self, pictures):
-        ended = command(pictures, "--resume")
-        assert ended.exit_code == 2
-        assert "give --out" in ended.stderr
-
-
-def timeless(folder):
-    parts = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in part.items() if name not in ("seconds", "inspected_at")} for part in parts]
-
-
-def test_a_run_does_not_go_on_with_pictures_of_other_places(bundle, pictures, tmp_path):
-    folder = ResultFolder(tmp_path / "stopped", Inspection.of_bundle(bundle).inspected)
-    with suppress(KeyboardInterrupt), folder:
-        folder.add(next(inspect_files(bundle, [pictures])))
-        raise KeyboardInterrupt
-    other = tmp_path / "tuesday"
-    other.mkdir()
-    for path in pictures.iterdir():
-        (other / path.name).write_bytes(path.read_bytes())
-    ended = command(other, "--out", tmp_path / "stopped", "--resume")
-    assert ended.exit_code == 2
-    assert "holds part bad of" in ended.stderr
-    assert "as they were given then" in ended.stderr
-
-
-def test_a_run_that_still_runs_is_not_gone_on_with(bundle, pictures, tmp_path):
-    inspected = Inspection.of_bundle(bundle).inspected
-    with ResultFolder(tmp_path / "out", inspected) as folder:
-        folder.add(next(inspect_files(bundle, [pictures])))
-        with pytest.raises(InputError, match="is being written by another run"):
-            ResultFolder(tmp_path / "out", inspected, resume=True)
-    assert (tmp_path / "out" / "results.jsonl").is_file()

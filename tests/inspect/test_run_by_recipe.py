@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from blemish.bundle.bundle import Bundle
 from blemish.bundle.card import read_card
 from blemish.cli.main import app
 from blemish.core.records import Part, Verdict, View
@@ -24,26 +23,6 @@ from blemish.inspect.stored import read_stored
 from blemish.picture.write import write_png
 
 TINY = Path(__file__).parents[1] / "fixtures" / "tiny-bundle"
-
-
-def ground(height=150, width=200):
-    """An even surface with some grain, far from both thresholds."""
-    return np.random.default_rng(6).integers(110, 141, (height, width), dtype=np.uint8)
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    folder, bad = tmp_path / "pictures", ground()
-    bad[60:66, 30:90] = 0
-    bad[100:110, 150:160] = 255
-    write_png(folder / "good.png", ground())
-    write_png(folder / "bad.png", bad)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def bundle():
-    return Bundle.open(TINY)
 
 
 def recipe_asking(most_strange):
@@ -73,8 +52,8 @@ def test_strangeness_that_fails_is_review_and_not_the_end(bundle, pictures):
     assert "no memory" in result.reasons[0]
 
 
-def test_a_temperature_of_the_recipe_is_applied(bundle, tmp_path):
-    faint = ground()
+def test_a_temperature_of_the_recipe_is_applied(bundle, tmp_path, ground):
+    faint = ground
     faint[60:66, 30:90] = 40  # Half dark spot, half nothing: no temperature moves it.
     write_png(tmp_path / "faint.png", faint)
     hot = parse_recipe(new_recipe(read_card(TINY)).replace("version = 1", "temperature = 20.0\nversion = 1"))
@@ -114,9 +93,9 @@ def test_an_answer_that_is_no_number_is_review_and_never_ok(bundle, pictures):
     assert "answer is no number" in result.reasons[0]
 
 
-def test_of_a_part_that_is_ng_what_reaches_also_is_told_too_and_of_an_ok_one_kept(bundle, pictures, tmp_path):
+def test_of_a_part_that_is_ng_what_reaches_also_is_told_too_and_of_an_ok_one_kept(bundle, pictures, tmp_path, ground):
     """Bright spots never count here; beside a dark one they are told, and a dry run can ask for them."""
-    faint = ground()
+    faint = ground
     faint[100:110, 150:160] = 255
     write_png(pictures / "faint.png", faint)
     text = new_recipe(read_card(TINY))
@@ -177,15 +156,9 @@ max_length_mm = 3
 """
 
 
-def bad_ground():
-    picture = ground()
-    picture[60:66, 30:90] = 0
-    return picture
-
-
 @pytest.mark.parametrize(("view", "code"), [("top", 1), ("Top", 2), ("", 2)])
-def test_a_zone_of_a_view_that_no_part_has_is_refused(tmp_path, view, code):
-    write_png(tmp_path / "a.png", bad_ground())
+def test_a_zone_of_a_view_that_no_part_has_is_refused(tmp_path, view, code, spotted):
+    write_png(tmp_path / "a.png", spotted)
     (tmp_path / "s.csv").write_text(f"file,serial,view\na.png,a,{view}\n")
     (tmp_path / "r.toml").write_text(ZONED)
     done = CliRunner().invoke(

@@ -141,7 +141,7 @@ class Defect:
     orientation_deg: float | None = (
         None  # From the datum's x axis towards its y axis, 0 to 180; None where it is round.
     )
-    datum: str = SCAN  # SCAN: the scan's upper left corner, x to the right. PART: the part's, x along its upper edge.
+    datum: str = SCAN  # SCAN: the scan's upper left corner, x to the right. PART: the part's, x along it.
 
 
 @dataclass(frozen=True)

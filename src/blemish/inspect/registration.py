@@ -2,7 +2,8 @@
 
 The part is what differs in gray from the scan's rim. Its four edges are lines fitted to where a small copy of the scan
 changes, then measured again on the full one; the corners are where the lines meet, so that rounded corners, tabs and
-dirt do not matter. The datum is the upper left corner, x runs along the upper edge, y at right angles to it.
+dirt do not matter. The datum is the upper left corner; x runs along the part as its four edges lie, each with the
+weight of how exactly its line is known, y at right angles to it.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Registration:
 
     Args:
         corners_xy: upper left (the datum), upper right, lower right, lower left, in px; 0 is a pixel's middle.
-        turn_deg: from the scan's x axis to the part's, towards y, at true scale.
+        turn_deg: from the scan's x axis to the part's, towards y, at true scale; of all four edges.
         near: bool h w, the part and its margin on a copy smaller by `shrink`.
         pixel_mm_xy: (1, 1) where no pixel size is known.
     """
@@ -205,18 +206,24 @@ def _meet(lying: Line, standing: Line) -> Point:
 
 
 def _turn(corners: tuple[Point, Point, Point, Point], scale_xy: tuple[float, float], search: PartSearch) -> float:
-    """Degrees of the upper edge at true scale, once the four edges are a rectangle's."""
+    """Degrees of the part at true scale, once its four edges are a rectangle's.
+
+    An edge's direction is known the better the longer it is and the finer the pixels across it: its variance goes with
+    (pixel / length) squared, and each edge weighs by the inverse.
+    """
     points: Float64 = np.array(corners) * scale_xy
     along = np.diff(np.concatenate([points, points[:1]]), axis=0)
     angles = np.degrees(np.arctan2(along[:, 1], along[:, 0])) - np.array([0, 90, 180, 270])
     angles = (angles + 180) % 360 - 180
     if np.ptp(angles) > 1.5:
         raise PictureError(f"no part found: its edges are off a rectangle by {np.ptp(angles):.1f} degrees")
-    if abs(angles[0]) > search.most_turn_deg:
+    weights = (np.hypot(along[:, 0], along[:, 1]) / [scale_xy[1], scale_xy[0], scale_xy[1], scale_xy[0]]) ** 2
+    turn = float(np.average(angles, weights=weights))
+    if abs(turn) > search.most_turn_deg:
         raise PictureError(
-            f"the part is turned by {angles[0]:.1f} degrees, at most {search.most_turn_deg:g} expected: lay it straight"
+            f"the part is turned by {turn:.1f} degrees, at most {search.most_turn_deg:g} expected: lay it straight"
         )
-    return float(angles[0])
+    return turn
 
 
 def _near(
