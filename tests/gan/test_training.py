@@ -19,11 +19,12 @@ from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
 from blemish.gan.draw import augmented, train_tiles
 from blemish.gan.health import WATCH_STEPS
-from blemish.gan.model import TorchGenerator
+from blemish.gan.model import load_generator
 from blemish.gan.presets import PRESETS, preset
 from blemish.gan.trainer import GanTrainer
 from blemish.gan.training import TrainingPlan, train
 from blemish.picture.read import read_picture
+from blemish.train.checkpoint import save_weights
 from blemish.train.precision import accelerator
 from blemish.train.stopping import Interrupted
 
@@ -210,7 +211,7 @@ def test_what_diverged_is_recorded_and_the_next_rate_starts_from_scratch(data, t
     assert (diverged["learning_rate"], trained.learning_rate["used"]) == (1e9, 0.0005)
     assert diverged["step"] in range(1, 5)
     assert json.loads((tmp_path / "fallen/run.json").read_text())["learning_rate"] == trained.learning_rate
-    assert TorchGenerator.load(tmp_path / "fallen").card["learning_rate"] == trained.learning_rate
+    assert load_generator(tmp_path / "fallen").card["learning_rate"] == trained.learning_rate
     fallen, plain = files_of(tmp_path / "fallen"), files_of(tmp_path / "plain")
     for name in ("figures.jsonl", "samples/step-00000006.png", "generator/weights.safetensors"):
         assert fallen[name] == plain[name]
@@ -300,7 +301,7 @@ def test_crops_larger_than_the_tiles_are_refused_with_the_size_that_fits(data, t
 def painter(data, tmp_path_factory):
     run = tmp_path_factory.mktemp("painter") / "run"
     train(data, run, plan(steps=2))
-    return TorchGenerator.load(run)
+    return load_generator(run)
 
 
 def test_the_generator_paints_labels_alike_alone_and_in_company(painter):
@@ -328,4 +329,14 @@ def test_paint_refuses_what_does_not_fit(painter):
 
 def test_a_run_that_never_finished_cannot_paint(tmp_path):
     with pytest.raises(BundleError, match=r"holds no generator"):
-        TorchGenerator.load(tmp_path)
+        load_generator(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "card", [{"architecture": None}, {"taxonomy": []}, {"architecture": {"name": "paper", "width": "a"}}]
+)
+def test_a_card_that_does_not_fit_its_weights_is_refused(painter, tmp_path, card):
+    network = painter.network
+    save_weights(tmp_path, network, {**painter.card, **card})
+    with pytest.raises(BundleError, match="card and weights do not fit together"):
+        load_generator(tmp_path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -165,3 +166,20 @@ def test_missing_files_and_other_formats_are_refused(tmp_path):
     (tmp_path / "card.json").write_text(json.dumps({"format": 1, "sha256": {}}))
     with pytest.raises(BundleError, match=r"weights\.safetensors is missing"):
         load_weights(tmp_path)
+
+
+@pytest.mark.parametrize("digests", [None, [], "0" * 64, 7])
+def test_a_card_without_digests_is_refused(tmp_path, digests):
+    save_weights(tmp_path / "model", network(), {})
+    (tmp_path / "model" / "card.json").write_text(json.dumps({"format": 1, "sha256": digests}))
+    with pytest.raises(BundleError, match=r"card\.json names no SHA-256"):
+        load_weights(tmp_path / "model")
+
+
+def test_a_file_of_weights_that_is_none_is_refused(tmp_path):
+    save_weights(tmp_path / "model", network(), {})
+    (tmp_path / "model" / "weights.safetensors").write_bytes(b"{}")
+    digest = hashlib.sha256(b"{}").hexdigest()
+    (tmp_path / "model" / "card.json").write_text(json.dumps({"format": 1, "sha256": {"weights.safetensors": digest}}))
+    with pytest.raises(BundleError, match="is no file of weights"):
+        load_weights(tmp_path / "model")

@@ -14,7 +14,7 @@ import torch
 
 from blemish.bundle.painting import refuse_mismatch
 from blemish.core.arrays import UInt8
-from blemish.core.errors import BundleError
+from blemish.core.errors import BundleError, TaxonomyError
 from blemish.core.labels import LabelMap
 from blemish.core.taxonomy import Taxonomy
 from blemish.gan.composed.model import ARCHITECTURE, ComposedTorchGenerator
@@ -34,9 +34,13 @@ def load_generator(folder: Path, device: str = "cpu") -> TorchGenerator | Compos
         BundleError: no finished training there, weights altered, or a model of another kind.
     """
     tensors, card = _read(folder)
-    if card["architecture"]["name"] == ARCHITECTURE:
-        return ComposedTorchGenerator.of(tensors, card, str(folder), device, card["sha256"][WEIGHTS])
-    return TorchGenerator.load(folder, device)
+    try:
+        if card["architecture"]["name"] == ARCHITECTURE:
+            return ComposedTorchGenerator.of(tensors, card, str(folder), device, card["sha256"][WEIGHTS])
+        return TorchGenerator.of(tensors, card, str(folder), device)
+    except (KeyError, TypeError, ValueError, RuntimeError, TaxonomyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BundleError(f"{folder}: card and weights do not fit together ({reason}): train again") from error
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -91,18 +95,13 @@ class TorchGenerator:
         self.hash = hash
 
     @classmethod
-    def load(cls, folder: Path, device: str = "cpu") -> Self:
-        """From a run, or from the `generator` folder inside it.
-
-        Raises:
-            BundleError: no finished training there, weights altered, or a model of another kind.
-        """
-        tensors, card = _read(folder)
+    def of(cls, tensors: Mapping[str, Any], card: Mapping[str, Any], where: str, device: str) -> Self:
+        """From the tensors and the card of a run."""
         plan = card["architecture"]
         network = PaperGenerator(int(plan["width"]), int(plan["channels"]))
         network.load_state_dict(tensors)
         network.to(device).eval().requires_grad_(False)
-        return cls(network, Taxonomy.from_dict(card["taxonomy"], str(folder)), card, hash=card["sha256"][WEIGHTS])
+        return cls(network, Taxonomy.from_dict(card["taxonomy"], where), card, hash=card["sha256"][WEIGHTS])
 
     @property
     def channels(self) -> int:

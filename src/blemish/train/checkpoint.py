@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -47,8 +48,8 @@ def load_weights(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         BundleError: a file is missing, or the weights are not those that the card was written for.
     """
     card = _read_json(folder / CARD)
-    _check_sha256(folder / WEIGHTS, card.get("sha256", {}).get(WEIGHTS))
-    return load_file(folder / WEIGHTS), card
+    _check_sha256(folder / WEIGHTS, _digests(card, folder / CARD).get(WEIGHTS))
+    return _tensors(folder / WEIGHTS), card
 
 
 def save_state(
@@ -107,13 +108,13 @@ def load_state(
         raise BundleError(f"there is no checkpoint in {folder}: start without --resume")
     _keep_only(source)  # A process killed while saving may have left more.
     state = _read_json(source / STATE)
-    _check_sha256(source / TENSORS, state.get("sha256", {}).get(TENSORS))
+    _check_sha256(source / TENSORS, _digests(state, source / STATE).get(TENSORS))
     if state["modules"] != sorted(modules) or sorted(state["optimizers"]) != sorted(optimizers):
         raise BundleError(
             f"{source} holds {', '.join([*state['modules'], *sorted(state['optimizers'])])} but this training has "
             f"{', '.join([*sorted(modules), *sorted(optimizers)])}: resume with the command that started the run"
         )
-    tensors = load_file(source / TENSORS)
+    tensors = _tensors(source / TENSORS)
     for name, module in modules.items():
         _load_module(module, _below(tensors, f"module/{name}/"), f"{source}, {name}")
     for name, optimizer in optimizers.items():
@@ -215,11 +216,25 @@ def _write_json(path: Path, values: Mapping[str, Any], *, in_order: bool = True)
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise BundleError(f"{path} is missing or unreadable ({error}): take the whole folder again") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise BundleError(f"{path} is not of format {FORMAT}, which this version reads: make it again")
     return values
+
+
+def _digests(values: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    digests = values.get("sha256")
+    if not isinstance(digests, dict):
+        raise BundleError(f"{path} names no SHA-256 of the weights beside it: take the whole folder again")
+    return digests
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise BundleError(f"{path} is no file of weights ({error}): take the whole folder again") from error
 
 
 def _sha256(path: Path) -> str:
