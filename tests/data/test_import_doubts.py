@@ -139,3 +139,27 @@ def test_folders_of_two_sides_that_spell_a_class_otherwise_are_one_class(tmp_pat
     taxonomy = Dataset(tmp_path / "set").taxonomy
     assert taxonomy.defect_names == ("crack", "surface")
     assert taxonomy.backgrounds[0].name == "ground"
+
+
+def yolo(src: Path, outlines: list[str]) -> Path:
+    for i, text in enumerate(outlines):
+        save(src / f"{i}.png", gray(i, 64))
+        (src / f"{i}.txt").write_text(text)
+    return src
+
+
+def turned_box(x: float, y: float) -> str:
+    """As YOLO writes oriented boxes: four corners in shares."""
+    corners = [(x, y + 12), (x + 24, y), (x + 34, y + 20), (x + 10, y + 32)]
+    return "0 " + " ".join(f"{value / 64:.4f}" for corner in corners for value in corner) + "\n"
+
+
+def test_boxes_in_the_place_of_outlines_are_told(tmp_path):
+    boxes = [turned_box(3 + i, 5 + 2 * i) for i in range(5)]
+    told = run("import", yolo(tmp_path / "boxes", boxes), "--dry-run").stdout
+    assert "warning: 5 of 5 defects fill a rectangle: if these are boxes drawn round them" in told
+    few = run("import", yolo(tmp_path / "few", boxes[:4]), "--dry-run").stdout
+    assert "rectangle" not in few
+    leaf = "0 " + " ".join(f"{0.5 + 0.3 * np.cos(a):.3f} {0.5 + 0.2 * np.sin(a):.3f}" for a in np.arange(0, 6.2, 0.3))
+    mixed = run("import", yolo(tmp_path / "mixed", [*boxes, leaf]), "--dry-run").stdout
+    assert "rectangle" not in mixed

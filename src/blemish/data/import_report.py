@@ -14,6 +14,7 @@ from blemish.data.import_survey import Seen, Survey
 
 _LISTED = 20
 _NAMED = 6
+_LEAST_BOXES, _BOXES_FRAC = 5, 0.9  # So many defects, and so much of the large ones, that fill a rectangle are told.
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,12 @@ def _warnings(seen: Sequence[Seen]) -> list[str]:
     if _covers_most(seen):
         found.append(
             "most labels cover more than half of their picture: if masks are white where nothing is wrong, invert them"
+        )
+    large, boxes = sum(s.large for s in seen), sum(s.boxes for s in seen)
+    if boxes >= _LEAST_BOXES and boxes >= _BOXES_FRAC * large:
+        found.append(
+            f"{boxes} of {large} defects fill a rectangle: if these are boxes drawn round them, the inspector learns "
+            f"the boxes, and sizes are theirs: draw outlines"
         )
     return found + ([f"shapes that reached beyond their picture were clipped: {clipped}"] if clipped else [])
 

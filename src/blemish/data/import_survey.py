@@ -16,6 +16,7 @@ from blemish.core.arrays import UInt8, UInt16
 from blemish.core.errors import DatasetError, InputError, LabelError, PictureError, TaxonomyError
 from blemish.core.labels import LabelMap
 from blemish.core.taxonomy import IGNORE, NAME, Taxonomy
+from blemish.data.boxes_drawn import boxes_in
 from blemish.data.least_size import ignore_small
 from blemish.data.manifest import refuse_bad_id
 from blemish.data.priorities import with_priorities
@@ -42,6 +43,8 @@ class Seen:
     settled_px: int
     clipped_shapes: int
     has_empty_label: bool
+    large: int = 0  # Regions of which it can be told whether they are boxes,
+    boxes: int = 0  # and how many are.
     is_blank: bool = False  # A lone empty mask: the whole picture becomes 255.
 
 
@@ -138,6 +141,7 @@ def look(source: SourcePicture, plan: Plan) -> Seen:
     lessened = ignore_small(combined.label_map, taxonomy)
     counts = np.bincount(lessened.label_map.defect.ravel(), minlength=256)
     names = taxonomy.defect_names
+    large, boxes = boxes_in(lessened.label_map.defect)
     return Seen(
         source=source,
         size_hw=drawn.size_hw,
@@ -150,6 +154,8 @@ def look(source: SourcePicture, plan: Plan) -> Seen:
         settled_px=combined.settled_px,
         clipped_shapes=drawn.clipped_shapes,
         has_empty_label=bool(source.label) and drawn.is_empty,
+        large=large,
+        boxes=boxes,
     )
 
 
