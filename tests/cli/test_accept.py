@@ -46,6 +46,52 @@ def test_a_failed_rate_ends_with_1(station):
     assert "escape is too high" in done.stdout
 
 
+def rewritten(folder, **more):
+    """Every line of the results with these keys besides."""
+    file = folder / "results.jsonl"
+    lines = [json.loads(line) | more for line in file.read_text().splitlines()]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_runs_that_were_not_judged_alike_are_no_repetition(station):
+    rewritten(station / "one", judged_by="recipe a 1")
+    rewritten(station / "two", judged_by="recipe a 2")
+    done = call("accept", station / "one", station / "two", station / "reference.csv", "--out", station / "out")
+    assert done.exit_code == 2
+    assert "was judged by recipe a 2" in done.stderr
+    assert not (station / "out").exists()
+
+
+def test_a_copy_of_a_run_is_no_repetition(station):
+    for run in ("one", "two"):
+        rewritten(station / run, inspected_at="2026-05-04T10:00:00.123456+00:00")
+    done = call("accept", station / "one", station / "two", station / "reference.csv", "--out", station / "out")
+    assert done.exit_code == 2
+    assert "the same results are given twice" in done.stderr
+
+
+def test_classes_are_one_by_whatever_name_and_unknown_ones_are_told(station):
+    inspected = {
+        "format": 1, "bundle": "", "datum": "scan", "temperature": 1.0, "sought": {}, "recipe": None,
+        "taxonomy": {"name": "t", "defects": [{"name": "groove", "code": "A", "aliases": ["furrow"]}]},
+    }  # fmt: skip
+    (station / "one" / "inspection.json").write_text(json.dumps(inspected))
+    rewritten(station / "one", defects=[{"code": "A", "name": "groove", "score": 0.9}])
+    words = ["A", "Groove", "a groove", "furrow", "groove;A", "grove", "GROVE"]
+    rows = [f"b{n},NG,{words[n % len(words)]}" for n in range(140)]
+    (station / "reference.csv").write_text("\n".join(["serial,reference,class", *rows]) + "\n")
+    done = call("accept", station / "one", station / "reference.csv", "--out", station / "out", "--json")
+    values = json.loads(done.stdout)
+    assert {name: found["not_named"]["count"] for name, found in values["classes"].items()} == {
+        "groove": 0,
+        "grove": 40,
+    }
+    assert values["classes"]["groove"]["escape"]["total"] == 100
+    assert values["classes_not_known"] == {"grove": 40}
+    assert "never learned or misspelt in the reference: grove (40 parts)" in done.stderr
+    assert "grove (40 parts)" in (station / "out" / "index.html").read_text()
+
+
 def test_a_report_is_never_overwritten(station):
     (station / "out").mkdir()
     (station / "out" / "index.html").write_text("mine")

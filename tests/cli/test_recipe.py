@@ -352,3 +352,23 @@ def test_results_with_more_regions_than_are_listed_cannot_be_judged_by_other_sco
     other = read_recipe(write_recipe(tmp_path / "two.toml", version=2, pixel=0.4, review=0.5, ng=0.6))
     with pytest.raises(InputError, match="600 more regions than are listed"):
         dry_run(other, [crowded_folder])
+
+
+def test_a_review_lowered_towards_also_asks_for_what_was_not_listed(stored, tmp_path):
+    (folder,) = read_stored(stored / "results")
+    first = read_recipe(stored / "one.toml")
+    scores = {code: one.model_copy(update={"also": 0.4, "review": 0.6}) for code, one in first.scores.items()}
+    before = first.model_copy(update={"scores": scores})
+    crowded = tuple(replace(part, views=tuple(replace(v, unlisted=9) for v in part.views)) for part in folder.parts)
+    given = replace(folder, inspected=folder.inspected.model_copy(update={"recipe": before}), parts=crowded)
+    scores = {code: one.model_copy(update={"review": 0.5}) for code, one in scores.items()}
+    lowered = first.model_copy(update={"scores": scores, "version": 2})
+    with pytest.raises(InputError, match="9 more regions than are listed"):
+        dry_run(lowered, [given])
+
+
+def test_a_zone_of_a_view_that_no_stored_part_has_is_refused(stored, tmp_path):
+    limits = LIMITS.replace("[[0, 0, 100, 10]]", '[[0, 0, 100, 10]]\nviews = ["topp"]')
+    new = write_recipe(tmp_path / "two.toml", version=2, limits=limits, pixel=0.4, review=0.4, ng=0.6)
+    ended = run("recipe", "dry-run", new, "--results", stored / "results", code=2)
+    assert "topp" in ended.stderr

@@ -88,8 +88,17 @@ def test_chosen_thresholds_take_the_place_of_the_cards(card, tmp_path):
         ("temperature = 1.5", "temperature = -1", "temperature"),
         ("[scores.A]", "scores.B = 0.4\n[scores.A]", "scores.B must be a table, got 0.4"),
         ("offset = -1.0", "", "probability.offset: Field required"),
+        ("[scores.A]", "[score.A]", "score is no key of a thresholds file"),
+        ("[scores.A]", "[limits]", "limits is no key of a thresholds file"),
+        ("[scores.A]", "[made_from]", r"has no \[scores"),
+        ("[scores.A]", f"[made_from]\nbundle = '{'0' * 64}'\n[scores.A]", "was calibrated with bundle 000000000000"),
     ],
 )
 def test_thresholds_that_cannot_be_are_refused(card, tmp_path, old, new, says):
     with pytest.raises(InputError, match=says):
         new_recipe(card, chosen(tmp_path, CHOSEN.replace(old, new)))
+
+
+def test_thresholds_of_this_bundle_are_taken(card, tmp_path):
+    text = CHOSEN.replace("[scores.A]", f"[made_from]\nbundle = '{card.hash}'\n[scores.A]")
+    assert parse_recipe(new_recipe(card, chosen(tmp_path, text))).scores["A"].ng == 0.7

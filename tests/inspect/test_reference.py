@@ -25,6 +25,13 @@ def test_a_reference_is_read_with_classes_sizes_and_appraisers(tmp_path):
     ]
 
 
+def test_trials_keep_their_numbers(tmp_path):
+    text = "serial,reference,anna_1,anna_2,ben_1,ben_2\n1,NG,NG,OK,,OK\n"
+    anna, ben = read_reference(written(tmp_path, text)).appraisers
+    assert (anna.numbers, ben.numbers) == ((1, 2), (2,))
+    assert ben.by_number == {2: {"1": True}}
+
+
 def test_what_is_written_is_read_back(tmp_path):
     parts = (ReferencePart("a,b", False, ("dent", "stain"), 3.25), ReferencePart("c", True, borderline=True))
     found = read_reference(written(tmp_path, reference_csv(parts, size_unit="px", said_by="labels")))

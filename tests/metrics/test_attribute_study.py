@@ -12,6 +12,22 @@ def appraiser(name: str, wrong: dict[int, set[int]], trials: int = 3) -> Apprais
     )
 
 
+def test_decisions_of_one_trial_are_compared_whatever_other_trials_there_are():
+    truth = {"0": False, "1": False, "2": True, "3": True}
+    other_way = {serial: not ok for serial, ok in truth.items()}
+    anna, ben = Appraiser("anna", (truth, other_way), (1, 2)), Appraiser("ben", (other_way,), (2,))
+    (pair,), together = between([anna, ben])
+    assert (pair.kappa.value, pair.kappa.judged) == (1.0, 4)
+    assert (together.same.count, together.same.total) == (0, 4)
+
+
+def test_parts_that_only_one_decided_on_are_no_agreement_of_all():
+    anna, ben = Appraiser("anna", ({"1": True, "2": True}, {"1": True, "2": True})), Appraiser("ben", ({"1": False},))
+    _, together = between([anna, ben])
+    assert (together.same.count, together.same.total) == (0, 1)
+    assert together.differing == ("1",)
+
+
 def test_the_scores_of_aiags_first_appraiser():
     # MSA, 4th ed.: appraiser A is right throughout on 42 of 50 parts, misses 3 of 48, gives 5 false alarms of 102,
     # kappa 0.88. Which parts they are is ours.

@@ -43,6 +43,16 @@ def test_whole_groups_are_drawn():
     assert 0.2 < narrow.low < 0.5 < narrow.high < 0.8
 
 
+def test_the_share_of_defective_parts_varies_too_from_draw_to_draw():
+    """A class that is always called and one that never is: how many parts show which is as much chance as the rest."""
+    shows = [[True, False]] * 20 + [[False, True]] * 20 + [[False, False]] * 20
+    found = rates([2] * 20 + [0] * 40, PartTruth.of([str(i) for i in range(60)], shows))
+    assert found["escape"].low < 0.4
+    assert found["escape"].high > 0.6
+    assert found["ng"].low < 0.25
+    assert found["ng"].high > 0.42
+
+
 def test_without_good_parts_overkill_is_none():
     found = rates([0, 2], PartTruth.of(["a", "b"], [[True], [True]]))
     assert found["overkill"].to_dict()["value"] is None

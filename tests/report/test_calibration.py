@@ -57,6 +57,21 @@ def test_without_good_parts_the_page_says_that_overkill_does_not_exist():
     assert human_share(BOTH)
 
 
+def test_shares_near_nothing_and_near_all_are_not_rounded_away():
+    work = {"parts_a_day": 1000, "defect_rate": 0.0005, "defect_rate_of": "given", "seconds_a_part": 10,
+            "ok": 0.999984, "flagged": 1.6e-5, "flagged_good": 1e-5, "flagged_defective": 6e-6, "escaped": 1.6e-5,
+            "hours": 1.0, "people": 1.0, "people_without": 2.0}  # fmt: skip
+    text = page("cells", {**BOTH, "workload": work})
+    for said in (
+        "0.05% of them defective",
+        "99.9984% need no human",
+        "0.0016% are flagged",
+        "0.0016% of all parts are",
+    ):
+        assert said in text
+    assert "0.0% of all" not in text
+
+
 def test_the_chosen_points_are_marked_on_the_curve():
     chart = trade_off(BOTH)
     assert "as chosen" in chart

@@ -95,11 +95,14 @@ def test_words_tell_counts_and_the_weakest_class():
 
 def test_few_groups_absent_classes_and_unknown_parts_are_warned_of():
     found = an_evaluation().findings
-    few, absent, unknown = cautions(found, KINDS, (2, 0))
+    few, absent, dependent, unknown = (text for text in cautions(found, KINDS, (2, 0)))
     assert "A dent (2)" in few
+    assert "the 3 defective parts are of 1 groups: the true uncertainty is larger" in dependent
     assert "nothing is known of them: B stain" in absent
     assert "1 of 5 parts" in unknown
-    assert cautions(replace(found, total=Tally()), KINDS, (5, 5)) == ()
+    assert cautions(replace(found, total=Tally(), groups={}), KINDS, (5, 5)) == ()
+    alone = replace(found, total=Tally(defective=1), groups={"g": Tally(defective=1)})
+    assert cautions(alone, KINDS, (5, 5)) == ()
 
 
 def test_nothing_at_all_is_said_as_nothing(tmp_path):

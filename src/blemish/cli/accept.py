@@ -43,13 +43,15 @@ def accept(
     from blemish.metrics.acceptance_outcome import accept as judge
     from blemish.metrics.limits import Proof
     from blemish.report.acceptance import to_dict, write_acceptance
-    from blemish.report.acceptance_words import counted, headline, lead
+    from blemish.report.acceptance_words import counted, headline, lead, unknown_words
 
     if out.exists() and any(out.iterdir()):
         raise InputError(f"{out} is there already and not empty: choose another --out")
     targets = Targets(max_escape, max_overkill, confidence)
     found = judge(read_reference(reference), [read_run(path) for path in results], targets)
     page = write_acceptance(found, out)
+    if told := unknown_words(found):
+        say(f"warning: {told}")
     show(to_dict(found), "\n".join([headline(found), *lead(found), counted(found)]), as_json)
     say(f"written: {page}")
     raise typer.Exit({Proof.PROVED: 0, Proof.FAILED: 1, Proof.NOT_PROVED: 3}[found.proof])

@@ -100,14 +100,15 @@ def calibrate(
         raise InputError("say what to choose by: --recall, --cost-escape with --cost-overkill, or --threshold by hand")
     data = Dataset(dataset)
     hand.refuse_other_codes(data.taxonomy.codes)
-    candidates, reused = candidates_of(_judges(data, runs, inspector), out, progress=not as_json)
+    judges = _judges(data, runs, inspector)
+    candidates, reused = candidates_of(judges, out, progress=not as_json)
     if reused:
         say(f"candidates of {out} are of these runs: no network was run")
     found = calibrated(candidates, ask, line)
     for one in found.chosen:
         if one.note:
             say(f"{one.code}: {one.note}")
-    files = write_calibration(out, data.taxonomy.name, found)
+    files = write_calibration(out, data.taxonomy.name, found, judges.bundle)
     values = {
         "files": [str(file) for file in files],
         **{key: found.values[key] for key in ("parts", "classes", "point", "mean_cost", "workload")},

@@ -137,7 +137,7 @@ class Defect:
     width_mm: float | None = None
     place_mm_xy: tuple[float, float] | None = None  # Of its centre, from the datum along the datum's axes.
     view: str = ""
-    probability: float | None = None  # That the call is right, as calibration maps the score; None = not known.
+    probability: float | None = None  # That a defect of any class is there, by calibration; None = not known.
     orientation_deg: float | None = (
         None  # From the datum's x axis towards its y axis, 0 to 180; None where it is round.
     )

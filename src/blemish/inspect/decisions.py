@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from blemish.core.errors import InputError
 from blemish.core.records import Verdict
-from blemish.inspect.stored import JSON_LINES
+from blemish.inspect.stored import INSPECTED, JSON_LINES, read_inspected
 from blemish.metrics.acceptance import Decision, Run
 
 
@@ -26,6 +26,7 @@ class _Line(BaseModel):
     also: tuple[_Defect, ...] = ()  # Told of a part that is NG.
     reasons: tuple[str, ...] = ()
     judged_by: str = ""
+    inspected_at: str = ""
 
 
 def read_run(path: Path) -> Run:
@@ -43,13 +44,28 @@ def read_run(path: Path) -> Run:
         raise InputError(f"cannot read results in {path} ({error}): give what `blemish inspect --out` wrote") from error
     decisions: dict[str, Decision] = {}
     judges: dict[str, None] = {}
+    times: dict[str, str] = {}
     for number, words in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
         line = _line(words, f"{file}, line {number}")
         if line.serial in decisions:
             raise InputError(f"{file}, line {number}: serial '{line.serial}' is there twice: give one result a part")
         decisions[line.serial] = _decision(line)
+        if line.inspected_at:
+            times[line.serial] = line.inspected_at
         judges[line.judged_by or "not said"] = None
-    return Run(str(path), decisions, tuple(judges), str(file.resolve()))
+    return Run(str(path), decisions, tuple(judges), str(file.resolve()), times, _classes_beside(file))
+
+
+def _classes_beside(file: Path) -> dict[str, str]:
+    """The inspector's classes by what they may be called, small: of `inspection.json` beside the results, if any."""
+    if not (file.parent / INSPECTED).is_file():
+        return {}
+    kinds = read_inspected(file.parent).taxonomy.defects
+    return {
+        word.lower(): kind.name
+        for kind in kinds
+        for word in (*kind.aliases, f"{kind.code} {kind.name}", kind.code, kind.name)
+    }
 
 
 def _line(text: str, where: str) -> _Line:

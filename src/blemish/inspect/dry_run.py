@@ -11,7 +11,13 @@ from pathlib import Path
 from blemish.core.errors import InputError
 from blemish.core.records import PartResult, Verdict
 from blemish.inspect.recipe import Recipe
-from blemish.inspect.recipe_fit import Sought, refuse_other_places, refuse_unfit, sought_by_recipe
+from blemish.inspect.recipe_fit import (
+    Sought,
+    refuse_other_places,
+    refuse_unfit,
+    refuse_unknown_views,
+    sought_by_recipe,
+)
 from blemish.inspect.recipe_rules import Judged, judge
 from blemish.inspect.results import overlay_name
 from blemish.inspect.sources import OVERLAYS
@@ -70,6 +76,7 @@ def dry_run(new: Recipe, stored: Sequence[Stored], *, against: Recipe | None = N
     for recipe in (new, against):
         if recipe is not None:
             refuse_reused_version(recipe, [each.inspected for each in stored])
+            refuse_unknown_views(recipe, {v.name for each in stored for part in each.parts for v in part.views})
             for each in stored:
                 refuse_unjudgeable(recipe, each)
     if against and (against.name, against.version) == (new.name, new.version) and against.hash != new.hash:
@@ -105,7 +112,9 @@ def refuse_unjudgeable(recipe: Recipe, stored: Stored) -> None:
     decides = {code: s.model_copy(update={"score": recipe.scores[code].review}) for code, s in sought.items()}
     for fault in _never_stored(decides, inspected):  # What only `also` asks for has no say.
         raise InputError(f"{stored.folder} {fault}: {remedy}")
-    if sought != inspected.sought:
+    before = inspected.recipe
+    lowered = before is not None and any(s.review < before.scores[code].review for code, s in recipe.scores.items())
+    if sought != inspected.sought or lowered:
         for view in (view for part in stored.parts for view in part.views if view.unlisted):
             raise InputError(
                 f"{view.file} had {view.unlisted} more regions than are listed, the recipe may ask for them: {remedy}"

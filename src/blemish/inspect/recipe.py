@@ -76,7 +76,7 @@ class Scores(Strict):
 
 
 class AsProbability(Strict):
-    """From a region's score to the probability that the call is right; what `segment calibrate` fits."""
+    """From a region's score to the probability that a defect of any class is there; what `segment calibrate` fits."""
 
     temperature: Positive  # logit(probability) = logit(score) / temperature + offset.
     offset: Finite

@@ -82,6 +82,9 @@ unsure = "REVIEW"  # An unsure region that would be NG if it were sure: REVIEW, 
 """
 
 
+_KEYS = ("format", "temperature", "made_from", "probability", "scores")  # Of a thresholds file.
+
+
 def new_recipe(card: Card, thresholds: Path | None = None) -> str:
     """The text of a recipe for one inspector.
 
@@ -90,9 +93,10 @@ def new_recipe(card: Card, thresholds: Path | None = None) -> str:
             None = the card's thresholds, without a REVIEW band.
 
     Raises:
-        InputError: a thresholds file that cannot be read, or with other classes or impossible values.
+        InputError: a thresholds file that cannot be read, that has no thresholds or those of another bundle, or with
+            other classes or impossible values.
     """
-    given = _read(thresholds) if thresholds is not None else {}
+    given = _read(thresholds, card) if thresholds is not None else {}
     chosen = _scores(card, given.get("scores", {}), str(thresholds))
     product, unit = card.taxonomy.name, "mm" if card.taxonomy.pixel_mm_xy else "px"
     temperature = f"temperature = {given['temperature']}\n" if "temperature" in given else ""
@@ -110,11 +114,24 @@ def new_recipe(card: Card, thresholds: Path | None = None) -> str:
     return text
 
 
-def _read(path: Path) -> Mapping[str, Any]:
+def _read(path: Path, card: Card) -> Mapping[str, Any]:
     try:
-        return load_toml(path)
+        given = load_toml(path)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read thresholds {path}: {error}") from error
+    if unknown := [key for key in given if key not in _KEYS]:
+        raise InputError(f"{path}: {unknown[0]} is no key of a thresholds file: there are {', '.join(_KEYS)}")
+    if not given.get("scores"):
+        raise InputError(f"{path} has no [scores.<code>] table: add one, or leave --thresholds out for the card's")
+    made_from = given.get("made_from")
+    bundle = made_from.get("bundle", card.hash) if isinstance(made_from, Mapping) else card.hash
+    if bundle != card.hash:
+        raise InputError(
+            f"{path} was calibrated with bundle {str(bundle)[:12]}..., this one is {card.hash[:12]}...: scores of one "
+            f"inspector mean nothing to another, calibrate with this one (or, where both are exports of one run, take "
+            f"the line out)"
+        )
+    return given
 
 
 def _scores(card: Card, given: Mapping[str, Any], where: str) -> dict[str, Scores]:

@@ -130,4 +130,8 @@ def _appraisers(trials: Iterable[str], decided: Mapping[str, Mapping[str, bool]]
         found = _TRIAL.fullmatch(column)
         if found and decided[column]:
             columns.setdefault(found.group(1), []).append((int(found.group(2)), column))
-    return tuple(Appraiser(name, tuple(decided[column] for _, column in sorted(own))) for name, own in columns.items())
+    ordered = {name: sorted(own) for name, own in columns.items()}
+    return tuple(
+        Appraiser(name, tuple(decided[column] for _, column in own), tuple(number for number, _ in own))
+        for name, own in ordered.items()
+    )

@@ -6,8 +6,9 @@ rates of slip (escape) and pseudo-reject (overkill) in total and by class, and w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -74,6 +75,8 @@ class Run:
     decisions: Mapping[str, Decision]  # By serial.
     judged_by: tuple[str, ...] = ()
     file: str = ""  # That it was read from, whatever it is called by; empty = none.
+    inspected_at: Mapping[str, str] = field(default_factory=dict)  # By serial; empty where the results do not say.
+    known: Mapping[str, str] = field(default_factory=dict)  # Class name by what it may be called; empty = not said.
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,34 @@ def _by_name(known: Iterable[str], runs: Sequence[Run]) -> str:
     if any(serial in names for run in runs for serial in run.decisions):
         return "; inspect names a part by its file alone: so does blemish data reference --names file"
     return ""
+
+
+def with_names_of(reference: Reference, runs: Sequence[Run]) -> Reference:
+    """The reference with each class once, called as the inspector calls it, whether it was given by code or name.
+
+    A class that the inspector does not know keeps its first spelling: it was never learned, or is misspelt.
+
+    Example:
+        >>> run = Run("r", {}, known={"a": "groove", "groove": "groove", "a groove": "groove"})
+        >>> given = (ReferencePart("1", False, ("a", "Groove", "Dent")), ReferencePart("2", False, ("dent",)))
+        >>> [part.classes for part in with_names_of(Reference(given), [run]).parts]
+        [('groove', 'Dent'), ('Dent',)]
+    """
+    names = {word: name for run in reversed(runs) for word, name in run.known.items()}
+    parts = []
+    for part in reference.parts:
+        classes = dict.fromkeys(names.setdefault(name.lower(), name) for name in part.classes)
+        parts.append(replace(part, classes=tuple(classes)))
+    return replace(reference, parts=tuple(parts))
+
+
+def not_known(reference: Reference, runs: Sequence[Run]) -> dict[str, int]:
+    """Classes of the reference that no inspector knows, with how many parts show them; empty where no run says which
+    it knows."""
+    known = {name for run in runs for name in run.known.values()}
+    if not known:
+        return {}
+    return dict(Counter(name for part in reference.parts for name in part.classes if name not in known))
 
 
 def rates(parts: Sequence[ReferencePart], run: Run, *, confidence: float = CONFIDENCE) -> Rates:

@@ -18,9 +18,11 @@ from blemish.metrics.acceptance import (
     class_rates,
     flips,
     match,
+    not_known,
     rates,
     size_rates,
     system,
+    with_names_of,
 )
 from blemish.metrics.attribute_study import Pair, Repeated, Score, between, score, within
 from blemish.metrics.limits import CONFIDENCE, Limits, Proof, parts_needed
@@ -107,6 +109,11 @@ class Acceptance:
         whole = not self.matching.without_result
         return Proof.PROVED if proofs == {Proof.PROVED} and whole else Proof.NOT_PROVED
 
+    @property
+    def not_known(self) -> dict[str, int]:
+        """Classes of the reference that the inspector does not know, with their parts."""
+        return not_known(self.reference, self.runs)
+
     def needed(self) -> list[tuple[int, int, int]]:
         """Failures, and the least numbers of defective and of good parts at which they still prove the targets."""
         t = self.targets
@@ -120,13 +127,14 @@ def accept(reference: Reference, runs: Sequence[Run], targets: Targets) -> Accep
     """Judge the runs of a system by a reference.
 
     Raises:
-        InputError: no run, one run twice, or no part that is in the reference and in every run.
+        InputError: no run, one run twice, runs that were not judged alike, or no part that is in the reference and in
+            every run.
     """
-    files = [run.file for run in runs if run.file]
-    if len({run.name for run in runs}) < len(runs) or len(set(files)) < len(files):
-        raise InputError("the same results are given twice: repeated runs are other inspections of the same parts")
     if not runs:
         raise InputError("an acceptance test needs results: give at least one folder of `blemish inspect --out`")
+    _refuse_twice(runs)
+    _refuse_judged_otherwise(runs)
+    reference = with_names_of(reference, runs)
     matching = match(reference, runs)
     parts = matching.judged
     return Acceptance(
@@ -141,6 +149,23 @@ def accept(reference: Reference, runs: Sequence[Run], targets: Targets) -> Accep
         borderline=tuple(borderline(reference, runs, parts)),
         study=_study(reference, runs, matching),
     )
+
+
+def _refuse_twice(runs: Sequence[Run]) -> None:
+    files = [run.file for run in runs if run.file]
+    times = [tuple(sorted(run.inspected_at.items())) for run in runs if run.inspected_at]
+    same = len({run.name for run in runs}) < len(runs) or len(set(files)) < len(files)
+    if same or len(set(times)) < len(times):
+        raise InputError("the same results are given twice: repeated runs are other inspections of the same parts")
+
+
+def _refuse_judged_otherwise(runs: Sequence[Run]) -> None:
+    for run in runs[1:]:
+        if set(run.judged_by) != set(runs[0].judged_by):
+            raise InputError(
+                f"{run.name} was judged by {', '.join(run.judged_by)}, {runs[0].name} by "
+                f"{', '.join(runs[0].judged_by)}: repeated runs are of one station, accept each of two alone"
+            )
 
 
 def _study(reference: Reference, runs: Sequence[Run], matching: Matching) -> Study:

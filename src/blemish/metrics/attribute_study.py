@@ -29,14 +29,24 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True)
 class Appraiser:
-    """A person, or the system: what was decided in each trial, by serial; True = OK."""
+    """A person, or the system: what was decided in each trial, by serial; True = OK.
+
+    Args:
+        numbers: of the trials, where they are not 1, 2, ...: decisions of one number are compared.
+    """
 
     name: str
     trials: tuple[Mapping[str, bool], ...]
+    numbers: tuple[int, ...] = ()
 
     def decided(self, serial: str) -> list[bool]:
         """All decisions on a part."""
         return [trial[serial] for trial in self.trials if serial in trial]
+
+    @property
+    def by_number(self) -> dict[int, Mapping[str, bool]]:
+        """The trials by their numbers."""
+        return dict(zip(self.numbers or range(1, len(self.trials) + 1), self.trials, strict=True))
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,8 @@ class Repeated:
     """Whether one appraiser, or several together, decide the same every time.
 
     Attributes:
-        same: parts on which all decisions are the same, of the parts with two or more.
+        same: parts on which all decisions are the same: of one appraiser of the parts with two decisions or more, of
+            several of the parts that have every decision.
         kappa: Fleiss' over the parts that have every decision.
         differing: serials of the other parts: AIAG's gray zone.
     """
@@ -127,11 +138,12 @@ def between(appraisers: Sequence[Appraiser]) -> tuple[tuple[Pair, ...], Repeated
 
 
 def _pair_kappa(one: Appraiser, other: Appraiser) -> Kappa:
+    ones, others = one.by_number, other.by_number
     both = [
-        (first[serial], second[serial])
-        for first, second in zip(one.trials, other.trials, strict=False)
-        for serial in first
-        if serial in second
+        (ones[number][serial], others[number][serial])
+        for number in sorted(ones.keys() & others.keys())
+        for serial in ones[number]
+        if serial in others[number]
     ]
     return cohen_kappa([first for first, _ in both], [second for _, second in both])
 
@@ -142,8 +154,10 @@ def _repeated(name: str, appraisers: Sequence[Appraiser]) -> Repeated:
     several = {serial: own for serial, own in decisions.items() if len(own) >= 2}
     differing = tuple(serial for serial, own in several.items() if len(set(own)) > 1)
     every = sum(len(one.trials) for one in appraisers)
-    whole = [own for own in several.values() if len(own) == every]
-    return Repeated(name, limits_of(len(several) - len(differing), len(several)), fleiss_kappa(whole), differing)
+    whole = {serial: own for serial, own in several.items() if len(own) == every}
+    counted = several if len(appraisers) == 1 else whole
+    same = limits_of(sum(len(set(own)) == 1 for own in counted.values()), len(counted))
+    return Repeated(name, same, fleiss_kappa(list(whole.values())), differing)
 
 
 def _grade(value: float, bounds: tuple[float, float]) -> Grade:

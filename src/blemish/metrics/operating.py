@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike
 from blemish.core.arrays import Bool, Float64, Int64
 from blemish.core.errors import InputError
 from blemish.core.seeds import rng
-from blemish.metrics.bootstrap import group_weights
 from blemish.metrics.part import wilson
 
 OK, REVIEW, NG = 0, 1, 2
@@ -187,9 +186,9 @@ def _by_group(flags: Bool, truth: PartTruth) -> Int64:
 
 def _interval(hits: Int64, totals: Int64, truth: PartTruth, resamples: int, seed: int) -> tuple[Float64, Float64]:
     """2.5 and 97.5 % of the draws for each column; NaN where there is no such part; of none or all Wilson's."""
-    random, drawn = rng(seed, "operating"), []
+    random, drawn, n = rng(seed, "operating"), [], len(truth.shows)
     for start in range(0, resamples, _AT_ONCE):
-        weights = group_weights(truth.shows, min(_AT_ONCE, resamples - start), random)
+        weights = random.multinomial(n, np.full(n, 1 / n), size=min(_AT_ONCE, resamples - start))
         hit, total = weights @ hits, weights @ totals
         drawn.append(np.divide(hit, total, out=np.full(hit.shape, np.nan), where=total > 0))
     count, total, groups = hits.sum(axis=0), totals.sum(axis=0), (totals > 0).sum(axis=0)

@@ -20,7 +20,7 @@ from blemish.metrics.agreement import Kappa
 from blemish.metrics.attribute_study import APPRAISERS, PARTS, TRIALS
 from blemish.metrics.limits import Limits, Proof, parts_needed
 from blemish.picture.write import write_bytes
-from blemish.report.acceptance_words import bound_words, counted, headline, lead, parts_words
+from blemish.report.acceptance_words import bound_words, counted, headline, lead, parts_words, unknown_words
 from blemish.report.evaluation_words import exact_percent, limit_percent, percent
 
 PAGE, FIGURES, PARTS_TABLE = "index.html", "acceptance.json", "parts.csv"
@@ -65,6 +65,7 @@ def to_dict(found: Acceptance) -> dict[str, Any]:
             "without_result": list(matching.without_result),
             "without_reference": list(matching.without_reference),
         },
+        "classes_not_known": found.not_known,
         "runs": [
             {"name": run.name, "judged_by": list(run.judged_by), **{k: _limits(v) for k, v in vars(own).items()}}
             for run, own in zip(found.runs, found.rates, strict=True)
@@ -98,6 +99,7 @@ def _context(found: Acceptance) -> dict[str, Any]:
         "headline": headline(found),
         "lead": lead(found),
         "counted": counted(found),
+        "unknown": unknown_words(found),
         "first": found.rates[0],
         "several": several,
         "items": found.items,
@@ -110,6 +112,7 @@ def _context(found: Acceptance) -> dict[str, Any]:
         "overkill_count": len(_wrong(found, [part for part in parts if part.is_ok], Verdict.NG)),
         "most": MOST_LISTED,
         "study_size": (PARTS, APPRAISERS, TRIALS),
+        "study_parts": len({s for one in found.reference.appraisers for trial in one.trials for s in trial}),
         "confidence": f"{found.targets.confidence * 100:g} %",
     }
 
@@ -122,7 +125,10 @@ def _more(item: Item) -> str:
     if item.proof == Proof.FAILED:
         return "more parts would not help: the rate itself is too high"
     least = parts_needed(item.target, failures=limits.count, confidence=limits.confidence)
-    return f"would be proved if {least} parts had no more than these {limits.count}: {least - limits.total} more"
+    return (
+        f"a new test of {least} parts or more, with {limits.count} failures or fewer, would prove it; parts added to "
+        f"this one do not keep the confidence"
+    )
 
 
 def _wrong(found: Acceptance, parts: Iterable[ReferencePart], verdict: Verdict) -> list[WrongPart]:

@@ -57,6 +57,16 @@ def counted(found: Acceptance) -> str:
     )
 
 
+def unknown_words(found: Acceptance) -> str:
+    """Which classes of the reference the inspector does not know; empty where there is none."""
+    classes = [f"{name} ({count} part{'' if count == 1 else 's'})" for name, count in found.not_known.items()]
+    if not classes:
+        return ""
+    return (
+        f"Classes that the inspector does not know, never learned or misspelt in the reference: {', '.join(classes)}."
+    )
+
+
 def parts_words(parts: Sequence[ReferencePart]) -> list[tuple[str, str]]:
     """What the judged test parts are: a name and a number each."""
     bad = [part for part in parts if not part.is_ok]

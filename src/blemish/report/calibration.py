@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,13 @@ def page(name: str, values: Values) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("blemish.report"), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"percent": percent, "rate": rate, "share": share}
+    environment.filters |= {
+        "percent": percent,
+        "rate": rate,
+        "share": share,
+        "threshold": threshold,
+        "exact": _as_given,
+    }
     return environment.get_template("calibration.html.j2").render(
         name=name,
         values=values,
@@ -111,8 +118,29 @@ def asked_in_words(asked: Values) -> str:
 
 
 def percent(value: float | None) -> str:
-    """A share for people; – where there is none."""
-    return "–" if value is None else f"{value:.1%}"
+    """A share for people, with two figures of what it is off 0 or 100 %; – where there is none.
+
+    Example:
+        >>> [percent(value) for value in (0.123, 0.00052, 0.99998, 1.0, None)]
+        ['12.3%', '0.052%', '99.9980%', '100.0%', '–']
+    """
+    if value is None:
+        return "–"
+    rest = 100 * min(value, 1 - value)
+    digits = min(6, 1 - math.floor(math.log10(rest))) if 0 < rest < 1 else 1
+    return f"{100 * value:.{digits}f}%"
+
+
+def threshold(value: float) -> str:
+    """A score with three digits, or as many as tell it from 1; from 1 on it is never reached.
+
+    Example:
+        >>> [threshold(value) for value in (0.5, 0.99996, 1.0)]
+        ['0.500', '0.99996', 'never']
+    """
+    if value >= 1:
+        return "never"
+    return f"{value:.3f}" if value < 0.9995 else f"{value:.6g}" if value < 0.9999995 else f"{value:.9g}"
 
 
 def rate(found: Values) -> str:
@@ -125,6 +153,10 @@ def rate(found: Values) -> str:
 def share(interval: Sequence[float | None]) -> str:
     """An interval for people."""
     return "–" if None in interval else f"{percent(interval[0])} to {percent(interval[1])}"
+
+
+def _as_given(value: float) -> str:
+    return f"{100 * value:.6g}%"
 
 
 def _number(value: float | None) -> float:

@@ -75,6 +75,7 @@ def cautions(found: Findings, taxonomy: Taxonomy, class_groups: Sequence[int]) -
     absent = [_name(taxonomy, i) for i, n in enumerate(class_groups, start=1) if n == 0]
     if absent:
         told.append(f"Never shown, so nothing is known of them: {', '.join(absent)}.")
+    told += _dependent(found)
     if found.total.unknown:
         told.append(
             f"Left out of escape and overkill, as nobody knows whether they are good (no defect, but ignored pixels): "
@@ -165,6 +166,19 @@ def interval(value: Proportion) -> str:
     if not value.total:
         return "not defined: there is none"
     return f"{value.count} of {value.total}; 95 % interval {percent(value.low)} to {percent(value.high)}"
+
+
+def _dependent(found: Findings) -> list[str]:
+    """Pictures of one physical defect miss or meet together: their number flatters an interval."""
+    total, groups = found.total, found.groups.values()
+    counts = [
+        (total.defective, "defective", sum(tally.defective > 0 for tally in groups)),
+        (total.good, "good", sum(tally.good > 0 for tally in groups)),
+    ]
+    fewer = [f"the {parts} {kind} parts are of {own} groups" for parts, kind, own in counts if 0 < own < parts]
+    if not fewer:
+        return []
+    return [f"Intervals take parts as independent, but {' and '.join(fewer)}: the true uncertainty is larger."]
 
 
 def _wrong_class(found: Findings) -> int:

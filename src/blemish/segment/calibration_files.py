@@ -8,7 +8,7 @@ from pathlib import Path
 import tomli_w
 
 from blemish.picture.write import write_bytes
-from blemish.report.calibration import page, percent, rate
+from blemish.report.calibration import page, percent, rate, threshold
 from blemish.segment.calibrate import FORMAT, Calibration
 from blemish.segment.candidates import Candidates
 from blemish.segment.candidates_file import made_from, read_candidates, write_candidates
@@ -33,29 +33,30 @@ def candidates_of(opened: FoldRuns, out: Path, *, progress: bool = False) -> tup
     return found, False
 
 
-def write_calibration(out: Path, name: str, calibration: Calibration) -> list[Path]:
+def write_calibration(out: Path, name: str, calibration: Calibration, bundle: str | None = None) -> list[Path]:
     """Write figures, page and thresholds; each file is there whole or not at all.
 
     Args:
         name: of the data set, for the page.
+        bundle: hash of the one that the scores are of, where it is one: a recipe of another refuses the thresholds.
     """
     texts = {
         FIGURES: json.dumps(calibration.values, indent=1, allow_nan=False) + "\n",
         PAGE: page(name, calibration.values),
-        THRESHOLDS: thresholds_toml(calibration),
+        THRESHOLDS: thresholds_toml(calibration, bundle),
     }
     for file, text in texts.items():
         write_bytes(out / file, text.encode())
     return [out / file for file in texts]
 
 
-def thresholds_toml(calibration: Calibration) -> str:
+def thresholds_toml(calibration: Calibration, bundle: str | None = None) -> str:
     """The `[scores.<CODE>]` tables of a recipe, with what they were made from."""
     mapped = calibration.values["regions"]
     values = {
         "format": FORMAT,
         "temperature": 1.0,
-        "made_from": calibration.values["made_from"],
+        "made_from": calibration.values["made_from"] | ({} if bundle is None else {"bundle": bundle}),
         **({} if not mapped else {"probability": {name: mapped[name] for name in ("temperature", "offset")}}),
         "scores": {one.code: one.to_dict() for one in calibration.chosen},
     }
@@ -65,17 +66,17 @@ def thresholds_toml(calibration: Calibration) -> str:
 def to_text(calibration: Calibration) -> str:
     """A table for people."""
     head = (
-        f"{'class':<20}{'also':>8}{'review':>8}{'ng':>8}{'area px':>9}{'labelled':>10}{'found':>9}{'crossed':>9}"
+        f"{'class':<20}{'also':>10}{'review':>10}{'ng':>10}{'area px':>9}{'labelled':>10}{'found':>9}{'crossed':>9}"
         f"{'false':>7}{'told':>9}{'false':>7}"
     )
     lines = [head]
     for row in calibration.values["classes"]:
-        ng = "never" if row["ng"] >= 1 else f"{row['ng']:.3f}"
-        also = f"{row['also']:.3f}" if "also" in row else "–"
+        also = threshold(row["also"]) if "also" in row else "–"
         found, crossed = (percent(row[key]["recall"]) for key in ("as_chosen", "cross_fitted"))
         told, told_false = percent(row["cross_fitted"]["recall_told"]), row["cross_fitted"]["told_false"]
         lines.append(
-            f"{row['code'] + ' ' + row['name']:<20}{also:>8}{row['review']:>8.3f}{ng:>8}{row['least_area_px']:>9}"
+            f"{row['code'] + ' ' + row['name']:<20}{also:>10}{threshold(row['review']):>10}{threshold(row['ng']):>10}"
+            f"{row['least_area_px']:>9}"
             f"{row['labelled']:>10}{found:>9}{crossed:>9}{row['cross_fitted']['false']:>7}{told:>9}{told_false:>7}"
         )
     lines.append(

@@ -43,6 +43,7 @@ class FoldRuns:
 
     dataset: Dataset
     runs: tuple[FoldRun, ...]
+    bundle: str | None = None  # Its hash, where one bundle judges everything: thresholds are for that one alone.
 
     @property
     def made_from(self) -> Mapping[str, str]:
@@ -88,6 +89,7 @@ def open_unseen(dataset: Dataset, inspector: Path) -> FoldRuns:
         BundleError: neither a run nor a bundle, or a damaged one.
     """
     segmenter, tiling, learned, few, sha256 = _opened(inspector, dataset)
+    bundle = sha256 if (inspector / CARD).is_file() else None
     refuse_other_classes(segmenter.taxonomy, dataset.taxonomy)
     seen = seen_of(dataset.records, few)
     if not learned or learned.startswith(dataset.hash) or seen:
@@ -102,7 +104,7 @@ def open_unseen(dataset: Dataset, inspector: Path) -> FoldRuns:
         FoldRun(f"fold-{fold}", segmenter, tiling, fold_view(dataset, n=UNSEEN_FOLDS, fold=fold), sha256)
         for fold in range(UNSEEN_FOLDS)
     ]
-    return FoldRuns(dataset, tuple(runs))
+    return FoldRuns(dataset, tuple(runs), bundle)
 
 
 def tiling_of(stride: int, tile_px: int) -> Tiling:
