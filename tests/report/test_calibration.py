@@ -1,5 +1,7 @@
 import re
 
+import pytest
+
 from blemish.metrics.operating import PartTruth, curve, rates
 from blemish.metrics.workload import PAPER_PEOPLE, paper_example
 from blemish.report.calibration import asked_in_words, human_share, page, trade_off
@@ -55,6 +57,15 @@ def test_without_good_parts_the_page_says_that_overkill_does_not_exist():
     assert "– (no such part)" in text
     assert human_share(BAD_ONLY) == ""
     assert human_share(BOTH)
+
+
+@pytest.mark.parametrize(("kept", "shown"), [("raw", 0), ("both", 1)])
+def test_the_map_that_is_kept_is_the_one_that_is_drawn(kept, shown):
+    row = {"error": 0.1, "log_loss": 0.5, "bins": [{"share": 1.0, "score": 0.5, "right": 0.4}]}
+    regions = {"kept": kept, "temperature": 1.1, "offset": 0.2, "raw": row, "temperature_alone": row, "both": row}
+    text = page("cells", {**BOTH, "regions": regions})
+    assert text.count("mapped, cross-fitted") == shown
+    assert text.count("<strong>0.500 (0.100)</strong>") == 1
 
 
 def test_shares_near_nothing_and_near_all_are_not_rounded_away():

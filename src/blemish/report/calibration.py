@@ -36,6 +36,7 @@ def page(name: str, values: Values) -> str:
         values=values,
         one_judge=len({judge for what, judge in values["made_from"].items() if what.startswith("fold-")}) == 1,
         point=values["point"],
+        maps=(("raw", "raw"), ("temperature_alone", "temperature alone"), ("both", "temperature and offset")),
         asked=asked_in_words(values["asked"]),
         trade=trade_off(values),
         human=human_share(values),
@@ -81,9 +82,11 @@ def _points(curve: Values, across: str) -> tuple[tuple[float, float], ...]:
 
 
 def _reliability(told: Values, what: str) -> str:
+    shown = [("raw", "raw score")]
+    if told["kept"] != "raw":
+        shown.insert(0, (told["kept"], "mapped, cross-fitted"))
     lines = [
-        Line(said, tuple((row["score"], row["right"]) for row in told[key]["bins"]), dots=True)
-        for key, said in (("mapped", "mapped, cross-fitted"), ("raw", "raw score"))
+        Line(said, tuple((row["score"], row["right"]) for row in told[key]["bins"]), dots=True) for key, said in shown
     ]
     return xy_chart(
         lines,

@@ -14,13 +14,21 @@ from blemish.segment.choice import Chosen
 
 Fit = Callable[[Float64, Float64, Float64], Scaling]
 
+# What is kept is what other folds bear out, by log loss: a map that a few groups taught can be worse than none.
+_MAPS: dict[str, Fit] = {
+    "raw": lambda *_: Scaling(),
+    "temperature_alone": fit_temperature,
+    "both": fit_scaling,
+}
+
 
 def pixels_as_probabilities(candidates: Candidates) -> dict[str, Any] | None:
     """Of the pixels that are taken for a defect, however doubtfully: is it of that class? None where there is none.
 
     Returns:
-        Plain JSON values: the map fitted on all folds (`temperature`, `offset`), reliability of the raw score, by a
-        temperature alone and by both (each cross-fitted), and the raw and cross-fitted error of each class.
+        Plain JSON values: reliability of the raw score, by a temperature alone and by temperature and offset (each
+        cross-fitted); which of them is `kept`, and its `temperature` and `offset` fitted on all folds; the raw and the
+        kept error of each class.
     """
     pixels = candidates.pixels
     if not len(pixels.score):
@@ -34,7 +42,7 @@ def pixels_as_probabilities(candidates: Candidates) -> dict[str, Any] | None:
             right, weight = pixels.right[own], pixels.weight[own]
             classes[code] = {
                 "raw": reliability(pixels.score[own], right, weight).to_dict()["error"],
-                "mapped": reliability(mapped[own], right, weight).to_dict()["error"],
+                "kept": reliability(mapped[own], right, weight).to_dict()["error"],
             }
     return {"sampled": len(pixels.score), "stand_for": round(float(pixels.weight.sum())), **told, "classes": classes}
 
@@ -56,12 +64,16 @@ def regions_as_probabilities(candidates: Candidates, chosen: Sequence[Chosen]) -
 
 def _told(scores: Float32, right: Bool, weights: Float32, fold: Int64) -> tuple[dict[str, Any], Float64]:
     s, y, w = (values.astype(np.float64) for values in (scores, right, weights))
-    by_temperature, by_both = _crossed(s, y, w, fold, fit_temperature), _crossed(s, y, w, fold, fit_scaling)
-    fitted = fit_scaling(s, y, w)
-    told: dict[str, Any] = {"temperature": round(fitted.temperature, 4), "offset": round(fitted.offset, 4)}
-    for name, values in (("raw", s), ("temperature_alone", by_temperature), ("mapped", by_both)):
-        told[name] = {**reliability(values, y, w).to_dict(), "log_loss": round(log_loss(values, y, w), 6)}
-    return told, by_both
+    crossed = {name: _crossed(s, y, w, fold, fit) for name, fit in _MAPS.items()}
+    losses = {name: log_loss(values, y, w) for name, values in crossed.items()}
+    kept = min(losses, key=lambda name: losses[name])  # Of equals the simplest.
+    fitted = _MAPS[kept](s, y, w)
+    told = {"kept": kept, "temperature": round(fitted.temperature, 4), "offset": round(fitted.offset, 4)}
+    told |= {
+        name: {**reliability(values, y, w).to_dict(), "log_loss": round(losses[name], 6)}
+        for name, values in crossed.items()
+    }
+    return told, crossed[kept]
 
 
 def _crossed(scores: Float64, right: Float64, weights: Float64, fold: Int64, fit: Fit) -> Float64:
