@@ -90,7 +90,7 @@ def test_nothing_off_leaves_every_key_as_it_was(tiny, tiny_scale):
     before = {"set": "gan", "data": tiny.hash, "view": {"folds": 3, "fold": 0}, "per_class": 6, "seed": 0}
     inputs = SyntheticSet("gan", View(), tiny_scale).inputs(tiny)
     assert {name: value for name, value in inputs.items() if name in before} == before
-    assert set(inputs) - set(before) == {"gan", "background", "gate", "weak_explained"}
+    assert set(inputs) - set(before) == {"gan", "background", "gate", "weak_explained", "precision"}
     assert inputs["gan"] == replace(ComposedSettings(), steps=2, batch=2, size_px=32).to_dict()
 
 

@@ -134,7 +134,7 @@ def test_one_changed_byte_is_found_before_a_network_is_read(copied, name):
         ({"preset": "other"}, "was changed after it was written"),
         ({"codes": {"A": []}}, "codes must name exactly the classes"),
         ({"codes": {"A": [[1.0]], "B": []}}, "code must have 2 numbers"),
-        ({"codes": {"A": [[float("nan"), 0.0]], "B": []}}, "finite number"),
+        ({"codes": {"A": [[float("nan"), 0.0]], "B": []}}, "is not JSON"),
         ({"lights": []}, "lights"),
         ({"lights": [[[0.0]]]}, "must have 1 rows of 2 numbers"),
         ({"stride": 8}, "stride"),

@@ -40,7 +40,7 @@ def write(folder, *samples: Sample) -> Dataset:
     with DatasetWriter(folder, DatasetInfo(Taxonomy.of_names("one", ["scratch"]), TILE, 1)) as writer:
         for sample in samples:
             writer.add(sample)
-    return Dataset(folder)
+    return Dataset(folder, altered=True)
 
 
 def sound(folder) -> Dataset:
@@ -132,7 +132,7 @@ def test_what_the_manifest_alone_gives_away_is_found(tmp_path):
     for record in rows:
         with_manifest.add(record)
     with_manifest.close()
-    found = {(f.kind, f.where) for f in check_dataset(Dataset(dataset.folder)).wrong}
+    found = {(f.kind, f.where) for f in check_dataset(Dataset(dataset.folder, altered=True)).wrong}
     expected = {("altered", "dataset.toml"), ("synthetic outside train", "t2"), ("group in two splits", "t0")}
     assert found == expected
 
@@ -171,6 +171,6 @@ def test_a_part_on_two_sides_is_found(tmp_path):
     for record in rows:
         with_manifest.add(record)
     with_manifest.close()
-    found = {(f.kind, f.where) for f in check_dataset(Dataset(dataset.folder)).wrong}
+    found = {(f.kind, f.where) for f in check_dataset(Dataset(dataset.folder, altered=True)).wrong}
     assert ("part in two splits", "cell 7") in found
     assert "group in two splits" not in {kind for kind, _ in found}

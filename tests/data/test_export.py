@@ -220,5 +220,5 @@ def test_the_merge_command_counts_and_refuses_one_set(dataset, tmp_path):
 
 def test_exports_name_a_value_outside_the_taxonomy(dataset, tmp_path):
     Image.fromarray(np.full((TILE, TILE), 99, np.uint8)).save(dataset.folder / "labels" / "clean.png")
-    with pytest.raises(LabelError, match=r"labels/clean\.png: defect value 99 at x=0, y=0"):
+    with pytest.raises(LabelError, match=r": clean: defect value 99 at x=0, y=0"):
         export_index(dataset, tmp_path / "out")

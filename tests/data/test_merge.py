@@ -189,7 +189,9 @@ def test_a_set_whose_classes_were_changed_by_hand_gets_no_new_name(tmp_path):
     real = made(tmp_path / "real", ("x", "g1", Split.TRAIN))
     path = real.folder / "dataset.toml"
     path.write_text(path.read_text().replace('"dot"', '"line-2"'))
-    altered = Dataset(real.folder)
+    with pytest.raises(DatasetError, match="was altered after it was written"):
+        Dataset(real.folder)
+    altered = Dataset(real.folder, altered=True)
     for write in (
         lambda: merge_datasets([altered, made(tmp_path / "b", ("y", "g2", Split.TRAIN))], tmp_path / "out"),
         lambda: write_with_sides(altered, tmp_path / "out", {"g1": Split.TRAIN}),

@@ -20,6 +20,7 @@ from blemish.bench.views import View
 from blemish.core.errors import InputError
 from blemish.data.dataset import Dataset
 from blemish.segment.model import WEIGHTS_FOLDER, TorchSegmenter
+from blemish.segment.start import refuse_seen
 from blemish.segment.training import Pace, train
 from blemish.train.machine import commit
 from blemish.train.precision import PRECISIONS, Precision, default_precision
@@ -112,9 +113,11 @@ class Cell:
         return f"{self.rung}-{self.view.name}-seed-{self.seed}-{key_of(self.inputs(dataset, precision))}"
 
     def _compute(self, dataset: Dataset, work: Path) -> dict[str, Any]:
+        start, view = start_of(self.scale), self.view.open(dataset)
+        refuse_seen(start, dataset, view.select(self.view.judged))
         told = {made.name: made.make(dataset, work) for made in self.sets}
         synthetic = [Dataset(made.folder(dataset, work)) for made in self.sets]
-        view, run = self.view.open(dataset), work / "runs" / self._name(dataset)
+        run = work / "runs" / self._name(dataset)
         settings = training_of(self.rung, self.base, self.scale, self.seed)
         done = train(
             view,
@@ -124,7 +127,7 @@ class Cell:
             pace=Pace.of(settings.steps, threads=1),
             precision=default_precision(),
             resume=True,
-            start=start_of(self.scale),
+            start=start,
         )
         for used_up in ("checkpoint", "tensorboard"):
             shutil.rmtree(run / used_up, ignore_errors=True)

@@ -60,6 +60,14 @@ class Ground:
         return [c for c in self.cells if c["rung"] == self.base and c["seed"] in self.seeds]
 
 
+def refuse_curve(rungs: Sequence[str], shares: Sequence[float]) -> None:
+    """Raise InputError where a curve asks for a rung without synthetic tiles, or a share that is not one."""
+    if unknown := [rung for rung in rungs if rung not in SETS]:
+        raise InputError(f"--share-of must be one of {', '.join(SETS)}, got '{unknown[0]}'")
+    if not shares or not all(0 < share <= 1 for share in shares):
+        raise InputError(f"--shares must be above 0 and at most 1, got {', '.join(map(str, shares))}")
+
+
 def share_curve(
     dataset: Dataset, ground: Ground, rung: str, shares: Sequence[float], work: Path, *, jobs: int
 ) -> dict[str, Any]:
@@ -68,10 +76,7 @@ def share_curve(
     Raises:
         InputError: a rung without synthetic tiles, or a share that is not between 0 and 1.
     """
-    if rung not in SETS:
-        raise InputError(f"--share-of must be one of {', '.join(SETS)}, got '{rung}'")
-    if not shares or min(shares) <= 0 or max(shares) > 1:
-        raise InputError(f"--shares must be above 0 and at most 1, got {', '.join(map(str, shares))}")
+    refuse_curve((rung,), shares)
     rows = []
     for share in sorted(set(shares)):
         scale = replace(ground.scale, shares=((rung, share),))

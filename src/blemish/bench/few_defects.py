@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from blemish.bench.cells import Cell
+from blemish.bench.cells import Cell, without_sets
 from blemish.bench.compare import compared
 from blemish.bench.fill_up import draw, train_gan
 from blemish.bench.gan_parts import mix_without
@@ -183,6 +183,8 @@ def _iou(dataset: Dataset, plan: FewPlan, work: Path, jobs: int) -> dict[str, An
     cells = [Cell(rung=rung, base=plan.base, view=plan.view, seed=0, scale=plan.scale) for rung in (plan.base, "gan")]
     with tqdm(total=3, desc="few defects", unit="task", dynamic_ncols=True) as bar:
         make_all(cells[1].sets, dataset, work, jobs=jobs, bar=bar)
+        if lacking := without_sets(cells, dataset, work):
+            return {"base": plan.base, "without": None, "with": None, "difference": None, "why_none": lacking[cells[1]]}
         make_all(cells, dataset, work, jobs=jobs, bar=bar)
     without, with_tiles = (cell.read(dataset, work) for cell in cells)
     index = dataset.taxonomy.defect_index(plan.view.few_class)

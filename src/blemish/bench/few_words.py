@@ -83,5 +83,7 @@ def _of_iou(values: Mapping[str, Any]) -> str:
     found = values["iou"]
     if found is None:
         return "not tested: whether an inspector gains by its tiles (--iou)"
+    if found.get("why_none"):
+        return f"not tested: whether an inspector gains by its tiles (there are none: {found['why_none']})"
     with_tiles, without = ("–" if v is None else f"{v:.2f}" for v in (found["with"], found["without"]))
     return f"an inspector's IoU: {with_tiles} with its tiles, {without} without (one seed: a hint, no proof)"

@@ -106,7 +106,9 @@ def draw(
     job = Job(generator, bank, Provenance(generator.hash, generator.preset, seed), beneath)
     judge = None if gate is None else gate(generator, defects)
     trials = try_classes(job, judge, plan) if trial and judge is not None else []
-    kept = plan if _all_fail(plan, trials) else without_unfound(plan, trials)[0]
+    if _all_fail(plan, trials):
+        trials = []
+    kept = without_unfound(plan, trials)[0]
     return kept, synthesise(job, kept, dataset, out, resume=True, gate=judge, trials=trials)
 
 

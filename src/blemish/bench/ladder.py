@@ -16,8 +16,9 @@ from tqdm import tqdm
 from blemish.bench.cells import Cell, refuse_without_ceiling, sets_to_make, without_sets
 from blemish.bench.figures import best_training, of_rung
 from blemish.bench.parallel import make_all
-from blemish.bench.rungs import MORE_REAL, RUNGS, SETS, TRAINING
+from blemish.bench.rungs import MORE_REAL, RUNGS, SETS, TRAINING, training_of
 from blemish.bench.scale import Scale
+from blemish.bench.synthetic_sets import SyntheticSet
 from blemish.bench.views import View
 from blemish.core.errors import InputError
 from blemish.data.dataset import Dataset
@@ -58,7 +59,7 @@ class LadderPlan:
             Cell(
                 rung=rung,
                 base=base,
-                view=self._view(view, rung),
+                view=self.view_of(view, rung),
                 seed=seed,
                 scale=self.scale,
                 any_precision=self.any_precision,
@@ -69,7 +70,8 @@ class LadderPlan:
             if rung in rungs
         ]
 
-    def _view(self, view: View, rung: str) -> View:
+    def view_of(self, view: View, rung: str) -> View:
+        """The view as a rung sees it: the ceiling learns from more real tiles."""
         return replace(view, more_real=self.more_real) if rung == MORE_REAL else view
 
 
@@ -100,6 +102,7 @@ def climb(
     first = [name for name in plan.rungs if name in TRAINING]
     rest = [name for name in plan.rungs if name not in TRAINING]
     _refuse_without_base(plan, first, known)
+    _refuse_what_comes_late(plan, dataset)
     begun = plan.cells(first, base="")
     total = len(plan.views) * len(plan.seeds) * (len(first) + len(rest))
     with tqdm(total=total, desc="ladder", unit="cell", dynamic_ncols=True) as bar:
@@ -116,6 +119,18 @@ def climb(
         made += make_all(on_base, dataset, work, jobs=jobs, bar=bar)
     not_run = tuple(f"{cell.label} was not run, there are no tiles for it: {why}" for cell, why in lacking.items())
     return Climbed(base, [*results, *(cell.read(dataset, work) for cell in on_base)], made, not_run)
+
+
+def _refuse_what_comes_late(plan: LadderPlan, dataset: Dataset) -> None:
+    """Settings and sets that only later rungs look at, before hours are spent on the first ones."""
+    if plan.scale.gan_gate and plan.scale.gate_folds == 1 and {"gan", "gan_copy_paste"} & {*plan.rungs}:
+        raise InputError("--gate-folds must be 0 (off) or 2 or more, got 1")
+    for rung in plan.rungs:
+        training_of(rung, plan.base or TRAINING[0], plan.scale, plan.seeds[0])
+        for view in plan.views:
+            plan.view_of(view, rung).open(dataset)
+        for name in SETS.get(rung, ()):
+            SyntheticSet(name, plan.views[0], plan.scale).inputs(dataset)
 
 
 def _refuse_without_base(plan: LadderPlan, training: Sequence[str], known: Sequence[Mapping[str, Any]]) -> None:

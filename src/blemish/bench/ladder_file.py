@@ -130,7 +130,8 @@ def _without_tiles(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     for cell in cells:
         for told in cell.get("sets", {}).values():
             for row in told.get("plan", {}).get("classes", ()):
-                planned[cell["rung"], row["name"]] += row["planned"]
+                left_out = row["wanted"] - row["real"] - row["synthetic"] if row.get("note") and row["real"] else 0
+                planned[cell["rung"], row["name"]] += row["planned"] or max(0, left_out)
                 made[cell["rung"], row["name"]] += told["synthesis"]["per_class"].get(row["name"], 0)
     return [
         f"{rung} made {made[rung, name]} of {count} planned tiles of {name}: it says next to nothing of them"

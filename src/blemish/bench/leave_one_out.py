@@ -31,6 +31,7 @@ from blemish.metrics.tile_class import large_enough, where_known
 from blemish.segment.evaluation import list_batches, predict
 from blemish.segment.model import TorchSegmenter
 from blemish.segment.part_figures import proportion_dict, proportion_text
+from blemish.segment.start import refuse_seen
 from blemish.segment.strangeness import learn_familiar, strangeness_of, told_from
 from blemish.segment.training import Pace, train
 from blemish.train.precision import default_precision
@@ -150,6 +151,7 @@ _ROWS = (
 def _compute(dataset: Dataset, plan: LeaveOnePlan, index: int, stem: Path) -> dict[str, Any]:
     view, run = without_class(plan.view.open(dataset), index), stem.with_name(f"{stem.name}-run")
     settings = training_of(plan.base, plan.base, plan.scale, plan.seed)
+    refuse_seen(start_of(plan.scale), dataset, view.select(Split.VAL))
     pace = Pace.of(settings.steps, threads=1)
     train(view, run, settings, pace=pace, precision=default_precision(), resume=True, start=start_of(plan.scale))
     tiles = _judge(TorchSegmenter.load(run, device=device()), view, index)

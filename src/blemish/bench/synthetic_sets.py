@@ -215,7 +215,9 @@ def _gan_inputs(scale: Scale, precision: Precision | None) -> dict[str, Any]:
         "gate": gate_inputs(scale, precision),
         "weak_explained": WEAK_EXPLAINED,
     }
-    asked = {"surroundings": True} if scale.gan_surroundings else {}
+    asked: dict[str, Any] = {"surroundings": True} if scale.gan_surroundings else {}
+    if "precision" not in (own["gate"] or {}):  # Where no network judges, that of the GAN alone tells sets apart.
+        asked["precision"] = precision or default_precision()
     if scale.gan_gate and scale.gate_folds and FOUND not in scale.gan_off:
         asked["trial"] = True
     return own | asked | ({"off": sorted(drawn)} if drawn else {})

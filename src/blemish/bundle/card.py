@@ -68,7 +68,9 @@ Probability = Annotated[float, Field(gt=0, le=1)]
 class Strict(BaseModel):
     """Values from outside: unknown keys are refused, nothing is converted, nothing can be changed afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True, allow_inf_nan=False
+    )
 
 
 class BundleCard(Strict):
@@ -238,7 +240,7 @@ def _checked(model: type[C], kind: str, values: dict[str, Any], path: Path) -> C
 
 
 def _text(values: dict[str, Any]) -> bytes:
-    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _digest(values: dict[str, Any]) -> str:

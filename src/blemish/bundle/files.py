@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -33,13 +33,20 @@ def write_networks(out: Path, networks: Mapping[str, ov.Model], card: C, *, othe
     refuse_existing(out)
     with whole_folder(out) as work:
         for name, network in networks.items():
-            ov.serialize(network, str(work / f"{name}.xml"), str(work / f"{name}.bin"))
+            _serialize(network, work / name, out)
         for name, data in others.items():
             (work / name).write_bytes(data)
         names = [f"{name}.{kind}" for name in networks for kind in ("xml", "bin")] + list(others)
         finished = card.model_copy(update={"files": {name: _digest((work / name).read_bytes()) for name in names}})
         write_card(work, finished)
     return finished
+
+
+def _serialize(network: ov.Model, stem: Path, out: Path) -> None:
+    try:
+        ov.serialize(network, f"{stem}.xml", f"{stem}.bin")
+    except RuntimeError as error:  # OpenVINO's own, whatever the reason.
+        raise BundleError(f"{out} cannot be written ({first_line(error)}): is the disk full?") from error
 
 
 def refuse_existing(out: Path) -> None:
@@ -63,6 +70,7 @@ def checked_files(folder: Path, digests: Mapping[str, str], *, needed: Sequence[
         BundleError: a file missing, altered, too large, a link, or not on the card.
     """
     refuse_others(folder, {CARD, SIGNATURE, *digests})
+    _refuse_too_much(folder, digests)
     files = {name: _checked_bytes(folder / name, digest) for name, digest in digests.items()}
     for name in needed:
         if name not in files:
@@ -102,6 +110,13 @@ def plainly_named(network: ov.Model, *, inputs: Sequence[str], output: str, name
 def first_line(error: Exception) -> str:
     """Of an error that is not ours."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _refuse_too_much(folder: Path, names: Iterable[str]) -> None:
+    """All files are held in memory together: many that are each just small enough would fill it."""
+    total = sum(path.stat().st_size for name in names if (path := folder / name).is_file())
+    if total > MOST_FILE_BYTES:
+        raise BundleError(f"{folder} holds {total:,} bytes, at most {MOST_FILE_BYTES:,} expected: not a bundle of ours")
 
 
 def _checked_bytes(path: Path, digest: str) -> bytes:

@@ -20,6 +20,7 @@ from blemish.bundle.card import CARD, MOST_CARD_BYTES, FloatPrecision
 from blemish.bundle.files import checked_files, first_line, loaded_network, plainly_named, write_networks
 from blemish.bundle.generator_card import GeneratorCard, read_generator_card
 from blemish.bundle.painting import Painter
+from blemish.bundle.reading import read_plain
 from blemish.core.arrays import Float32
 from blemish.core.errors import BundleError, InputError
 
@@ -120,9 +121,8 @@ class _Branch:
 def is_generator_bundle(folder: Path) -> bool:
     """Whether a folder says that it is one; a training run's generator does not."""
     try:
-        card = folder / CARD
-        values = json.loads(card.read_bytes()) if card.stat().st_size <= MOST_CARD_BYTES else None
-    except (OSError, ValueError, RecursionError):
+        values = json.loads(read_plain(folder / CARD, MOST_CARD_BYTES))
+    except (BundleError, OSError, ValueError, RecursionError):
         return False
     return isinstance(values, dict) and values.get("kind") == "generator"
 

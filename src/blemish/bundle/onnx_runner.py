@@ -45,6 +45,8 @@ class OnnxRunner:
         name = self._session.get_inputs()[0].name
         for tile in tiles:
             answer: Float32 = self._session.run(None, {name: tile})[0][0]
+            if answer.shape[1:] != tile.shape[1:3]:  # Of one pixel it would be spread over the whole tile.
+                raise ArithmeticError(f"the network answers {answer.shape[1:]} px for a tile of {tile.shape[1:3]} px")
             yield answer
 
 

@@ -33,9 +33,15 @@ class OpenVinoRunner:
         self._network = _loaded(folder, card, files)
         self._compiled: dict[tuple[int, int], ov.CompiledModel] = {}
         try:
-            self._compiled_for(card.tile_px, card.tile_px)
+            compiled = self._compiled_for(card.tile_px, card.tile_px)
         except RuntimeError as error:
             raise BundleError(f"{folder}: OpenVINO cannot run its network ({first_line(error)})") from error
+        wanted = ov.PartialShape([1, len(card.taxonomy.defects) + 1, card.tile_px, card.tile_px])
+        if compiled.output(0).partial_shape != wanted:
+            raise BundleError(
+                f"{folder}: of a tile of {card.tile_px} px the network must answer {wanted}, it answers "
+                f"{compiled.output(0).partial_shape}: export it again"
+            )
 
     @property
     def precision(self) -> Precision:

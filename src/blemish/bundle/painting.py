@@ -152,6 +152,7 @@ class Painter:
         noise = rng(seed, "noise").standard_normal((self.palette.noise_planes, *defect.edge.shape), dtype=np.float32)
         noise *= (defect.edge > 0) & self.options.noise
         painted = self.defect_network(_to_planes(crop)[None], condition[None], noise[None])[0]
+        _refuse_unusable(painted, (self.channels, *defect.edge.shape))
         _put_back(picture, composed(crop, _to_levels(painted), defect.edge), defect)
 
     def _condition(self, defect: OneDefect, seed: int) -> Float32:
@@ -176,7 +177,16 @@ class Painter:
         noise = random.standard_normal((self.palette.background_noise_planes, *plane.shape), dtype=np.float32)
         classes = (np.arange(len(self.taxonomy.backgrounds))[:, None, None] == plane).astype(np.float32)
         made = self.background_network(classes[None], light[None], noise[None])[0]
+        _refuse_unusable(made, (self.channels, *plane.shape))
         return np.clip(np.rint(_to_levels(made)), 0, 255).astype(np.uint8)[:height, :width]
+
+
+def _refuse_unusable(made: Float32, shape: tuple[int, ...]) -> None:
+    if made.shape != shape or not np.isfinite(made).all():
+        raise InputError(
+            f"the generator must paint {shape} numbers, it answered {made.shape}"
+            f"{'' if np.isfinite(made).all() else ' with what is no number'}: train or export it again"
+        )
 
 
 def refuse_mismatch(
@@ -216,10 +226,12 @@ def one_by_one(label_map: LabelMap, options: Options) -> list[OneDefect]:
     if not options.composition:
         height, width = label_map.size_hw
         return [_one(label_map, np.full_like(edge, 255), edge >= 0, Box(0, 0, _up(width), _up(height)))]
-    count, clusters, boxes, _ = cv2.connectedComponentsWithStats((edge > 0).astype(np.uint8), connectivity=8)
+    _, clusters, boxes, _ = cv2.connectedComponentsWithStats((edge > 0).astype(np.uint8), connectivity=8)
+    numbers, met = np.unique(clusters, return_index=True)  # OpenCV's own order is by blocks of two rows.
     return [
         _one(label_map, edge, clusters == number, _around(Box(*(int(v) for v in boxes[number, :4]))))
-        for number in range(1, count)
+        for number in numbers[np.argsort(met)]
+        if number
     ]
 
 

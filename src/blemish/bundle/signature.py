@@ -6,6 +6,7 @@ file, and its own command line reads it too. Needs blemish[sign].
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -24,7 +25,7 @@ MOST_SIGNATURE_BYTES = 1_000_000
 
 def is_signed(folder: Path) -> bool:
     """Whether a bundle has a signature; by whose key, and whether it is right, is another question."""
-    return (folder / SIGNATURE).exists()
+    return os.path.lexists(folder / SIGNATURE)
 
 
 def sign_bundle(folder: Path, card: Card | GeneratorCard, private_key: Path) -> None:
@@ -38,7 +39,12 @@ def sign_bundle(folder: Path, card: Card | GeneratorCard, private_key: Path) -> 
         raise BundleError(f"{folder} is signed already ({SIGNATURE}): take that file out to sign it anew")
     signer = _signer(private_key)
     checked_files(folder, card.files, needed=())
-    signer.set_hashing_config(_hashing()).sign(folder, folder / SIGNATURE)
+    unfinished = folder.with_name(f".{folder.name}.{SIGNATURE}.part")  # Not inside: nothing unlisted may lie there.
+    try:
+        signer.set_hashing_config(_hashing()).sign(folder, unfinished)
+        unfinished.replace(folder / SIGNATURE)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def refuse_unsigned(folder: Path, card: Card | GeneratorCard, public_key: Path) -> None:

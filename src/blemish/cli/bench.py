@@ -189,10 +189,13 @@ def _selection_plan(
 
 
 def _select(data: Dataset, out: Path, work: Path, plan: LadderPlan, curve: _Curve, jobs: int, as_json: bool) -> None:
-    from blemish.bench.extras import share_curve
+    from blemish.bench.extras import refuse_curve, share_curve
     from blemish.bench.ladder import climb
     from blemish.bench.ladder_file import earlier_cells, ground_of, known_training, read_halves_of, selection_half
 
+    if curve.shares:
+        refuse_curve(curve.rungs, curve.shares)
+    _refuse_others_beside(out)
     before = read_halves_of(data, out).get("selection")
     climbed = climb(data, plan, work, jobs=jobs, known=known_training(data, plan, before))
     half = selection_half(data, plan, climbed, earlier_cells(data, plan, before, climbed), before)
@@ -235,6 +238,13 @@ def _publish(
     climbed = climb(data, plan, work, jobs=jobs)
     half = published_half(data, plan, climbed, selection, halves.get("published"))
     show(write_files(out, "published", half), told(half), as_json)
+
+
+def _refuse_others_beside(out: Path) -> None:
+    """A page and tables of the result's name are written over with it; without a result they are somebody else's."""
+    there = [path.name for path in (out.with_suffix(".html"), out.with_suffix(".md")) if path.exists()]
+    if there and not out.exists():
+        raise InputError(f"{out.parent / there[0]} is there already and not of a ladder: choose another --out")
 
 
 def write_files(out: Path, name: str, half: dict[str, Any]) -> dict[str, Any]:

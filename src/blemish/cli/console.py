@@ -6,11 +6,13 @@ import errno
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import typer
+from click import ClickException
 
 from blemish.core.errors import BlemishError
 
@@ -33,6 +35,7 @@ R = TypeVar("R")
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
     """A command whose own errors end in one line on standard error and exit code 2; Ctrl-C in exit code 130.
 
+    Anything unforeseen is shown whole and ends in exit code 2, too: 1 would tell a line that a part is NG.
     So does a package that the base install leaves out: the line says how to get it. So does a disk that is full, or a
     path that cannot be written.
     """
@@ -53,11 +56,16 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
                 raise typer.Exit(141) from None  # As a program that SIGPIPE ends; 0 would mean that all parts are OK.
             written = error.filename2 if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS) else None
             fail(f"{written or error.filename or 'the disk'}: {error.strerror or error}")
+        except (typer.Exit, ClickException):
+            raise
         except KeyboardInterrupt as stop:
             say(
                 str(stop) or "stopped: nothing half-written is left; where the command has --resume, it goes on with it"
             )
             raise typer.Exit(130) from None
+        except Exception:  # A fault of ours: never an exit code that means NG, failed or changed.
+            traceback.print_exc(file=sys.stderr)
+            fail("this is a fault of Blemish, not of your input: please report it with the lines above")
         raise AssertionError("unreachable")
 
     return inner

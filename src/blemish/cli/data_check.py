@@ -22,7 +22,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JS
 @guarded
 def check(dataset: DatasetFolder, as_json: AsJson = False) -> None:
     """Look for damage, contradictions and leaks between splits; exit code 2 if anything is wrong."""
-    report = check_dataset(Dataset(dataset))
+    report = check_dataset(Dataset(dataset, altered=True))
     show(report.to_dict(), _text(report), as_json)
     if not report.is_sound:
         fail(f"{dataset}: {report.summary}")

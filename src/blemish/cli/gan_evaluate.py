@@ -51,19 +51,18 @@ def evaluate(
     """
     from blemish.bench.provenance import provenance
     from blemish.bundle.painting import Painter
-    from blemish.cli.loading import load_segmenter
+    from blemish.cli.loading import load_painter, load_segmenter
     from blemish.gan.evaluation import Settings
     from blemish.gan.evaluation import evaluate as measure
     from blemish.gan.evaluation_figures import redraw_with
     from blemish.gan.evaluation_report import to_text, write_evaluation
     from blemish.gan.features import FeatureCache
-    from blemish.gan.model import load_generator
 
     _refuse_strange_folder(out)
     held_out = split if fold is None else f"fold {fold} of {folds}"
     material = _material(synthetic, dataset, split) if fold is None else _of_fold(synthetic, dataset, fold, folds)
     on = chosen_device(device)
-    painter = None if generator is None else load_generator(generator, on)
+    painter = None if generator is None else load_painter(generator, on)
     judge = None if segmenter is None else load_segmenter(segmenter)
     cache = FeatureCache(_network(inception, on), out / _CACHE)
     settings = Settings(crops_per_class=crops, tiles_per_class=max(4, crops // 2), ring_px=ring, seed=seed)
@@ -121,5 +120,6 @@ def _network(inception: Path | None, on: str) -> FeatureNetwork:
 
 def _refuse_strange_folder(out: Path) -> None:
     """An earlier evaluation is written over, and its features are used again; anything else is left alone."""
-    if out.exists() and not (out / "evaluation.json").is_file() and not (out / _CACHE).is_dir():
+    begun = out.is_dir() and {path.name for path in out.iterdir()} == {_CACHE}  # Stopped before it wrote its figures.
+    if out.exists() and not (out / "evaluation.json").is_file() and not begun:
         raise InputError(f"{out} is there already and holds no evaluation: choose another --out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,8 +37,8 @@ def export(
     """Freeze a trained generator; refused if it would draw differently from torch."""
     from blemish.gan.export import export_run
 
-    if tolerance is not None and not tolerance > 0:
-        raise InputError(f"--tolerance must be above 0, got {tolerance}")
+    if tolerance is not None and not 0 < tolerance < math.inf:
+        raise InputError(f"--tolerance must be a number above 0, got {tolerance}")
     scenes = _scenes(data) if data is not None else None
     card = export_run(run, out=out, precision=painted_in(precision), tolerance=tolerance, scenes=scenes)
     parity = card.parity

@@ -120,13 +120,15 @@ def generate(
     wanted = _plan(source, per_class, tiles, class_name, pairs, seed)
     plan = without_shapeless(without_named(wanted, source.taxonomy, leave_out.split(",")), source)
     if dry_run:
-        plan, left_out = (plan, {}) if weak else _without_weak(run, plan, device)
+        if not run.exists():
+            say(f"there is no generator yet in {run}: classes that it will not learn are not left out")
+        plan, left_out = _without_weak(run, plan, device) if run.exists() and not weak else (plan, {})
         for reason, count in left_out.items():
             say(f"{count} tiles not planned: {reason}")
         show({"dry_run": True, "background": background, "left_out": left_out, **plan.to_dict()}, plan.table(), as_json)
         return
     folder = _required(out, "--out DIR")
-    if folder.exists():
+    if folder.exists() and not resume:
         raise DatasetError(f"{folder} is there already and a data set is never changed: choose another --out")
     wiring = _Wiring(segmenter, thresholds, second_look) if gate else None
     order = _Order(run, source.folder, background, seed, device, wiring, surroundings)
@@ -241,7 +243,8 @@ def _fill_up(
             trials=trials,
         )
     except KeyboardInterrupt:
-        say(f"the finished tiles are kept in {', '.join(str(folder) for folder in unfinished_work(out))}")
+        if kept := unfinished_work(out):
+            say(f"the finished tiles are kept in {', '.join(str(folder) for folder in kept)}")
         raise
     left_out |= unfound
     made = replace(made, planned=made.planned + sum(left_out.values()), failed={**left_out, **made.failed})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
+from types import FrameType
 
 import typer
 
@@ -123,11 +125,16 @@ def version(
         raise typer.Exit
 
 
+def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def run() -> None:
     """Entry point of the console script; an empty argument, which a variable that is not set leaves, is no path."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # A name that a screen cannot show ends no inspection.
+    signal.signal(signal.SIGTERM, _as_ctrl_c)  # What a service manager sends: nothing half-written is left either way.
     words = sys.argv[1:]
     if any(not word and not before.startswith("-") for before, word in zip(["", *words], words, strict=False)):
         print("error: an empty argument: is a variable not set?", file=sys.stderr)

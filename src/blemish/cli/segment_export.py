@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,8 +69,10 @@ def export(
     from blemish.segment.export import export_run
     from blemish.segment.export_parity import Judged, Tiles
 
-    if tolerance is not None and not tolerance > 0:
-        raise InputError(f"--tolerance must be above 0, got {tolerance}")
+    if tolerance is not None and not 0 < tolerance < math.inf:
+        raise InputError(f"--tolerance must be a number above 0, got {tolerance}")
+    if not 0 <= allow_drop < math.inf:
+        raise InputError(f"--allow-drop must be a number from 0 on, got {allow_drop}")
     if sign is not None:
         refuse_bad_key(sign)
     named, opened = bundled_in(precision), Dataset(dataset) if dataset is not None else None

@@ -104,9 +104,9 @@ def check_dataset(dataset: Dataset) -> CheckReport:
 
 def _of_rows(dataset: Dataset) -> Iterator[Finding]:
     """What the manifest alone gives away."""
-    written = manifest_hash(dataset.taxonomy.to_dict(), dataset.records)
+    written = manifest_hash(dataset.taxonomy.to_dict(), dataset.records, dataset.info.value_range)
     if written != dataset.hash:
-        what = f"dataset.toml says {dataset.hash[:12]}, taxonomy and manifest hash to {written[:12]}"
+        what = f"dataset.toml says {dataset.hash[:12]}, its other entries and the manifest hash to {written[:12]}"
         yield Finding("altered", "dataset.toml", what)
     sides: dict[tuple[str, str], Split] = {}
     for record in dataset.records:

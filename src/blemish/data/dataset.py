@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from typing import Any, Self
 import numpy as np
 import tomli_w
 
+from blemish.core.alone import alone_in
 from blemish.core.arrays import Bool, UInt8
 from blemish.core.errors import DatasetError
 from blemish.core.labels import LabelMap
@@ -36,6 +38,7 @@ FORMAT = 1
 FOLDERS = ("images", "labels", "backgrounds")  # In the order of a row's hash.
 
 
+_MOST_16_BIT = 65_535
 _INFO_FILE = "dataset.toml"
 
 
@@ -67,10 +70,13 @@ class Dataset:
         (512, 512)
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, altered: bool = False) -> None:
         self.folder = folder
         self.info = _read_info(folder)
         self.records: list[TileRecord] = list(read_manifest(folder / "manifest.parquet"))
+        self._altered = altered
+        if not altered:
+            self.refuse_altered()
 
     def __len__(self) -> int:
         return len(self.records)
@@ -93,7 +99,7 @@ class Dataset:
         Raises:
             DatasetError: they are others.
         """
-        if manifest_hash(self.taxonomy.to_dict(), self.records) != self.hash:
+        if manifest_hash(self.taxonomy.to_dict(), self.records, self.info.value_range) != self.hash:
             raise DatasetError(
                 f"{self.folder} was altered after it was written: see blemish data check, and import again"
             )
@@ -110,10 +116,11 @@ class Dataset:
         return pixels.astype(np.uint8, copy=False)
 
     def label_map(self, record: TileRecord) -> LabelMap:
-        return LabelMap(
+        label_map = LabelMap(
             read_index(self.folder / "labels" / f"{record.id}.png"),
             read_index(self.folder / "backgrounds" / f"{record.id}.png"),
         )
+        return label_map if self._altered else label_map.check(self.taxonomy, f"{self.folder}: {record.id}")
 
     def sample(self, which: int | TileRecord) -> Sample:
         """One tile by its place or its row."""
@@ -158,15 +165,18 @@ class DatasetWriter:
         self._ids: set[str] = set()
         self._sides: dict[str, Split] = {}
         self._manifest: ManifestWriter | None = None
+        self._held = ExitStack()
 
     def __enter__(self) -> Self:
-        if self._resumable:
-            for torn in self._work.rglob(".*.part"):  # Of a write that was killed.
-                torn.unlink()
-        else:
+        if not self._resumable:
             shutil.rmtree(self._work, ignore_errors=True)
         self._work.mkdir(parents=True, exist_ok=True)
-        self._manifest = ManifestWriter(self._work / "manifest.parquet")
+        with ExitStack() as stack:
+            stack.enter_context(alone_in(self._work, "written"))
+            for torn in self._work.rglob(".*.part"):  # Of a write that was killed.
+                torn.unlink()
+            self._manifest = ManifestWriter(self._work / "manifest.parquet")
+            self._held = stack.pop_all()
         return self
 
     def add(self, sample: Sample, padding: Bool | None = None, files: Mapping[str, bytes] | None = None) -> TileRecord:
@@ -259,6 +269,7 @@ class DatasetWriter:
         finally:
             if not kept:
                 shutil.rmtree(self._work, ignore_errors=True)
+            self._held.close()
 
     def _finish(self) -> None:
         if self.counted == 0:
@@ -297,7 +308,7 @@ def write_info(folder: Path, info: DatasetInfo) -> None:
     values: dict[str, Any] = {"format": FORMAT, "tile_px": info.tile_px, "channels": info.channels}
     if info.value_range is not None:
         values["value_range"] = list(info.value_range)
-    values["hash"] = manifest_hash(taxonomy, read_manifest(folder / "manifest.parquet"))
+    values["hash"] = manifest_hash(taxonomy, read_manifest(folder / "manifest.parquet"), info.value_range)
     values["taxonomy"] = taxonomy
     write_bytes(folder / _INFO_FILE, tomli_w.dumps(values).encode())
 
@@ -334,6 +345,13 @@ def _is_whole_png(path: Path) -> bool:
     return path.is_file() and not png_fault(path.read_bytes())
 
 
+def _refuse_impossible(info: DatasetInfo) -> None:
+    if info.tile_px < 1 or info.channels not in (1, 3):
+        raise ValueError(f"tile_px {info.tile_px} or channels {info.channels}")
+    if info.value_range is not None and not 0 <= info.value_range[0] < info.value_range[1] <= _MOST_16_BIT:
+        raise ValueError(f"value_range {list(info.value_range)}")
+
+
 def _read_info(folder: Path) -> DatasetInfo:
     path = folder / _INFO_FILE
     try:
@@ -346,12 +364,14 @@ def _read_info(folder: Path) -> DatasetInfo:
         raise DatasetError(f"{path} has format {values.get('format')}, this version reads {FORMAT}: import it again")
     try:
         span = values.get("value_range")
-        return DatasetInfo(
+        info = DatasetInfo(
             taxonomy=Taxonomy.from_dict(values["taxonomy"], str(path)),
             tile_px=int(values["tile_px"]),
             channels=int(values["channels"]),
             value_range=None if span is None else (int(span[0]), int(span[1])),
             hash=str(values["hash"]),
         )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        _refuse_impossible(info)
+        return info
+    except (KeyError, TypeError, ValueError, OverflowError, IndexError) as error:
         raise DatasetError(f"{path} lacks or garbles {error}: import the data set again") from error

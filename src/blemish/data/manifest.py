@@ -67,6 +67,8 @@ def read_manifest(path: Path) -> Iterator[TileRecord]:
             raise DatasetError(f"{path} has other columns than this version of Blemish writes: import it again")
         try:
             for batch in file.iter_batches(_ROWS_AT_ONCE):
+                if empty := [name for name in batch.schema.names if batch.column(name).null_count]:
+                    raise ValueError(f"a cell of {empty[0]} is empty")
                 for row in batch.to_pylist():
                     yield _from_row(row)
         except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
@@ -74,9 +76,14 @@ def read_manifest(path: Path) -> Iterator[TileRecord]:
             raise DatasetError(f"{path} is damaged ({why}): import the data set again") from error
 
 
-def manifest_hash(taxonomy: dict[str, object], records: Iterable[TileRecord]) -> str:
-    """The name of a data set: SHA-256 over its taxonomy and every row (which hold the hashes of the files)."""
+def manifest_hash(
+    taxonomy: dict[str, object], records: Iterable[TileRecord], value_range: tuple[int, int] | None = None
+) -> str:
+    """The name of a data set: SHA-256 over its taxonomy, every row (which hold the hashes of the files), and how its
+    16-bit sources were scaled, if they were."""
     digest = hashlib.sha256(json.dumps(taxonomy, sort_keys=True).encode())
+    if value_range is not None:
+        digest.update(json.dumps(list(value_range)).encode())
     for record in records:
         digest.update(json.dumps(_to_row(record), sort_keys=True).encode())
     return digest.hexdigest()

@@ -160,6 +160,6 @@ def _link(old: Path, new: Path) -> None:
     """Both names are one file where the disk allows it: a data set is never changed, so neither can spoil the other."""
     new.parent.mkdir(parents=True, exist_ok=True)
     try:
-        new.hardlink_to(old)
+        new.hardlink_to(old.resolve())
     except OSError:
         shutil.copyfile(old, new)

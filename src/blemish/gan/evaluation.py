@@ -115,6 +115,11 @@ def evaluate(
     """
     settings = settings or Settings()
     _refuse_other_classes("generator", generator, material.real)
+    if generator is not None and generator.channels != material.real.info.channels:
+        raise InputError(
+            f"the generator paints pictures of {generator.channels} channels, {material.real.folder} has "
+            f"{material.real.info.channels}: give one that learned from pictures like these"
+        )
     _refuse_other_classes("segmenter", segmenter, material.real)
     if not material.made:
         raise DatasetError(f"{material.synthetic.folder} holds no synthetic tile with a defect: nothing to evaluate")

@@ -108,7 +108,7 @@ def _rule(gallery: Gallery, made: Dataset | None, rule: str) -> RuleGallery:
     classes = []
     for name, count in sorted(gallery.counts.rejected[rule].items()):
         kept = [each for each in gallery.kept if (each["rule"], each["class"]) == (rule, name)]
-        first = gallery.taxonomy.defect_index(name.split(" + ")[0])
+        first = _first_of(name, gallery.taxonomy)
         classes.append(
             ClassGallery(
                 name=name,
@@ -119,6 +119,14 @@ def _rule(gallery: Gallery, made: Dataset | None, rule: str) -> RuleGallery:
             )
         )
     return RuleGallery(rule, ASKS[rule], tuple(classes))
+
+
+def _first_of(name: str, taxonomy: Taxonomy) -> int:
+    """The first class of a counted name: a class may itself be called "dent + chip"."""
+    known = [
+        (len(each), i) for i, each in enumerate(taxonomy.defect_names, start=1) if f"{name} + ".startswith(f"{each} + ")
+    ]
+    return max(known)[1]
 
 
 def _rejected(folder: Path, kept: dict[str, Any]) -> Shown:

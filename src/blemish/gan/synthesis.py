@@ -34,7 +34,7 @@ from blemish.gan.side_by_side import SideBySide
 from blemish.gan.trial import ClassTrial
 
 __all__ = ["Job", "Provenance", "RealPictures", "Synthesis", "draw_batch", "paint_batch", "synthesise"]
-DRAWING = 3  # Version of how labels are drawn; unfinished work of another version is not gone on with.
+DRAWING = 4  # Version of how labels are drawn; unfinished work of another version is not gone on with.
 
 
 class NothingMadeError(DatasetError):

@@ -23,6 +23,7 @@ from blemish.picture.tiling import batches, blend_rows, cut, plan_large_tiles, p
 __all__ = ["BATCH", "MOST_TILE_PX", "ScoreMap", "Tiling", "scan_scores"]
 
 MOST_TILE_PX = 1152  # Larger tiles than the card's overlap less; beyond this little is left to gain, at more memory.
+_PLANNED_FOR = 2  # Tiles side by side that large ones are chosen for, on every machine alike (ADR 17).
 BATCH = 8  # Tiles a call of the network: 58 MB of probabilities at 512 px and six classes.
 
 
@@ -65,9 +66,7 @@ def scan_scores(
     watch = watch or Stopwatch()
     coarse = segmenter.coarse if floors is not None and isinstance(segmenter, InHalves) else None
     if floors is not None and coarse is not None:
-        return sparse_scores(
-            picture, coarse, _large(height, width, tiling, coarse.workers), tiling.stride, floors, watch
-        )
+        return sparse_scores(picture, coarse, _large(height, width, tiling), tiling.stride, floors, watch)
     boxes = plan_tiles(height, width, tile_px=tiling.tile_px, overlap_px=tiling.overlap_px, stride=tiling.stride)
     planes = len(segmenter.taxonomy.defects) + 1
     best, score = np.empty((height, width), np.uint8), np.empty((height, width), np.float32)
@@ -79,7 +78,8 @@ def scan_scores(
     return ScoreMap(best, score)
 
 
-def _large(height: int, width: int, tiling: Tiling, workers: int) -> list[Box]:
+def _large(height: int, width: int, tiling: Tiling) -> list[Box]:
+    """The same tiles on every machine, whatever its cores: what is found depends on where tiles begin."""
     return plan_large_tiles(
         height,
         width,
@@ -87,7 +87,7 @@ def _large(height: int, width: int, tiling: Tiling, workers: int) -> list[Box]:
         most_px=tiling.most_px,
         overlap_px=tiling.overlap_px,
         stride=tiling.stride,
-        workers=workers,
+        workers=_PLANNED_FOR,
     )
 
 

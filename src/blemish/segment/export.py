@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from blemish import __version__
@@ -98,7 +99,7 @@ def export_module(
         raise BundleError(f"{out} is there already and a bundle is never changed: choose another --out")
     overlap = default_overlap(tile_px, stride) if overlap_px is None else overlap_px
     plan_tiles(1, 1, tile_px=tile_px, overlap_px=overlap, stride=stride)  # Refuses sizes that do not work out.
-    draft = Card.model_validate(
+    draft = _draft(
         {
             "architecture": architecture,
             "taxonomy": taxonomy,
@@ -131,6 +132,15 @@ def export_module(
         refuse_worse(validation)
     finished = draft.model_copy(update={"parity": parity, "validation": validation})
     return write_bundle(out, networks.openvino, finished, onnx=networks.onnx)
+
+
+def _draft(values: Mapping[str, Any]) -> Card:
+    try:
+        return Card.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(key) for key in first["loc"]) or "card"
+        raise InputError(f"no bundle can be made: {place}: {first['msg']}, got {first['input']!r}") from error
 
 
 def export_run(

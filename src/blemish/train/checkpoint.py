@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ from blemish.core.errors import BundleError, TrainingError
 FORMAT = 1
 WEIGHTS, CARD = "weights.safetensors", "card.json"
 TENSORS, STATE = "state.safetensors", "state.json"
+_STEP = re.compile(r"step-\d{9}(\.(unfinished|old))?")
 
 
 def save_weights(folder: Path, module: nn.Module, card: Mapping[str, Any]) -> None:
@@ -81,6 +83,7 @@ def save_state(
     _write_tensors(work / TENSORS, tensors)
     state = {"format": FORMAT, "step": step, "extra": dict(extra), "modules": sorted(modules), "optimizers": values}
     state = {**state, "sha256": {TENSORS: _sha256(work / TENSORS)}}
+    state["hash"] = _hash_of(state)
     _write_json(work / STATE, state, in_order=False)  # A row of figures that is begun goes on in its own order.
     _swap_in(work, target)
     _keep_only(target)
@@ -89,7 +92,7 @@ def save_state(
 
 def last_state(folder: Path) -> Path | None:
     """The newest checkpoint in a folder of them; None where there is none."""
-    return max(folder.glob("step-*"), default=None)
+    return max((path for path in folder.glob("step-*") if _STEP.fullmatch(path.name)), default=None)
 
 
 def load_state(
@@ -108,6 +111,7 @@ def load_state(
         raise BundleError(f"there is no checkpoint in {folder}: start without --resume")
     _keep_only(source)  # A process killed while saving may have left more.
     state = _read_json(source / STATE)
+    _refuse_altered_state(state, source)
     _check_sha256(source / TENSORS, _digests(state, source / STATE).get(TENSORS))
     if state["modules"] != sorted(modules) or sorted(state["optimizers"]) != sorted(optimizers):
         raise BundleError(
@@ -198,7 +202,7 @@ def _swap_in(work: Path, target: Path) -> None:
 
 def _keep_only(target: Path) -> None:
     for other in target.parent.iterdir():
-        if other != target and other.name.lstrip(".").startswith("step-"):
+        if other != target and _STEP.match(other.name.lstrip(".")):
             shutil.rmtree(other)
 
 
@@ -216,11 +220,25 @@ def _write_json(path: Path, values: Mapping[str, Any], *, in_order: bool = True)
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path} is missing or unreadable ({error}): take the whole folder again") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise BundleError(f"{path} is not of format {FORMAT}, which this version reads: make it again")
     return values
+
+
+def _hash_of(state: Mapping[str, Any]) -> str:
+    """Of all that a state says, but this hash."""
+    plain = {key: value for key, value in state.items() if key != "hash"}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def _refuse_altered_state(state: Mapping[str, Any], source: Path) -> None:
+    """Its step and its optimizers decide how it goes on; checkpoints of before this hash have none."""
+    keys = {"step", "extra", "modules", "optimizers"}
+    known = "hash" not in state or state["hash"] == _hash_of(state)
+    if not known or not keys <= state.keys() or source.name != f"step-{state['step']:09d}":
+        raise BundleError(f"{source / STATE} was altered or damaged: take the whole folder again")
 
 
 def _digests(values: Mapping[str, Any], path: Path) -> dict[str, Any]:

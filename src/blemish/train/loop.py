@@ -24,6 +24,7 @@ from torch.optim import Optimizer
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from blemish.core.alone import alone_in
 from blemish.core.errors import InputError, TrainingError
 from blemish.core.seeds import derive_seed
 from blemish.train.checkpoint import last_state, load_state, save_state
@@ -113,6 +114,19 @@ def run_loop(
         TrainingError: a loss or a weight is not finite; the message names step, loss and last good checkpoint.
         Interrupted: stopped by the user (a KeyboardInterrupt: exit code 130).
     """
+    with alone_in(run.folder, "trained"):
+        return _run(run, trainer, loader, settings, resume, title, enough)
+
+
+def _run(
+    run: RunFolder,
+    trainer: Trainer,
+    loader: Loader,
+    settings: LoopSettings,
+    resume: bool,
+    title: str,
+    enough: Callable[[int], bool],
+) -> Outcome:
     begin, means = _restore(run, trainer) if resume else (0, TickMeans())
     clock = _Clock(run, begin, loader.batch)
     writer = _tensorboard(run)
@@ -141,7 +155,8 @@ def run_loop(
                 raise Interrupted(f"{title}: stopped after step {done} and saved: go on with --resume")
             if last:
                 break
-    return Outcome(done, run.rows()[-1], clock.seconds, begin)
+    rows = run.rows() or [{"step": done}]  # A run that had ended, whose figures were taken away.
+    return Outcome(done, rows[-1], clock.seconds, begin)
 
 
 @dataclass

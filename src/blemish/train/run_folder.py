@@ -96,7 +96,7 @@ class RunFolder:
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             old = values["settings"]
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
             raise InputError(
                 f"{folder} holds no run to resume (no readable run.json): start without --resume"
             ) from error
@@ -169,6 +169,6 @@ def _row(line: bytes, where: str) -> dict[str, Any]:
         row = json.loads(line)
         if isinstance(row, dict) and isinstance(row.get("step"), int):
             return row
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     raise InputError(f"{where} is damaged: it must be one JSON object with a step; take the line out")
