@@ -120,6 +120,11 @@ def test_nothing_made_is_told_and_nothing_is_measured():
     assert sum(word.startswith("not tested") for word in words) == 3
 
 
+def test_an_inspector_that_has_no_tiles_to_learn_from_is_told_in_words():
+    none = {"base": "balance", "without": None, "with": None, "difference": None, "why_none": "none was admitted"}
+    assert any("there are none: none was admitted" in word for word in told(iou=none))
+
+
 def test_a_weak_class_leaves_the_plan_and_is_counted(tiny):
     plan = plan_per_class(tiny.records, tiny.taxonomy, 8)
     pits = [item for item in plan.items if item.classes == (1,)]

@@ -10,10 +10,12 @@ from blemish.bench.cells import Cell, sets_to_make
 from blemish.bench.figures import of_rung
 from blemish.bench.ladder import LadderPlan, climb, table
 from blemish.bench.ladder_file import _without_tiles, selection_half
+from blemish.bench.rungs import training_of
 from blemish.bench.synthetic_sets import SyntheticSet, gan_run, our_settings
 from blemish.bench.views import View
 from blemish.cli.main import app
 from blemish.core.errors import InputError
+from blemish.segment.training import Pace, train
 from blemish.train.precision import PRECISIONS, default_precision
 
 TINY_FLAGS = [
@@ -310,3 +312,51 @@ def test_classes_of_which_a_gan_made_hardly_a_tile_are_named():
 
     cells = [told("gan", hole=1, cut=18), told("gan", cut=9), {"rung": "real", "sets": {}}]
     assert _without_tiles(cells) == ["gan made 1 of 36 planned tiles of hole: it says next to nothing of them"]
+
+
+def test_start_weights_that_learned_from_what_is_judged_are_refused(tiny, tiny_scale, tmp_path):
+    train(tiny, tmp_path / "run", training_of("real", "", tiny_scale, 0), pace=Pace.of(2, threads=1))
+    plan = plan_of(replace(tiny_scale, start=str(tmp_path / "run")), "real")
+    with pytest.raises(InputError, match="learned from tiles of"):
+        climb(tiny, plan, tmp_path / "work")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"synthetic_share": 2.0}, "synthetic_share must be 0 to 1"),
+        ({"gan_size_px": 30}, "size"),
+        ({"gan_gate": True, "gate_folds": 1}, "--gate-folds must be 0"),
+    ],
+)
+def test_what_only_later_rungs_ask_for_is_refused_before_the_first_is_trained(
+    tiny, tiny_scale, tmp_path, changes, says
+):
+    plan = plan_of(replace(tiny_scale, **changes), "real", "copy_paste", "gan")
+    with pytest.raises(InputError, match=says):
+        climb(tiny, plan, tmp_path / "work")
+    assert not (tmp_path / "work" / "runs").exists()
+
+
+@pytest.mark.parametrize("more", [["--shares", "1.5"], ["--shares", "0.5", "--share-of", "gna"], ["--more-real", "no"]])
+def test_a_curve_or_a_ceiling_that_cannot_be_is_refused_at_once(tiny, tmp_path, more):
+    words = ["--rungs", "real,more_real" if "--more-real" in more else "real", *TINY_FLAGS, *more]
+    done, values = ladder(*words, dataset=tiny, out=tmp_path / "l.json", work=tmp_path / "work")
+    assert (done.exit_code, values) == (2, {})
+    assert not (tmp_path / "work" / "runs").exists()
+
+
+def test_files_of_the_results_name_that_are_no_ladders_are_left_alone(tiny, tmp_path):
+    (tmp_path / "plan.md").write_text("mine")
+    done, values = ladder("--rungs", "real", *TINY_FLAGS, dataset=tiny, out=tmp_path / "plan.json", work=tmp_path / "w")
+    assert (done.exit_code, values) == (2, {})
+    assert "plan.md is there already and not of a ladder" in done.stderr
+    assert (tmp_path / "plan.md").read_text() == "mine"
+
+
+def test_a_class_that_the_gan_left_out_altogether_is_told():
+    row = {"name": "groove", "real": 72, "wanted": 300, "synthetic": 0, "planned": 0, "note": "came out weak"}
+    told = {"plan": {"classes": [row]}, "synthesis": {"per_class": {}}}
+    assert _without_tiles([{"rung": "gan", "sets": {"gan": told}}]) == [
+        "gan made 0 of 228 planned tiles of groove: it says next to nothing of them"
+    ]

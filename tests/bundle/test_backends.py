@@ -3,7 +3,9 @@
 import sys
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from blemish.bundle import onnx_runner
 from blemish.bundle.bundle import Bundle, write_bundle
@@ -60,3 +62,14 @@ def test_a_bundle_without_any_network_is_not_written(onnx_only, tmp_path):
     with pytest.raises(BundleError, match="a bundle holds a network"):
         write_bundle(tmp_path / "b", None, read_card(onnx_only))
     assert not (tmp_path / "b").exists()
+
+
+def test_an_onnx_network_that_answers_one_pixel_a_tile_judges_nothing(onnx_only, tmp_path):
+    model = onnx.load_model_from_string(Bundle.open(onnx_only).files[onnx_runner.ONNX])
+    model.graph.node[-1].output[0] = "each"
+    model.graph.initializer.append(numpy_helper.from_array(np.array([2, 3]), "sides"))
+    model.graph.node.append(helper.make_node("ReduceMean", ["each", "sides"], ["probabilities"], keepdims=1))
+    card = read_card(onnx_only).model_copy(update={"files": {}})
+    write_bundle(tmp_path / "b", None, card, onnx=model.SerializeToString())
+    with pytest.raises(ArithmeticError, match=r"answers \(1, 1\) px"):
+        Bundle.open(tmp_path / "b").segmenter().probabilities(pictures((64, 64)))

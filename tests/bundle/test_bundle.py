@@ -5,7 +5,9 @@ from pathlib import Path
 from shutil import copytree
 
 import numpy as np
+import openvino as ov
 import pytest
+from openvino import opset13 as ops
 
 from blemish.bundle.bundle import Bundle, openvino_core, write_bundle
 from blemish.bundle.card import read_card, write_card
@@ -128,3 +130,32 @@ def test_bfloat16_is_asked_for_by_the_card_and_reported(tmp_path):
     write_bundle(tmp_path / "b", MAKER["tiny_network"](), card)
     known = "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     assert Bundle.open(tmp_path / "b").segmenter(threads=1).precision == ("bf16" if known else "f32")
+
+
+def of_one_pixel():
+    """The tiny network, its answer of every tile brought down to one pixel."""
+    whole = MAKER["tiny_network"]()
+    mean = ops.reduce_mean(whole.get_results()[0].input_value(0), np.array([2, 3]), True)
+    return ov.Model([mean], whole.get_parameters(), "tiny")
+
+
+def test_a_network_that_answers_another_size_is_refused(tmp_path):
+    write_bundle(tmp_path / "b", of_one_pixel(), MAKER["tiny_card"]())
+    with pytest.raises(BundleError, match="the network must answer"):
+        Bundle.open(tmp_path / "b").segmenter()
+
+
+def test_a_disk_that_is_full_is_one_line(tmp_path, monkeypatch):
+    def full(*_):
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr("blemish.bundle.files.ov.serialize", full)
+    with pytest.raises(BundleError, match=r"cannot be written .*: is the disk full"):
+        write_bundle(tmp_path / "b", MAKER["tiny_network"](), MAKER["tiny_card"]())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_are_too_much_together_are_refused(copied, monkeypatch):
+    monkeypatch.setattr("blemish.bundle.files.MOST_FILE_BYTES", 3000)
+    with pytest.raises(BundleError, match="at most 3,000 expected"):
+        Bundle.open(copied)

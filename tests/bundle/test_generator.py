@@ -1,6 +1,7 @@
 """A generator's bundle: hashes first, then two networks under the common painter, all without torch."""
 
 import json
+import os
 import runpy
 import subprocess
 import sys
@@ -202,3 +203,32 @@ def test_where_torch_cannot_be_imported_the_command_line_draws_with_a_bundle(tmp
     drawn = read_picture(tmp_path / "drawn.png")
     expected = GeneratorBundle.open(TINY).painter().paint([two_spots()], [0], surface()[None])[0, ..., 0]
     assert (drawn == expected).all()
+
+
+@pytest.mark.parametrize(("value", "says"), [(np.nan, "with what is no number"), (np.inf, "with what is no number")])
+def test_a_generator_that_answers_no_number_paints_nothing(painter, monkeypatch, value, says):
+    network = painter.defect_network
+    monkeypatch.setattr(painter, "defect_network", lambda *planes: network(*planes) * np.float32(value))
+    with pytest.raises(InputError, match=says):
+        painter.paint([two_spots()], [1], surface()[None])
+
+
+def test_a_generator_that_answers_another_size_paints_nothing(painter, monkeypatch):
+    network = painter.defect_network
+    monkeypatch.setattr(painter, "defect_network", lambda *planes: network(*planes)[:, :, ::2])
+    with pytest.raises(InputError, match="must paint"):
+        painter.paint([two_spots()], [1], surface()[None])
+
+
+def test_defects_are_numbered_row_by_row_from_the_top(painter):
+    """OpenCV numbers by blocks of two rows: the one that begins a row lower came first where it lies to the left."""
+    defect = np.zeros((64, 96), np.uint8)
+    defect[21:26, 10:14] = 1
+    defect[20:26, 70:74] = 2
+    first, second = one_by_one(LabelMap(defect, np.zeros_like(defect)), painter.options)
+    assert (first.label_map.defect.max(), second.label_map.defect.max()) == (2, 1)
+
+
+def test_a_pipe_is_no_generators_bundle(tmp_path):
+    os.mkfifo(tmp_path / "card.json")
+    assert not is_generator_bundle(tmp_path)

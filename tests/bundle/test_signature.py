@@ -125,3 +125,16 @@ def test_without_model_signing_the_line_says_what_to_install(both, keys, monkeyp
     monkeypatch.setitem(sys.modules, "model_signing.signing", None)
     with pytest.raises(InputError, match=r"install blemish\[sign\]"):
         sign_bundle(both, read_card(both), keys / "private.pem")
+
+
+def test_a_signature_that_could_not_be_written_leaves_nothing(both, keys, monkeypatch):
+    def full(self, folder, signature):
+        signature.write_bytes(b"")
+        raise OSError(28, "No space left on device", str(signature))
+
+    monkeypatch.setattr("model_signing.signing.Config.sign", full)
+    with pytest.raises(OSError, match="No space left"):
+        sign_bundle(both, read_card(both), keys / "private.pem")
+    assert not is_signed(both)
+    assert {path.name for path in both.parent.iterdir()} == {"both", "keys"}
+    Bundle.open(both)

@@ -16,6 +16,10 @@ def talk():
 def lose_a_helper():
     raise BrokenPipeError(32, "Broken pipe")
 
+@guarded
+def fall_over():
+    print(1 / 0)
+
 typer.run({command})
 """
 
@@ -43,3 +47,12 @@ def test_a_pipe_to_a_helper_that_broke_is_told():
     code, told = ended("lose_a_helper", leaves=False)
     assert code == 2
     assert told == "error: the disk: Broken pipe\n"
+
+
+def test_a_fault_of_our_own_never_ends_with_a_code_that_means_ng():
+    code, told = ended("fall_over", leaves=False)
+    assert code == 2
+    assert "ZeroDivisionError" in told
+    assert told.endswith(
+        "error: this is a fault of Blemish, not of your input: please report it with the lines above\n"
+    )

@@ -1,6 +1,8 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from blemish.core.errors import DatasetError, LabelError
@@ -9,6 +11,7 @@ from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.core.taxonomy import Taxonomy
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
 from blemish.data.manifest import ManifestWriter
+from blemish.picture.write import write_png
 
 CELL = Taxonomy.preset("pouch-cell")
 INFO = DatasetInfo(CELL, tile_px=16, channels=1)
@@ -129,3 +132,53 @@ def test_a_damaged_manifest_is_one_line_whatever_byte_is_wrong(tmp_path):
             refusals.append(str(error))
     assert len(refusals) > 75
     assert all("\n" not in text and ("manifest.parquet" in text or "tile's id" in text) for text in refusals)
+
+
+def info_changed(folder, old, new):
+    path = folder / "dataset.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('name = "groove"', 'name = "grove"', "was altered after it was written"),
+        ("channels = 1", "channels = 1\nvalue_range = [0, 65535]", "was altered after it was written"),
+        ("channels = 1", "channels = 7", "lacks or garbles tile_px 16 or channels 7"),
+        ("tile_px = 16", "tile_px = inf", "lacks or garbles"),
+        ("channels = 1", "channels = 1\nvalue_range = [5, -7]", r"lacks or garbles value_range \[5, -7\]"),
+    ],
+)
+def test_a_set_that_was_changed_by_hand_is_not_read(tmp_path, old, new, says):
+    write(tmp_path / "set", sample())
+    info_changed(tmp_path / "set", old, new)
+    with pytest.raises(DatasetError, match=says):
+        Dataset(tmp_path / "set")
+
+
+def test_how_16_bit_was_scaled_is_in_the_hash(tmp_path):
+    hashes = set()
+    for place, span in enumerate((None, (0, 4095), (0, 65535))):
+        with DatasetWriter(tmp_path / str(place), replace(INFO, value_range=span)) as writer:
+            writer.add(sample())
+        hashes.add(Dataset(tmp_path / str(place)).hash)
+    assert len(hashes) == 3
+
+
+def test_a_label_that_was_changed_to_a_class_that_is_none_is_named(tmp_path):
+    dataset = write(tmp_path / "set", sample())
+    write_png(tmp_path / "set" / "labels" / "a" / "b.png", np.full((16, 16), 7, np.uint8))
+    with pytest.raises(LabelError, match="a/b: defect value 7 at x=0, y=0 is not in the taxonomy"):
+        dataset.sample(0)
+
+
+def test_an_empty_cell_of_a_manifest_is_one_line(tmp_path):
+    write(tmp_path / "set", sample())
+    path = tmp_path / "set" / "manifest.parquet"
+    table = pq.read_table(path)
+    place = table.column_names.index("ignore_px")
+    pq.write_table(table.set_column(place, table.schema.field("ignore_px"), pa.array([None], pa.int64())), path)
+    with pytest.raises(DatasetError, match=r"is damaged .a cell of ignore_px is empty"):
+        Dataset(tmp_path / "set", altered=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -147,3 +148,14 @@ def test_folds_of_a_set_with_synthetic_tiles_are_refused(tmp_path: Path) -> None
     dataset = with_synthetic(split_set(tmp_path), tmp_path / "merged")
     with pytest.raises(InputError, match=r"holds 1 synthetic tiles, .* make folds of the real set"):
         fold_sides(dataset, 2)
+
+
+def test_a_set_of_links_is_split_into_files_that_are_there(tmp_path):
+    """As git-annex keeps files: a link to a link would lead nowhere from its new place."""
+    folder = split_set(tmp_path)
+    (tmp_path / "kept").mkdir()
+    for number, path in enumerate(sorted(folder.rglob("*.png"))):
+        path.rename(tmp_path / "kept" / f"{number}.png")
+        path.symlink_to(os.path.relpath(tmp_path / "kept" / f"{number}.png", path.parent))
+    assert run("split", folder, "--out", tmp_path / "deep" / "new").exit_code == 0
+    assert sum(1 for _ in Dataset(tmp_path / "deep" / "new").samples()) == 9

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blemish.core.errors import DatasetError
+from blemish.core.errors import DatasetError, InputError
 from blemish.core.labels import LabelMap
 from blemish.core.records import Box, Origin, Split, TileRecord
 from blemish.core.taxonomy import IGNORE, Taxonomy
@@ -100,3 +100,13 @@ def test_keeping_twice_is_refused(tmp_path):
         writer.keep(tile("a").record)
         with pytest.raises(DatasetError, match="two tiles"):
             writer.keep(tile("a").record)
+
+
+def test_two_writers_of_one_set_do_not_spoil_each_other(tmp_path):
+    with DatasetWriter(tmp_path / "set", INFO, resume_key="k") as first:
+        first.add(tile("a"))
+        second = DatasetWriter(tmp_path / "set", INFO, resume_key="k")
+        with pytest.raises(InputError, match="is being written by another process"):
+            second.__enter__()
+        first.add(tile("b"))
+    assert [record.id for record in Dataset(tmp_path / "set").records] == ["a", "b"]

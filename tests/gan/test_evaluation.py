@@ -371,9 +371,11 @@ def test_the_command_writes_report_and_json_and_refuses_a_strange_folder(good, r
         "index.html",
         "sheets",
     }
-    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "features").mkdir(parents=True)
+    (tmp_path / "mine" / "index.html").write_text("mine")
     refused = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "mine")])
     assert (refused.exit_code, "holds no evaluation" in refused.output) == (2, True)
+    assert (tmp_path / "mine" / "index.html").read_text() == "mine"
     wrong = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "other"), "--split", "train"])
     assert (wrong.exit_code, "--split must be val" in wrong.output) == (2, True)
 

@@ -11,6 +11,7 @@ from blemish.core.taxonomy import Taxonomy
 from blemish.data.cutouts import cut_outs_of
 from blemish.data.dataset import Dataset, DatasetInfo, DatasetWriter, Sample
 from blemish.gan.gate import Candidate, Gate
+from blemish.gan.gate_page import _first_of
 from blemish.gan.gate_reference import measure_real, measured
 from blemish.gan.gate_rules import Patches
 from blemish.metrics.tile_iou import ClassFound, GateThresholds
@@ -201,3 +202,11 @@ def test_a_gate_that_does_not_fit_is_refused(real):
 def test_its_limits_are_plain_values(real):
     gate = Gate(TWO, real, ring_px=2, segmenter=Sees(), thresholds=limits(0.8, 0.5), segmenter_hash="abc")
     assert json.loads(json.dumps(gate.limits()))["found"] == {"blot": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [("dent", 1), ("dent + chip", 2), ("dent + chip + dent", 2), ("dent + hole", 1), ("hole + dent", 3)],
+)
+def test_a_class_may_itself_be_called_one_and_another(name, first):
+    assert _first_of(name, Taxonomy.of_names("t", ["dent", "dent + chip", "hole"])) == first

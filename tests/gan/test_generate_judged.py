@@ -72,3 +72,15 @@ def test_a_class_whose_tiles_it_never_finds_is_left_out_with_the_reason(run, ins
     assert json.loads(done.stdout)["per_class"] == {"dot": 24}
     done = CliRunner().invoke(app, command(run, small_set, tmp_path / "few", *judged[:-3], "3", *judged[-2:]))
     assert "gate: no trial of dot: a network finds 29 of 40 real tiles: too few to tell 3 drawn ones" in done.stderr
+
+
+def test_a_finished_set_is_told_as_done_and_other_settings_are_refused(run, small_set, tmp_path):
+    words = command(run, small_set, tmp_path / "set", "--tiles", "2", "--class", "dot", "--no-gate", "--json")
+    first = CliRunner().invoke(app, words)
+    assert first.exit_code == 0, first.stderr
+    again = CliRunner().invoke(app, [*words, "--resume"])
+    assert again.exit_code == 0, again.stderr
+    assert json.loads(again.stdout)["hash"] == json.loads(first.stdout)["hash"]
+    assert json.loads(again.stdout)["kept"] == 2
+    assert CliRunner().invoke(app, words).exit_code == 2
+    assert CliRunner().invoke(app, [*words, "--resume", "--seed", "1"]).exit_code == 2

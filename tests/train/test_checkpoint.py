@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -183,3 +184,25 @@ def test_a_file_of_weights_that_is_none_is_refused(tmp_path):
     (tmp_path / "model" / "card.json").write_text(json.dumps({"format": 1, "sha256": {"weights.safetensors": digest}}))
     with pytest.raises(BundleError, match="is no file of weights"):
         load_weights(tmp_path / "model")
+
+
+@pytest.mark.parametrize("change", [{"step": 15}, {"extra": {"note": 2}}, {"modules": None}])
+def test_an_altered_state_is_refused(tmp_path, change):
+    net, optimizer = trained(OPTIMIZERS["sgd"])
+    folder = save_state(tmp_path, {"net": net}, {"net": optimizer}, 20, {"note": 1})
+    values = json.loads((folder / "state.json").read_text())
+    (folder / "state.json").write_text(json.dumps(values | change))
+    with pytest.raises(BundleError, match=r"state\.json was altered or damaged"):
+        load_state(tmp_path, {"net": net}, {"net": optimizer})
+
+
+def test_a_checkpoint_of_another_steps_name_and_a_copy_are_not_taken(tmp_path):
+    net, optimizer = trained(OPTIMIZERS["sgd"])
+    folder = save_state(tmp_path, {"net": net}, {"net": optimizer}, 20, {})
+    shutil.copytree(folder, tmp_path / "step-000000020 (copy)")
+    assert last_state(tmp_path) == folder
+    load_state(tmp_path, {"net": net}, {"net": optimizer})
+    assert (tmp_path / "step-000000020 (copy)").is_dir()
+    folder.rename(tmp_path / "step-000000099")
+    with pytest.raises(BundleError, match="was altered or damaged"):
+        load_state(tmp_path, {"net": net}, {"net": optimizer})

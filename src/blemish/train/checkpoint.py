@@ -202,7 +202,7 @@ def _swap_in(work: Path, target: Path) -> None:
 
 def _keep_only(target: Path) -> None:
     for other in target.parent.iterdir():
-        if other != target and _STEP.match(other.name.lstrip(".")):
+        if other != target and _STEP.fullmatch(other.name.lstrip(".")):
             shutil.rmtree(other)
 
 
