@@ -117,7 +117,7 @@ def test_a_network_with_the_classes_in_another_order_is_refused(material, what):
 
 def test_a_generator_of_other_channels_is_refused_before_anything_is_measured(material):
     other = SimpleNamespace(taxonomy=material.real.taxonomy, channels=3)
-    with pytest.raises(InputError, match="the generator paints pictures of 3 channels, .* has 1"):
+    with pytest.raises(InputError, match=r"the generator paints pictures of 3 channels, .* has 1"):
         judged(material, generator=other)
 
 
