@@ -23,7 +23,7 @@ from blemish.picture.tiling import batches, blend_rows, cut, plan_large_tiles, p
 __all__ = ["BATCH", "MOST_TILE_PX", "ScoreMap", "Tiling", "scan_scores"]
 
 MOST_TILE_PX = 1152  # Larger tiles than the card's overlap less; beyond this little is left to gain, at more memory.
-_PLANNED_FOR = 2  # Tiles side by side that large ones are chosen for, on every machine alike (ADR 17).
+_PLANNED_FOR = 4  # Tiles side by side that large ones are chosen for, on every machine alike (ADR 17).
 BATCH = 8  # Tiles a call of the network: 58 MB of probabilities at 512 px and six classes.
 
 
