@@ -92,6 +92,13 @@ def test_classes_are_one_by_whatever_name_and_unknown_ones_are_told(station):
     assert "grove (40 parts)" in (station / "out" / "index.html").read_text()
 
 
+def test_a_station_that_decides_nothing_is_said_to(station):
+    results = station / "one" / "results.jsonl"
+    results.write_text(results.read_text().replace('"NG"', '"REVIEW"').replace('"OK"', '"REVIEW"'))
+    done = call("accept", station / "one", station / "reference.csv", "--out", station / "out")
+    assert "but 100\u00a0% of the parts go to a person" in done.stdout
+
+
 def test_a_report_is_never_overwritten(station):
     (station / "out").mkdir()
     (station / "out" / "index.html").write_text("mine")

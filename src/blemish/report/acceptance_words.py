@@ -11,10 +11,15 @@ from blemish.metrics.limits import Proof
 from blemish.report.evaluation_words import exact_percent, limit_percent, percent
 
 
+_MOST_REVIEW = 0.2  # From here on the headline says so: a station that decides nothing keeps both limits.
+
+
 def headline(found: Acceptance) -> str:
     """The outcome in a line."""
     if found.proof == Proof.PROVED:
-        return "Accepted: both rates are proved to keep their limits"
+        review = found.rates[0].review.rate
+        people = f", but {percent(review)} of the parts go to a person" if review > _MOST_REVIEW else ""
+        return f"Accepted: both rates are proved to keep their limits{people}"
     names = list(dict.fromkeys(item.name for item in found.items if item.proof == found.proof))
     if found.proof == Proof.FAILED:
         return f"Not accepted: {' and '.join(names)} {'are' if len(names) > 1 else 'is'} too high"
