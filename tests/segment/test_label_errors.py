@@ -60,7 +60,7 @@ def wrong(shapes, tmp_path_factory):
 def test_planted_errors_rank_on_top_with_their_kind(wrong):
     found = find_label_errors(wrong, [Seer(), Seer(), Seer()]).worst()
     assert {one.record.id: one.kind for one in found[:3]} == PLANTED
-    assert found[2].score > 2 * found[3].score
+    assert len(found) == 3  # A labelled defect that is seen is no suspicion.
 
 
 def test_right_labels_are_barely_suspected(shapes):

@@ -10,7 +10,6 @@ from blemish.metrics.acceptance_outcome import Acceptance, Item
 from blemish.metrics.limits import Proof
 from blemish.report.evaluation_words import exact_percent, limit_percent, percent
 
-
 _MOST_REVIEW = 0.2  # From here on the headline says so: a station that decides nothing keeps both limits.
 
 

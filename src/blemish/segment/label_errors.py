@@ -4,7 +4,7 @@ Three suspicions, region by region, as confident learning has it for whole pictu
 Learning", JAIR 2021): what is sure is held against how sure the networks are where the label is as they say.
 
 missing    a region is called a class with a high score where the label says nothing
-unseen     a labelled region has a score near zero, though its class is seen elsewhere
+unseen     on nine tenths of a labelled region no defect is likelier than one, though its class is seen elsewhere
 swapped    a labelled region is called another class
 
 A network that cries wolf convinces nobody: over the whole set, `missing` is weighed by how often calls of its class are
@@ -29,6 +29,7 @@ from blemish.segment.padding import shown_hw
 Kind = Literal["missing", "unseen", "swapped"]
 NEAR_PX = 3  # A call so near a labelled region belongs to it: borders are drawn loosely.
 LEAST_PX = 12  # Smaller regions are not spoken of.
+_UNSEEN = 0.5  # A labelled region on nine tenths of which no defect is this likely, or more, is unseen.
 _PRIOR = 2.0  # Regions of a coin's worth: a class with few regions is trusted half.
 
 
@@ -122,7 +123,7 @@ class SuspicionTally:
                     continue
                 if other != index and means[other] > means[0]:
                     self._suspect(record, "swapped", int(index), other, float(means[other] - means[index]), box, area)
-                else:
+                elif nothing >= _UNSEEN:
                     self._suspect(record, "unseen", int(index), 0, nothing, box, area)
 
     def _look_at_calls(self, record: TileRecord, truth: UInt8, probabilities: Float32) -> None:
